@@ -1,0 +1,378 @@
+//! Log lines: what nodes, the world and the judges say. Each line is typed; its code is stable (tests and lessons
+//! refer to it), its text uses an operator's words and is made only when the line becomes visible.
+
+use super::command::CrashKind;
+use super::ids::{Key, NodeId, OpId};
+use super::names::Names;
+use super::time::{Span, VirtualTime};
+use std::sync::Arc;
+
+/// How loud a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Ordinary.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Something is lost or refused.
+    Error,
+    /// A client's outcome.
+    Client,
+    /// A fault was injected or healed.
+    Fault,
+}
+
+impl Level {
+    /// The word in the line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Level::Info => "INFO",
+            Level::Warn => "WARN",
+            Level::Error => "ERR",
+            Level::Client => "CLIENT",
+            Level::Fault => "FAULT",
+        }
+    }
+}
+
+/// Why a vote was denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// The voter's term is higher.
+    OldTerm {
+        /// The voter's term.
+        term: u64,
+    },
+    /// The voter already voted for another in this term.
+    Voted {
+        /// For whom.
+        whom: NodeId,
+    },
+    /// The voter's log is newer.
+    OldLog {
+        /// The voter's last term and index.
+        mine: (u64, u64),
+        /// The candidate's.
+        theirs: (u64, u64),
+    },
+    /// The voter hears a live primary.
+    FreshPrimary {
+        /// How long ago it heard it.
+        ago: Span,
+    },
+}
+
+/// Why a primary steps down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepDown {
+    /// A message carried a higher term.
+    HigherTerm(u64),
+    /// No majority was heard for an election timeout.
+    LostQuorum {
+        /// Nodes heard, itself included.
+        heard: usize,
+        /// Nodes of the cluster.
+        of: usize,
+    },
+}
+
+/// Why a partial resync is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartialRefusal {
+    /// The log no longer reaches back.
+    BacklogStartsAt(u64),
+    /// The replica's history shares nothing with the primary's.
+    UnknownHistory,
+}
+
+/// One line, without its instant and node (see [`Stamped`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the text of each line names its fields")]
+pub enum Line {
+    // roles and elections
+    RolePrimary { term: u64, index: u64 },
+    RoleReplica { primary: NodeId, term: u64 },
+    ElectStart { silent: Span, term: u64 },
+    PreVote { term: u64 },
+    VoteGrant { candidate: NodeId, term: u64, is_pre: bool },
+    VoteDeny { candidate: NodeId, term: u64, why: Denial },
+    VoteIgnored { candidate: NodeId, ago: Span },
+    StepDown { why: StepDown },
+    PrimaryLost { primary: Option<NodeId>, silent: Span },
+    Promoted { by_operator: bool, term: u64 },
+    Fenced { mine: u64, seen: u64 },
+    NoQuorum { heard: usize, of: usize },
+    // replication
+    LinkLost { peer: NodeId, silent: Span },
+    LinkOk { peer: NodeId },
+    PartialOk { peer: NodeId, from: u64, entries: u64 },
+    PartialNo { peer: NodeId, why: PartialRefusal },
+    FullStart { peer: NodeId, index: u64, bytes: u64 },
+    FullDone { index: u64, bytes: u64 },
+    Diverged { at: u64, entries: u64, acked: u64, primary: NodeId },
+    Truncate { from: u64, to: u64, archive: u32 },
+    SyncWait { index: u64, need: u64 },
+    SyncFallback { after: Span },
+    SyncBack,
+    // membership and quorums
+    PeerSuspect { peer: NodeId },
+    PeerDown { peer: NodeId, confirmations: u32 },
+    PeerUp { peer: NodeId },
+    Refute { by: NodeId, from: u32, to: u32 },
+    Unavailable { key: Key, is_write: bool, need: u32, alive: u32 },
+    QuorumTimeout { key: Key, is_write: bool, got: u32, need: u32 },
+    HintStore { target: NodeId, queued: u64, bytes: u64 },
+    HintReplay { target: NodeId, sent: u64 },
+    HintDrop { target: NodeId, down_for: Span },
+    ReadRepair { key: Key, stale: NodeId, is_blocking: bool },
+    LwwDrop { key: Key, stored_is_newer_by: Span },
+    Tombstone { key: Key },
+    // the world
+    Started { incarnation: u32 },
+    Crash { kind: CrashKind, lost_records: u64 },
+    Restart { kept_records: u64 },
+    Panicked { text: Arc<str> },
+    Paused,
+    Resumed { after: Span, queued: usize },
+    FaultOn { number: u32, what: Arc<str> },
+    FaultOff { number: u32, what: Arc<str> },
+    Refused { what: Arc<str>, why: Arc<str> },
+    Applied { what: Arc<str> },
+    Clock { jump_us: i64 },
+    DiskFull,
+    // judges
+    OpLost { op: OpId, key: Key },
+    OpInverted { op: OpId, key: Key },
+    SplitBrain { nodes: (NodeId, NodeId) },
+    ClientOutcome { op: OpId, text: Arc<str> },
+}
+
+/// A line with its instant and the node that says it (`None`: the world).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// When.
+    pub at: VirtualTime,
+    /// Who.
+    pub node: Option<NodeId>,
+    /// What.
+    pub line: Line,
+}
+
+impl Line {
+    /// The stable code of the event dictionary.
+    pub fn code(&self) -> &'static str {
+        self.parts().1
+    }
+
+    /// How loud the line is.
+    pub fn level(&self) -> Level {
+        self.parts().0
+    }
+
+    /// Level and code: the event dictionary.
+    fn parts(&self) -> (Level, &'static str) {
+        use Level::*;
+        match self {
+            Line::RolePrimary { .. } => (Info, "ROLE_PRIMARY"),
+            Line::RoleReplica { .. } => (Info, "ROLE_REPLICA"),
+            Line::ElectStart { .. } => (Warn, "ELECT_START"),
+            Line::PreVote { .. } => (Info, "PREVOTE"),
+            Line::VoteGrant { .. } => (Info, "VOTE_GRANT"),
+            Line::VoteDeny { .. } => (Info, "VOTE_DENY"),
+            Line::VoteIgnored { .. } => (Info, "VOTE_IGNORED"),
+            Line::StepDown { .. } => (Warn, "STEP_DOWN"),
+            Line::PrimaryLost { .. } => (Warn, "SDOWN"),
+            Line::Promoted { .. } => (Warn, "FAILOVER_SELECTED"),
+            Line::Fenced { .. } => (Error, "FENCED"),
+            Line::NoQuorum { .. } => (Error, "NO_QUORUM"),
+            Line::LinkLost { .. } => (Warn, "LINK_LOST"),
+            Line::LinkOk { .. } => (Info, "LINK_OK"),
+            Line::PartialOk { .. } => (Info, "PSYNC_OK"),
+            Line::PartialNo { .. } => (Warn, "PSYNC_NO"),
+            Line::FullStart { .. } => (Warn, "FULL_START"),
+            Line::FullDone { .. } => (Info, "FULL_DONE"),
+            Line::Diverged { .. } => (Error, "DIVERGED"),
+            Line::Truncate { .. } => (Warn, "TRUNCATE"),
+            Line::SyncWait { .. } => (Warn, "SYNC_WAIT"),
+            Line::SyncFallback { .. } => (Warn, "SYNC_FALLBACK"),
+            Line::SyncBack => (Info, "SYNC_BACK"),
+            Line::PeerSuspect { .. } => (Warn, "PEER_SUSPECT"),
+            Line::PeerDown { .. } => (Warn, "PEER_DOWN"),
+            Line::PeerUp { .. } => (Info, "PEER_UP"),
+            Line::Refute { .. } => (Info, "REFUTE"),
+            Line::Unavailable { .. } => (Error, "UNAVAILABLE"),
+            Line::QuorumTimeout { is_write: true, .. } => (Error, "W_TIMEOUT"),
+            Line::QuorumTimeout { is_write: false, .. } => (Error, "R_TIMEOUT"),
+            Line::HintStore { .. } => (Info, "HINT_STORE"),
+            Line::HintReplay { .. } => (Info, "HINT_REPLAY"),
+            Line::HintDrop { .. } => (Warn, "HINT_DROP"),
+            Line::ReadRepair { .. } => (Info, "READ_REPAIR"),
+            Line::LwwDrop { .. } => (Warn, "LWW_DROP"),
+            Line::Tombstone { .. } => (Info, "TOMB"),
+            Line::Started { .. } => (Info, "START"),
+            Line::Crash { .. } => (Fault, "CRASH"),
+            Line::Restart { .. } => (Fault, "RESTART"),
+            Line::Panicked { .. } => (Error, "PANIC"),
+            Line::Paused => (Fault, "PAUSE"),
+            Line::Resumed { .. } => (Fault, "RESUME"),
+            Line::FaultOn { .. } => (Fault, "FAULT"),
+            Line::FaultOff { .. } => (Fault, "HEAL"),
+            Line::Refused { .. } => (Warn, "REFUSED"),
+            Line::Applied { .. } => (Fault, "DONE"),
+            Line::Clock { .. } => (Fault, "CLOCK"),
+            Line::DiskFull => (Error, "DISK_FULL"),
+            Line::OpLost { .. } | Line::OpInverted { .. } => (Error, "LOST"),
+            Line::SplitBrain { .. } => (Error, "SPLIT"),
+            Line::ClientOutcome { .. } => (Client, "OP"),
+        }
+    }
+
+    /// The line in an operator's words.
+    pub fn text(&self, names: &Names) -> String {
+        let n = |node: &NodeId| names.node(*node);
+        let k = |key: &Key| names.key(*key);
+        let verb = |is_write: &bool| if *is_write { "PUT" } else { "GET" };
+        match self {
+            Line::RolePrimary { term, index } => format!("became primary term={term} at index={index}"),
+            Line::RoleReplica { primary, term } => format!("following {} term={term}", n(primary)),
+            Line::ElectStart { silent, term } => {
+                format!("no primary for {:.0} ms, starting election term={term}", silent.as_millis())
+            }
+            Line::PreVote { term } => format!("asking whether an election of term={term} could be won"),
+            Line::VoteGrant { candidate, term, is_pre } => {
+                let kind = if *is_pre { "pre-vote" } else { "vote" };
+                format!("{kind} {} term={term} granted", n(candidate))
+            }
+            Line::VoteDeny { candidate, term, why } => {
+                format!("vote {} term={term} denied: {}", n(candidate), denial(why, names))
+            }
+            Line::VoteIgnored { candidate, ago } => {
+                format!("ignored vote from {}: primary contact {:.0} ms ago", n(candidate), ago.as_millis())
+            }
+            Line::StepDown { why: StepDown::HigherTerm(term) } => format!("stepping down: saw term {term}"),
+            Line::StepDown { why: StepDown::LostQuorum { heard, of } } => {
+                format!("stepping down: lost majority contact, hear {heard} of {of}")
+            }
+            Line::PrimaryLost { primary, silent } => {
+                let who = primary
+                    .as_ref()
+                    .map_or("no primary".to_owned(), |node| format!("primary {} down", n(node)));
+                format!("{who}: silent for {:.0} ms", silent.as_millis())
+            }
+            Line::Promoted { by_operator: true, term } => format!("promoted by the operator, term={term}"),
+            Line::Promoted { by_operator: false, term } => {
+                format!("promoting myself without a vote, term={term}")
+            }
+            Line::Fenced { mine, seen } => format!("writes refused: epoch {mine} < {seen}"),
+            Line::NoQuorum { heard, of } => format!("no quorum: see {heard} of {of}"),
+            Line::LinkLost { peer, silent } => {
+                format!("replication link to {} lost (silent {:.0} ms)", n(peer), silent.as_millis())
+            }
+            Line::LinkOk { peer } => format!("replication link to {} is up", n(peer)),
+            Line::PartialOk { peer, from, entries } => {
+                format!("partial resync of {} from index {from}, {entries} entries", n(peer))
+            }
+            Line::PartialNo { peer, why: PartialRefusal::BacklogStartsAt(first) } => {
+                format!("partial resync of {} refused: backlog starts at {first}", n(peer))
+            }
+            Line::PartialNo { peer, why: PartialRefusal::UnknownHistory } => {
+                format!("partial resync of {} refused: unknown history", n(peer))
+            }
+            Line::FullStart { peer, index, bytes } => {
+                format!("full resync of {}: snapshot {index}, {}", n(peer), size(*bytes))
+            }
+            Line::FullDone { index, bytes } => {
+                format!("full resync done: snapshot {index}, {}", size(*bytes))
+            }
+            Line::Diverged { at, entries, acked, primary } => {
+                format!(
+                    "history forks at {at}: {entries} local entries not in {} ({acked} acked)",
+                    n(primary)
+                )
+            }
+            Line::Truncate { from, to, archive } => {
+                format!("truncated {from}..{to}, kept as archive #{archive}")
+            }
+            Line::SyncWait { index, need } => format!("commit {index} waiting for {need} more replica(s)"),
+            Line::SyncFallback { after } => {
+                format!("no replica confirmed within {after}, switching to async")
+            }
+            Line::SyncBack => "replicas caught up, synchronous again".to_owned(),
+            Line::PeerSuspect { peer } => format!("suspect {}: no ack, direct or indirect", n(peer)),
+            Line::PeerDown { peer, confirmations } => {
+                format!("marking {} down ({confirmations} confirmations)", n(peer))
+            }
+            Line::PeerUp { peer } => format!("{} is up", n(peer)),
+            Line::Refute { by, from, to } => {
+                format!("refuting suspicion by {}, incarnation {from} -> {to}", n(by))
+            }
+            Line::Unavailable { key, is_write, need, alive } => {
+                format!("{} {} needs {need} owners, {alive} alive", verb(is_write), k(key))
+            }
+            Line::QuorumTimeout { key, is_write, got, need } => {
+                format!("{} {}: {got} of {need} answers before deadline", verb(is_write), k(key))
+            }
+            Line::HintStore { target, queued, bytes } => {
+                format!("hint for {} ({queued} queued, {})", n(target), size(*bytes))
+            }
+            Line::HintReplay { target, sent } => format!("replayed {sent} hints to {}", n(target)),
+            Line::HintDrop { target, down_for } => {
+                format!("{} down for {down_for}: hint window exceeded, not hinted", n(target))
+            }
+            Line::ReadRepair { key, stale, is_blocking } => {
+                let kind = if *is_blocking { "blocking" } else { "async" };
+                format!("{}: {} stale, repaired ({kind})", k(key), n(stale))
+            }
+            Line::LwwDrop { key, stored_is_newer_by } => {
+                format!("{} write discarded, stored timestamp is {stored_is_newer_by} newer", k(key))
+            }
+            Line::Tombstone { key } => format!("tombstone for {}", k(key)),
+            Line::Started { incarnation } => format!("started, incarnation {incarnation}"),
+            Line::Crash { kind, lost_records } => match kind {
+                CrashKind::Process => "process crashed; written data kept".to_owned(),
+                CrashKind::Power => format!("power lost; {lost_records} unflushed records gone"),
+                CrashKind::DiskLoss => "crashed and lost its disk".to_owned(),
+            },
+            Line::Restart { kept_records } => format!("restarting from disk, {kept_records} records"),
+            Line::Panicked { text } => format!("the node's code panicked: {text}"),
+            Line::Paused => "process paused".to_owned(),
+            Line::Resumed { after, queued } => {
+                format!("process resumes after {after}, {queued} inputs queued")
+            }
+            Line::FaultOn { number, what } => format!("f{number} {what}"),
+            Line::FaultOff { number, what } => format!("f{number} healed: {what}"),
+            Line::Refused { what, why } => format!("refused `{what}`: {why}"),
+            Line::Applied { what } => what.to_string(),
+            Line::Clock { jump_us } => format!("wall clock jumped {:+.1} ms", *jump_us as f64 / 1e3),
+            Line::DiskFull => "disk full: write refused".to_owned(),
+            Line::OpLost { op, key } => format!("acknowledged write {op} of {} is gone", k(key)),
+            Line::OpInverted { op, key } => {
+                format!("write {op} of {} beaten by one that had returned before it began", k(key))
+            }
+            Line::SplitBrain { nodes } => {
+                format!("two primaries acknowledge writes: {} and {}", n(&nodes.0), n(&nodes.1))
+            }
+            Line::ClientOutcome { text, .. } => text.to_string(),
+        }
+    }
+}
+
+fn denial(why: &Denial, names: &Names) -> String {
+    match why {
+        Denial::OldTerm { term } => format!("my term is {term}"),
+        Denial::Voted { whom } => format!("already voted for {}", names.node(*whom)),
+        Denial::OldLog { mine, theirs } => {
+            format!("my log is newer ({},{})>({},{})", mine.0, mine.1, theirs.0, theirs.1)
+        }
+        Denial::FreshPrimary { ago } => format!("primary contact {:.0} ms ago", ago.as_millis()),
+    }
+}
+
+/// Bytes in a reader's unit.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..10_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}

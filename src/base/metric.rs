@@ -1,0 +1,151 @@
+//! The metrics: the only list. Reports, expectations, screens and `splitbrain metrics` read these rows;
+//! `cluster::measure` fills them.
+
+use std::collections::BTreeMap;
+
+/// One row of the table of metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricRow {
+    /// The metric.
+    pub metric: Metric,
+    /// Its name in files and JSON.
+    pub name: &'static str,
+    /// Its unit; empty for a plain count.
+    pub unit: &'static str,
+    /// Decimals kept in reports.
+    pub decimals: u8,
+    /// How it is measured.
+    pub meaning: &'static str,
+}
+
+macro_rules! metrics {
+    ($($name:ident $text:literal $unit:literal $decimals:literal $meaning:literal;)*) => {
+        /// A measured quantity of a run; [`METRICS`] says what each is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "documented by its row of METRICS")]
+        pub enum Metric { $($name),* }
+
+        /// The metrics, in the order of reports.
+        pub const METRICS: &[MetricRow] = &[$(MetricRow {
+            metric: Metric::$name, name: $text, unit: $unit, decimals: $decimals, meaning: $meaning,
+        }),*];
+    };
+}
+
+metrics! {
+    AvailWritePct "avail_write_pct" "%" 1 "writes answered ok within 1 s, of those scheduled";
+    AvailReadPct "avail_read_pct" "%" 1 "reads answered ok within 1 s, of those scheduled";
+    WriteP50Ms "write_p50_ms" "ms" 1 "median write latency, from the scheduled instant, ok writes only";
+    WriteP99Ms "write_p99_ms" "ms" 1 "99th percentile of write latency";
+    ReadP50Ms "read_p50_ms" "ms" 1 "median read latency";
+    ReadP99Ms "read_p99_ms" "ms" 1 "99th percentile of read latency";
+    LatePct "late_pct" "%" 1 "ok operations that took longer than 1 s, of the ok ones";
+    Failovers "failovers" "" 0 "changes of primary";
+    FailoverMs "failover_ms" "ms" 1 "worst failover: from the fault to the first ok write; peer-to-peer: longest wait of a key from a failed or late write to the next ok one";
+    DetectMs "detect_ms" "ms" 1 "of that failover: fault to first suspicion";
+    ElectMs "elect_ms" "ms" 1 "of that failover: suspicion to new primary";
+    DiscoverMs "discover_ms" "ms" 1 "of that failover: new primary to first ok client write";
+    Elections "elections" "" 0 "elections started";
+    WritableNodesMax "writable_nodes_max" "nodes" 0 "most nodes acknowledging writes within the same 500 ms";
+    SplitBrainMs "split_brain_ms" "ms" 0 "time in which two primaries acknowledged writes side by side";
+    LostAcked "lost_acked" "ops" 0 "acknowledged writes that did not survive, sum of the classes";
+    LostRolledBack "lost_rolled_back" "ops" 0 "acknowledged, then absent from the final log";
+    LostConcurrent "lost_concurrent" "ops" 0 "effects that must survive any order, dropped by a concurrent write";
+    LostInverted "lost_inverted" "ops" 0 "beaten by a write that had returned before this one began";
+    LostVanished "lost_vanished" "ops" 0 "acknowledged, then on no replica";
+    Conflicts "conflicts" "" 0 "pairs of concurrent versions met at a merge";
+    SiblingsMax "siblings_max" "" 0 "largest number of versions kept side by side for one key";
+    DivergedEntries "diverged_entries" "entries" 0 "log entries cut off when a node rejoined";
+    Resurrected "resurrected" "keys" 0 "deleted keys whose old value came back";
+    StaleReads "stale_reads" "ops" 0 "reads that missed a write acknowledged before they began";
+    StaleReadPct "stale_read_pct" "%" 2 "stale reads, of the ok reads";
+    StaleMsP99 "stale_ms_p99" "ms" 1 "99th percentile of staleness: age since the first newer version was acknowledged";
+    StaleVersionsMax "stale_versions_max" "" 0 "most acknowledged versions one read missed";
+    Converged "converged" "" 0 "1 if all live owners of every key hold equal state at the end";
+    ConvergeMs "converge_ms" "ms" 0 "from the last heal until all owners agreed";
+    MsgsPerWrite "msgs_per_write" "" 2 "messages caused by writes, client messages included, per write that a node accepted";
+    MsgsPerRead "msgs_per_read" "" 2 "the same for reads";
+    BackgroundMsgsS "background_msgs_s" "/s" 1 "heartbeats, gossip and probes per second";
+    BytesPerWrite "bytes_per_write" "B" 0 "bytes caused by writes, per write that a node accepted";
+    BytesPerRead "bytes_per_read" "B" 0 "the same for reads";
+    BackgroundBytesS "background_bytes_s" "B/s" 0 "bytes of heartbeats, gossip and probes per second";
+    RepairBytes "repair_bytes" "B" 0 "bytes of hints and read repair";
+    ResyncBytes "resync_bytes" "B" 0 "bytes of catch-up after a rejoin";
+    FullResyncs "full_resyncs" "" 0 "snapshots sent because the log no longer reached back";
+    HintsPeakBytes "hints_peak_bytes" "B" 0 "most bytes of hints kept at one time";
+    LoadImbalance "load_imbalance" "" 2 "inputs processed by the busiest node, over the mean";
+    Copies "copies" "" 0 "copies of each key this cluster keeps";
+    ScheduledOps "scheduled_ops" "ops" 0 "operations scheduled";
+    OkOps "ok_ops" "ops" 0 "operations that succeeded";
+    FailedOps "failed_ops" "ops" 0 "operations that certainly did not happen";
+    UnknownOps "unknown_ops" "ops" 0 "operations of which nobody can say";
+    ScheduledWrites "scheduled_writes" "ops" 0 "writes scheduled";
+    AckedWrites "acked_writes" "ops" 0 "writes acknowledged";
+    FailedWrites "failed_writes" "ops" 0 "writes that failed or are unknown";
+    OkReads "ok_reads" "ops" 0 "reads that succeeded";
+}
+
+impl Metric {
+    /// The metric's row.
+    pub fn row(self) -> &'static MetricRow {
+        &METRICS[self as usize]
+    }
+
+    /// The metric called `name`.
+    pub fn from_name(name: &str) -> Option<Metric> {
+        METRICS.iter().find(|row| row.name == name).map(|row| row.metric)
+    }
+}
+
+/// Measured values; a metric that has no meaning for the run is absent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetricSet {
+    values: BTreeMap<Metric, f64>,
+}
+
+impl MetricSet {
+    /// Keeps `value` rounded to the metric's decimals.
+    pub fn put(&mut self, metric: Metric, value: f64) {
+        let scale = 10_f64.powi(i32::from(metric.row().decimals));
+        self.values.insert(metric, (value * scale).round() / scale);
+    }
+
+    /// The measured value.
+    pub fn get(&self, metric: Metric) -> Option<f64> {
+        self.values.get(&metric).copied()
+    }
+
+    /// The value as a report prints it: `57.1 %`, `0`, or `-` if it has no meaning here.
+    pub fn text(&self, metric: Metric) -> String {
+        let row = metric.row();
+        match self.get(metric) {
+            None => "-".to_owned(),
+            Some(value) if row.unit.is_empty() => format!("{value:.*}", usize::from(row.decimals)),
+            Some(value) => format!("{value:.*} {}", usize::from(row.decimals), row.unit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_in_the_order_of_their_metrics() {
+        for row in METRICS {
+            assert_eq!(row.metric.row().name, row.name);
+            assert_eq!(Metric::from_name(row.name), Some(row.metric));
+        }
+    }
+
+    #[test]
+    fn values_are_rounded_to_what_reports_print() {
+        let mut set = MetricSet::default();
+        set.put(Metric::AvailWritePct, 57.149);
+        assert_eq!(
+            (set.get(Metric::AvailWritePct), set.text(Metric::AvailWritePct)),
+            (Some(57.1), "57.1 %".into())
+        );
+        assert_eq!(set.text(Metric::FailoverMs), "-");
+    }
+}

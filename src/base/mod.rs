@@ -1,0 +1,23 @@
+//! The vocabulary every room speaks: names of things, time, chance, operations, commands and the tables
+//! (verbs, knobs, metrics) that screens, files and the command line read.
+//!
+//! Must not know: any protocol, the cluster, files, terminals, the real clock.
+//!
+//! Start with [`ids`] and [`time`], then [`operation`] and [`command`].
+
+pub mod chunks;
+pub mod command;
+pub mod delay;
+pub mod fixed;
+pub mod ids;
+pub mod knob;
+pub mod line;
+pub mod metric;
+pub mod names;
+pub mod operation;
+pub mod random;
+pub mod text;
+pub mod time;
+
+pub use ids::{ClientId, Key, MessageId, NodeId, OpId, Value, Version};
+pub use time::{Span, VirtualTime};

@@ -1,0 +1,88 @@
+//! The texts behind the numbers: what nodes are called, and the keys and values that people typed.
+
+use super::ids::{Key, NodeId, Value};
+use std::collections::BTreeMap;
+
+/// Node names of one cluster, and the interned keys and values of its operations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    nodes: Vec<String>,
+    texts: Vec<String>,
+    by_text: BTreeMap<String, u32>,
+}
+
+impl Names {
+    /// Names for the nodes in order; an empty list means `n1`, `n2`, ….
+    pub fn new(nodes: Vec<String>) -> Self {
+        Names { nodes, ..Names::default() }
+    }
+
+    /// What `node` is called.
+    pub fn node(&self, node: NodeId) -> String {
+        self.nodes.get(node.index()).cloned().unwrap_or_else(|| node.to_string())
+    }
+
+    /// The names of several nodes, comma-separated.
+    pub fn nodes(&self, nodes: &[NodeId]) -> String {
+        nodes.iter().map(|&node| self.node(node)).collect::<Vec<_>>().join(",")
+    }
+
+    /// What `key` is called: `k17`, or the typed text.
+    pub fn key(&self, key: Key) -> String {
+        key.typed_index().and_then(|index| self.texts.get(index)).cloned().unwrap_or_else(|| key.to_string())
+    }
+
+    /// What `value` looks like: `v1042`, or the typed text.
+    pub fn value(&self, value: Value) -> String {
+        value
+            .typed_index()
+            .and_then(|index| self.texts.get(index))
+            .cloned()
+            .unwrap_or_else(|| value.to_string())
+    }
+
+    /// The key a person means by `text`: `k17` is the workload's key 17, anything else is interned.
+    pub fn intern_key(&mut self, text: &str) -> Key {
+        match text.strip_prefix('k').and_then(canonical_number) {
+            Some(number) => Key(number),
+            None => Key::typed(self.intern(text)),
+        }
+    }
+
+    /// The value a person typed.
+    pub fn intern_value(&mut self, text: &str) -> Value {
+        Value::typed(self.intern(text))
+    }
+
+    fn intern(&mut self, text: &str) -> u32 {
+        if let Some(&index) = self.by_text.get(text) {
+            return index;
+        }
+        let index = u32::try_from(self.texts.len()).expect("fewer than 2^31 typed texts fit a session");
+        self.texts.push(text.to_owned());
+        self.by_text.insert(text.to_owned(), index);
+        index
+    }
+}
+
+/// `17` but neither `017` nor a number that would be taken for a typed text.
+fn canonical_number(digits: &str) -> Option<u32> {
+    let number: u32 = digits.parse().ok()?;
+    (number < 1 << 31 && number.to_string() == digits).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workload_keys_keep_their_number_and_typed_keys_their_text() {
+        let mut names = Names::new(vec!["east".into()]);
+        assert_eq!(names.intern_key("k17"), Key(17));
+        let typed = names.intern_key("k017");
+        assert_eq!((names.key(typed).as_str(), names.intern_key("k017")), ("k017", typed));
+        let value = names.intern_value("5");
+        assert_eq!(names.value(value), "5");
+        assert_eq!((names.node(NodeId(0)).as_str(), names.node(NodeId(1)).as_str()), ("east", "n2"));
+    }
+}

@@ -1,0 +1,152 @@
+//! Client operations and their outcomes, as both topologies see them.
+
+use super::ids::{ClientId, Key, NodeId, OpId, Value, Version};
+
+/// What a client asks of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The current value of the key.
+    Read,
+    /// Set the key to a value, without looking at the old one (a blind write).
+    Write(Value),
+    /// Remove the key.
+    Delete,
+    /// Not an operation of the history: "who is primary?", asked while a client rediscovers it.
+    Locate,
+}
+
+impl Action {
+    /// Whether the action changes the store.
+    pub fn is_write(self) -> bool {
+        matches!(self, Action::Write(_) | Action::Delete)
+    }
+}
+
+/// One client request as a node receives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The operation; a resent request carries the same one.
+    pub op: OpId,
+    /// The asking client, which is also the session.
+    pub client: ClientId,
+    /// The operation's number within its session; with `client` it identifies duplicates.
+    pub sequence: u32,
+    /// The key.
+    pub key: Key,
+    /// What to do with it.
+    pub action: Action,
+}
+
+/// A node's answer to a [`Request`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The operation answered.
+    pub op: OpId,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What a node may answer. The split between [`Answer::Refused`] (certainly did not happen and never will) and
+/// [`Answer::Uncertain`] is what checkers depend on; Maelstrom's error codes draw the same line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A read's result: value and the write it came from, `None` if the key has no value.
+    Found(Option<Found>),
+    /// The write is acknowledged, at this place in the key's version order.
+    Written(Version),
+    /// Definitely not done.
+    Refused(Refusal),
+    /// Not done here; perhaps at the node hinted at.
+    NotPrimary {
+        /// Who this node believes to be primary.
+        hint: Option<NodeId>,
+    },
+    /// May or may not have happened, may still happen.
+    Uncertain(Doubt),
+}
+
+/// A value that a read found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The value; `None` when the newest version is a delete.
+    pub value: Option<Value>,
+    /// The write (or delete) that produced it.
+    pub written_by: OpId,
+    /// That write's place in the key's version order.
+    pub version: Version,
+}
+
+/// Why an operation certainly did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// Fewer owners of the key are believed alive than the quorum needs; nothing was sent.
+    Unavailable,
+    /// The node knows that it has no quorum behind it.
+    NoQuorum,
+    /// Fenced: a higher term exists.
+    Fenced,
+    /// The disk is full.
+    DiskFull,
+    /// No node accepted the operation before its deadline.
+    NobodyAccepted,
+}
+
+impl Refusal {
+    /// The word shown to users.
+    pub fn word(self) -> &'static str {
+        match self {
+            Refusal::Unavailable => "unavailable",
+            Refusal::NoQuorum => "no quorum",
+            Refusal::Fenced => "fenced",
+            Refusal::DiskFull => "disk full",
+            Refusal::NobodyAccepted => "no node accepted it",
+        }
+    }
+}
+
+/// Why nobody can say whether an operation happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// No answer before the client's deadline.
+    Silence,
+    /// The connection to the node broke while the operation was pending.
+    ConnectionReset,
+    /// The primary stepped down while the operation was pending.
+    SteppedDown,
+    /// The coordinator sent it out, but too few owners answered in time.
+    QuorumTimeout,
+}
+
+impl Doubt {
+    /// The words shown to users.
+    pub fn word(self) -> &'static str {
+        match self {
+            Doubt::Silence => "no answer",
+            Doubt::ConnectionReset => "connection reset",
+            Doubt::SteppedDown => "primary stepped down",
+            Doubt::QuorumTimeout => "too few answers",
+        }
+    }
+}
+
+/// How an operation ended for its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Still open.
+    Pending,
+    /// Done: a write with its version, a read with what it found.
+    Ok(Success),
+    /// Certainly not done.
+    Fail(Refusal),
+    /// Unknown.
+    Unknown(Doubt),
+}
+
+/// The result of an operation that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Success {
+    /// An acknowledged write.
+    Written(Version),
+    /// An answered read.
+    Found(Option<Found>),
+}

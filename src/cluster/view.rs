@@ -1,0 +1,221 @@
+//! Read-only pictures of a whole cluster, for screens and reports. Plain data, cheap to publish.
+
+use crate::base::Key;
+use crate::base::ids::{ClientId, MessageId, NodeId, OpId};
+use crate::base::knob::{Knobs, Topology};
+use crate::base::line::Stamped;
+use crate::base::names::Names;
+use crate::base::operation::{Action, Outcome};
+use crate::base::time::{Span, VirtualTime};
+use crate::protocol::view::ReplicaView;
+use crate::protocol::{Label, Traffic};
+use std::sync::Arc;
+
+/// The most log lines a view gives per node.
+pub const LINES_SHOWN: usize = 30;
+/// The most lines a view gives of the world's own record.
+pub const EVENTS_SHOWN: usize = 200;
+/// The most messages in flight a view gives.
+pub const FLIGHTS_SHOWN: usize = 200;
+
+/// A cluster at an instant.
+#[derive(Clone, Debug)]
+pub struct ClusterView {
+    /// The instant.
+    pub at: VirtualTime,
+    /// The topology.
+    pub topology: Topology,
+    /// Its knobs now.
+    pub knobs: Arc<Knobs>,
+    /// The texts behind ids.
+    pub names: Arc<Names>,
+    /// The nodes in order.
+    pub nodes: Vec<NodeView>,
+    /// Messages in flight, oldest first; at most [`FLIGHTS_SHOWN`].
+    pub flights: Vec<FlightView>,
+    /// Counts of messages between nodes since the beginning.
+    pub messages: MessageCounts,
+    /// The active faults in the order they began.
+    pub faults: Vec<FaultView>,
+    /// Which directed links are cut: `cuts[from][to]`. Empty above 64 nodes.
+    pub cuts: Vec<Vec<bool>>,
+    /// The newest lines of all nodes and the world, oldest first; at most [`EVENTS_SHOWN`].
+    pub events: Arc<Vec<Stamped>>,
+    /// The last finished client operations, oldest first; at most 20.
+    pub operations: Vec<OperationView>,
+    /// Events processed since the beginning.
+    pub steps: u64,
+    /// Digest of the trace so far.
+    pub digest: u64,
+}
+
+/// Is the process alive?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Runs.
+    Up,
+    /// Frozen: keeps its memory, takes no steps.
+    Paused,
+    /// Crashed.
+    Down,
+}
+
+/// A node at an instant.
+#[derive(Clone, Debug)]
+pub struct NodeView {
+    /// The node.
+    pub node: NodeId,
+    /// Its site's name.
+    pub site: Option<String>,
+    /// Is it alive?
+    pub health: Health,
+    /// Since when.
+    pub since: VirtualTime,
+    /// Whether every link to and from it is cut.
+    pub is_isolated: bool,
+    /// Its replica; `None` while it is down.
+    pub replica: Option<ReplicaView>,
+    /// Inputs that wait for its processor.
+    pub queued: usize,
+    /// How many times slower than normal its processor is.
+    pub cpu_factor: u32,
+    /// How many times slower than normal its disk is.
+    pub disk_factor: u32,
+    /// Whether its disk is full.
+    pub is_disk_full: bool,
+    /// Records appended but not flushed.
+    pub unflushed: usize,
+    /// Error of its wall clock in microseconds.
+    pub clock_error_us: i64,
+    /// Which life this is, from 1.
+    pub incarnation: u32,
+    /// The clients beside it.
+    pub clients: Vec<ClientId>,
+    /// Its newest log lines, oldest first; at most [`LINES_SHOWN`].
+    pub lines: Vec<Stamped>,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug)]
+pub struct FlightView {
+    /// Its id (`m123`).
+    pub id: MessageId,
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// What it is called.
+    pub label: Label,
+    /// What it is sent for.
+    pub traffic: Traffic,
+    /// When it was sent.
+    pub sent_at: VirtualTime,
+    /// What becomes of it.
+    pub fate: Fate,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Arrives then.
+    Arrives(VirtualTime),
+    /// Held on its link until released.
+    Held,
+    /// Was lost at that instant; shown for a moment.
+    Dropped {
+        /// When.
+        at: VirtualTime,
+        /// Why.
+        why: DropReason,
+    },
+}
+
+/// Why a message was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    /// Its link is cut.
+    Cut,
+    /// Bad luck on a lossy link.
+    Loss,
+    /// The receiver is down.
+    Down,
+    /// The sender's unsent buffer died with it.
+    Unsent,
+    /// The user dropped it.
+    ByHand,
+}
+
+impl DropReason {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            DropReason::Cut => "link cut",
+            DropReason::Loss => "lost",
+            DropReason::Down => "receiver down",
+            DropReason::Unsent => "sender's buffer lost",
+            DropReason::ByHand => "dropped by hand",
+        }
+    }
+}
+
+/// The accounting of messages between nodes: sent + duplicated = delivered + dropped + in flight, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageCounts {
+    /// Put on links by nodes.
+    pub sent: u64,
+    /// Extra copies made by links.
+    pub duplicated: u64,
+    /// Handed to receivers.
+    pub delivered: u64,
+    /// Lost.
+    pub dropped: u64,
+    /// On their way, held ones included.
+    pub in_flight: u64,
+    /// Of those, held.
+    pub held: u64,
+}
+
+impl MessageCounts {
+    /// Whether the books balance.
+    pub fn balances(&self) -> bool {
+        self.sent + self.duplicated == self.delivered + self.dropped + self.in_flight
+    }
+}
+
+/// An active fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultView {
+    /// Its number (`f3`).
+    pub number: u32,
+    /// The command, with roles resolved and nodes by name.
+    pub what: Arc<str>,
+    /// Since when.
+    pub since: VirtualTime,
+    /// The nodes it names.
+    pub nodes: Vec<NodeId>,
+    /// The verb's word.
+    pub verb: &'static str,
+}
+
+/// A finished client operation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OperationView {
+    /// The operation.
+    pub op: OpId,
+    /// Who asked.
+    pub client: ClientId,
+    /// What.
+    pub action: Action,
+    /// Of which key.
+    pub key: Key,
+    /// The node that answered.
+    pub node: Option<NodeId>,
+    /// When it ended.
+    pub at: VirtualTime,
+    /// How long it took.
+    pub latency: Span,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// A read that missed an acknowledged write.
+    pub is_stale: bool,
+}

@@ -1,0 +1,1 @@
+//! Shared pure parts of the protocols.

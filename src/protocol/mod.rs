@@ -1,0 +1,359 @@
+//! Pure replication logic: a node is a value that takes an input and gives effects. No clock, no socket, no
+//! generator of its own, no other room than `base`.
+//!
+//! ```text
+//!            Input                          Effect
+//!   message, client request,   +------+   send, reply, set timer, append,
+//!   timer, flush done,      -> | step | -> flush, say a log line,
+//!   operator order             +------+   tell the judges (ghost)
+//! ```
+//!
+//! Append and flush are effects, so that a crash has a meaning: what was flushed survives, the rest does not.
+//! Start with [`Protocol`], then read `primary_replica` or `peer_to_peer`.
+
+pub mod kit;
+pub mod peer_to_peer;
+pub mod primary_replica;
+pub mod view;
+
+use crate::base::ids::{Key, NodeId, OpId, Version};
+use crate::base::knob::Knobs;
+use crate::base::line::Line;
+use crate::base::operation::{Answer, Reply, Request};
+use crate::base::random::Stream;
+use crate::base::time::{Span, VirtualTime, WallTime};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// A replication protocol as one node runs it.
+pub trait Protocol: Clone + Debug + PartialEq + Send + 'static {
+    /// What nodes say to each other.
+    type Message: Message;
+    /// What survives a crash, if it was flushed.
+    type Durable: Durable;
+    /// The knobs, made ready; shared by all nodes.
+    type Config: Clone + Debug + PartialEq + Send + Sync + 'static;
+
+    /// Makes the knobs of a cluster of `members` nodes ready. `seed` is the scenario's; placement draws from it.
+    fn config(knobs: &Knobs, members: usize, seed: u64) -> Self::Config;
+
+    /// A node starts from what its disk holds. `durable` is `Default` on the first start and after a wipe.
+    fn boot(cx: &mut Context<'_, Self>, config: Arc<Self::Config>, durable: Self::Durable) -> Self;
+
+    /// Takes one input. All it wants done is put into `cx`.
+    fn step(&mut self, cx: &mut Context<'_, Self>, input: Input<Self>);
+
+    /// What panels and checkers may see at `now`.
+    fn view(&self, now: VirtualTime) -> view::ReplicaView;
+
+    /// How clients find their way.
+    fn routing(config: &Self::Config) -> Routing;
+
+    /// The nodes that own `key`, coordinator first; for primary-replica the primary this node believes in.
+    fn owners(&self, key: Key) -> Vec<NodeId>;
+
+    /// What has survived, judged from outside over all nodes (`None`: down). Reads states, repairs nothing.
+    fn truth(nodes: &[Option<&Self>]) -> Truth;
+}
+
+/// A message between nodes, as the network and the screens see it.
+pub trait Message: Clone + Debug + PartialEq + Send + 'static {
+    /// Its size on the wire by the model of replication.md 0.6: 40 header + 8 per integer field + keys and values
+    /// + 24 per log entry header.
+    fn bytes(&self, sizes: Sizes) -> u64;
+    /// What it is sent for.
+    fn traffic(&self) -> Traffic;
+    /// What it is called on the screen.
+    fn label(&self) -> Label;
+}
+
+/// Key and value lengths of the workload, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Length of a key.
+    pub key: u64,
+    /// Length of a value.
+    pub value: u64,
+}
+
+/// What a message is sent for; bytes and counts are kept apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Traffic {
+    /// Caused by a client's write.
+    Write,
+    /// Caused by a client's read.
+    Read,
+    /// Heartbeats, gossip, probes, votes.
+    Background,
+    /// Hints and read repair.
+    Repair,
+    /// Catch-up after a rejoin.
+    Resync,
+}
+
+/// The number of kinds of [`Traffic`].
+pub const TRAFFIC_KINDS: usize = 5;
+
+/// A message's name with its telling detail: `Append(5..7)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The message type.
+    pub name: &'static str,
+    /// What it is about.
+    pub detail: Detail,
+}
+
+/// The detail of a [`Label`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing more to say.
+    None,
+    /// A log index.
+    Index(u64),
+    /// A range of log indexes, both included.
+    Range(u64, u64),
+    /// A term.
+    Term(u64),
+    /// A key.
+    Key(Key),
+    /// A node.
+    Node(NodeId),
+    /// A count.
+    Count(u64),
+}
+
+/// State on a disk. The world keeps two of them per node: what was flushed, and what was written on top.
+pub trait Durable: Clone + Default + Send + 'static {
+    /// One change, as it is appended.
+    type Record: Clone + Debug + PartialEq + Send + 'static;
+    /// Makes the change.
+    fn persist(&mut self, record: &Self::Record);
+}
+
+/// A position in a node's stream of appended records, counted from 1 in each incarnation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DiskPosition(pub u64);
+
+/// A timer's name, chosen by the protocol; setting it again moves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timer(pub u64);
+
+/// What a node learns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input<P: Protocol> {
+    /// A message from a peer.
+    Message {
+        /// The sender.
+        from: NodeId,
+        /// What it says.
+        message: P::Message,
+    },
+    /// A client's request.
+    Client(Request),
+    /// A timer it had set has run out.
+    Timer(Timer),
+    /// Everything appended up to here is flushed.
+    Flushed {
+        /// The last flushed position.
+        upto: DiskPosition,
+    },
+    /// An operator's order.
+    Operator(Order<P>),
+}
+
+/// What an operator can tell a node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order<P: Protocol> {
+    /// A knob was turned.
+    Configure(Arc<P::Config>),
+    /// Become primary now, whatever the others think.
+    Promote,
+}
+
+/// What a node wants done, in the order in which it says so.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect<P: Protocol> {
+    /// Put a message on the link to a peer.
+    Send {
+        /// The receiver.
+        to: NodeId,
+        /// What to say.
+        message: P::Message,
+    },
+    /// Answer a client.
+    Reply(Reply),
+    /// Wake me after this long; replaces the timer of the same name.
+    SetTimer {
+        /// Its name.
+        timer: Timer,
+        /// From now.
+        after: Span,
+    },
+    /// Forget this timer.
+    CancelTimer(Timer),
+    /// Keep a record; it sits in the process's memory until a flush begins.
+    Append(<P::Durable as Durable>::Record),
+    /// Write and flush everything appended so far. One flush is in flight at a time, the next takes all that
+    /// waits (group commit); it is answered by [`Input::Flushed`].
+    Flush,
+    /// A log line.
+    Say(Line),
+    /// Knowledge for the judges; protocols never read it back.
+    Ghost(Ghost),
+}
+
+/// What only the judges need to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ghost {
+    /// A merge kept `winner` and discarded `loser`, two writes of `key`.
+    Discarded {
+        /// The key.
+        key: Key,
+        /// The write whose version stays.
+        winner: OpId,
+        /// The write whose version goes.
+        loser: OpId,
+    },
+    /// Log entries were cut off; the operations they carried.
+    Cut {
+        /// The first index cut.
+        from: u64,
+        /// How many entries, operations or not.
+        entries: u64,
+        /// The operations among them.
+        ops: Vec<OpId>,
+    },
+    /// Bytes of hints this node keeps now.
+    HintBytes(u64),
+    /// Versions kept side by side for one key.
+    Siblings(u32),
+}
+
+/// What a node may use while it takes a step: its name, the instant, its clock, chance, and the list of effects.
+pub struct Context<'a, P: Protocol> {
+    /// This node.
+    pub me: NodeId,
+    /// How many nodes the cluster has.
+    pub members: usize,
+    /// Virtual time; use it for timers and durations only.
+    pub now: VirtualTime,
+    /// What this node's wall clock shows; use it for timestamps and leases.
+    pub wall: WallTime,
+    /// Whether the disk takes nothing more; refuse client writes definitely while it is.
+    pub disk_full: bool,
+    /// Which life of the node this is, counted from 1.
+    pub incarnation: u32,
+    /// The node's own stream of chance.
+    pub random: &'a mut Stream,
+    /// How many records this incarnation has appended.
+    pub appended: &'a mut DiskPosition,
+    /// What the node wants done.
+    pub effects: &'a mut Vec<Effect<P>>,
+}
+
+impl<P: Protocol> Context<'_, P> {
+    /// Sends `message` to `to`.
+    pub fn send(&mut self, to: NodeId, message: P::Message) {
+        self.effects.push(Effect::Send { to, message });
+    }
+
+    /// Answers the client that asked `op`.
+    pub fn reply(&mut self, op: OpId, answer: Answer) {
+        self.effects.push(Effect::Reply(Reply { op, answer }));
+    }
+
+    /// Wakes this node after `after`; replaces the timer of the same name.
+    pub fn set_timer(&mut self, timer: Timer, after: Span) {
+        self.effects.push(Effect::SetTimer { timer, after });
+    }
+
+    /// Forgets `timer`.
+    pub fn cancel_timer(&mut self, timer: Timer) {
+        self.effects.push(Effect::CancelTimer(timer));
+    }
+
+    /// Appends `record`; the position will be named by an [`Input::Flushed`] once it is safe.
+    pub fn append(&mut self, record: <P::Durable as Durable>::Record) -> DiskPosition {
+        self.appended.0 += 1;
+        self.effects.push(Effect::Append(record));
+        *self.appended
+    }
+
+    /// Writes and flushes everything appended so far.
+    pub fn flush(&mut self) {
+        self.effects.push(Effect::Flush);
+    }
+
+    /// Says a log line.
+    pub fn say(&mut self, line: Line) {
+        self.effects.push(Effect::Say(line));
+    }
+
+    /// Tells the judges.
+    pub fn ghost(&mut self, ghost: Ghost) {
+        self.effects.push(Effect::Ghost(ghost));
+    }
+
+    /// The other members, in order.
+    pub fn peers(&self) -> impl Iterator<Item = NodeId> + use<P> {
+        let me = self.me;
+        (0..self.members).map(NodeId::at).filter(move |&node| node != me)
+    }
+}
+
+/// How clients find the node for an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Routing {
+    /// Whom a client asks.
+    pub to: Route,
+    /// Silence after which a client looks elsewhere.
+    pub discovery_refresh: Span,
+}
+
+/// Whom a client asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The primary it knows for writes; reads as the policy says.
+    Primary {
+        /// Where reads go.
+        reads: ReadRoute,
+    },
+    /// The node it is attached to; any other when that one is refused or silent.
+    AnyNode,
+}
+
+/// Where reads go when there is a primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadRoute {
+    /// To the primary.
+    Primary,
+    /// To the node the client is attached to.
+    Nearest,
+    /// To any node, drawn for each read.
+    Random,
+    /// To one replica, the last node of the cluster.
+    Fixed,
+}
+
+/// What has survived, seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Truth {
+    /// The writes that survived.
+    pub survivors: Survivors,
+    /// Whether every live holder of every key has the same state.
+    pub is_converged: bool,
+    /// Keys whose live holders differ.
+    pub keys_diverged: usize,
+    /// Copies of each key that the cluster keeps.
+    pub copies: u32,
+}
+
+/// The writes that survived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Survivors {
+    /// The operations in the authoritative log.
+    Log(BTreeSet<OpId>),
+    /// The newest version of each key, merged over all nodes.
+    Newest(BTreeMap<Key, (Version, OpId)>),
+}

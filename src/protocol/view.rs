@@ -1,0 +1,284 @@
+//! Read-only pictures of one replica for panels and checkers. Plain data: no protocol type leaks through.
+
+use crate::base::ids::{Key, NodeId, OpId, Value, Version};
+use crate::base::time::{Span, VirtualTime};
+
+/// What a replica shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplicaView {
+    /// The keys this node holds that changed last, newest first; at most [`KEYS_SHOWN`].
+    pub keys: Vec<KeyRow>,
+    /// How many keys it holds in all.
+    pub keys_total: usize,
+    /// A digest of its whole key table; equal states have equal digests.
+    pub digest: u64,
+    /// What only its topology has.
+    pub detail: ReplicaDetail,
+}
+
+/// The most rows a view gives of the key table.
+pub const KEYS_SHOWN: usize = 40;
+/// The most log cells a view gives, counted from the end.
+pub const CELLS_SHOWN: usize = 120;
+
+/// One key as one node holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The key.
+    pub key: Key,
+    /// Its value here; `None` for a tombstone.
+    pub value: Option<Value>,
+    /// The write that made it.
+    pub written_by: OpId,
+    /// Its place in the key's version order.
+    pub version: Version,
+    /// Versions kept side by side (1 without conflicts).
+    pub siblings: u32,
+}
+
+/// The part of a view that depends on the topology.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReplicaDetail {
+    /// A member of a primary-replica cluster.
+    PrimaryReplica(Box<PrimaryReplicaView>),
+    /// A member of a peer-to-peer cluster.
+    PeerToPeer(Box<PeerToPeerView>),
+}
+
+/// What a node is in a primary-replica cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Orders the writes.
+    Primary,
+    /// Follows a primary.
+    Replica,
+    /// Asks for votes.
+    Candidate,
+    /// Asks whether an election could be won.
+    PreCandidate,
+    /// Takes in a snapshot.
+    FullSync,
+    /// Was primary, refuses writes.
+    Fenced,
+}
+
+impl Role {
+    /// The word on the badge; the primary's is in capitals.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Primary => "PRIMARY",
+            Role::Replica => "replica",
+            Role::Candidate => "candidate",
+            Role::PreCandidate => "pre-candidate",
+            Role::FullSync => "full sync",
+            Role::Fenced => "fenced",
+        }
+    }
+}
+
+/// A member of a primary-replica cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrimaryReplicaView {
+    /// What it is.
+    pub role: Role,
+    /// Its term.
+    pub term: u64,
+    /// Whom it voted for in this term.
+    pub voted_for: Option<NodeId>,
+    /// Whom it believes to be primary.
+    pub primary: Option<NodeId>,
+    /// Its history: (term, first index of that term), oldest first.
+    pub history: Vec<(u64, u64)>,
+    /// Last index in the log, in the process's memory.
+    pub last_index: u64,
+    /// Last index flushed.
+    pub flushed_index: u64,
+    /// Last index applied to the key table.
+    pub applied_index: u64,
+    /// Last index known committed.
+    pub commit_index: u64,
+    /// First index it can still ship to others.
+    pub first_index: u64,
+    /// The end of the log, oldest first; at most [`CELLS_SHOWN`].
+    pub cells: Vec<LogCell>,
+    /// As primary: how far each replica is.
+    pub followers: Vec<FollowerView>,
+    /// As primary: writes waiting for their acknowledgement.
+    pub waiting: usize,
+    /// As primary with semi-sync: whether it has fallen back to async.
+    pub is_degraded: bool,
+    /// Entries this replica knows to be missing.
+    pub lag_entries: u64,
+    /// Age of the last applied entry while entries are missing, else zero.
+    pub lag: Span,
+    /// When it will start an election unless it hears the primary.
+    pub election_at: Option<VirtualTime>,
+    /// Branches that were cut off here and kept.
+    pub archive: Vec<BranchView>,
+}
+
+/// One log entry on one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogCell {
+    /// Its index.
+    pub index: u64,
+    /// The term it was written in.
+    pub term: u64,
+    /// The key written; `None` for the entry that opens a term.
+    pub key: Option<Key>,
+    /// The value; `None` for a delete or an opening entry.
+    pub value: Option<Value>,
+    /// The operation that wrote it.
+    pub op: Option<OpId>,
+    /// How safe it is, as this node knows it. Divergence is found by comparing nodes.
+    pub state: CellState,
+}
+
+/// How safe a log entry is, as far as its node knows. Later states include the earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CellState {
+    /// In memory only.
+    Buffered,
+    /// On this node's disk.
+    Flushed,
+    /// Acknowledged to its client (only the primary knows).
+    Acked,
+    /// Known to be committed.
+    Committed,
+    /// Differs from the same index of the authoritative log.
+    Diverged,
+    /// Cut off and kept in the archive.
+    RolledBack,
+}
+
+impl CellState {
+    /// The word in legends.
+    pub fn word(self) -> &'static str {
+        match self {
+            CellState::Buffered => "buffered",
+            CellState::Flushed => "flushed",
+            CellState::Acked => "acknowledged",
+            CellState::Committed => "committed",
+            CellState::Diverged => "diverged",
+            CellState::RolledBack => "rolled back",
+        }
+    }
+}
+
+/// How far one replica is, as the primary knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowerView {
+    /// The replica.
+    pub node: NodeId,
+    /// Last index it has in memory.
+    pub written: u64,
+    /// Last index it has flushed.
+    pub flushed: u64,
+    /// Last index it has applied.
+    pub applied: u64,
+    /// Entries it misses.
+    pub lag_entries: u64,
+    /// When it last answered.
+    pub heard_at: VirtualTime,
+    /// Whether a snapshot is on its way.
+    pub is_full_sync: bool,
+}
+
+/// A branch of the log that was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BranchView {
+    /// The first index cut.
+    pub from: u64,
+    /// How many entries.
+    pub entries: u64,
+    /// How many of them this node had acknowledged to clients.
+    pub acked: u64,
+    /// The term of its last entry.
+    pub term: u64,
+    /// When it was cut.
+    pub at: VirtualTime,
+}
+
+/// A member of a peer-to-peer cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerToPeerView {
+    /// Its SWIM incarnation, raised to refute suspicion.
+    pub incarnation: u32,
+    /// Its share of the ring as primary owner, in thousandths.
+    pub ring_permille: u32,
+    /// Its share of all copies, in thousandths (N copies of the ring are 1000 times N / nodes on average).
+    pub copies_permille: u32,
+    /// Its tokens.
+    pub tokens: usize,
+    /// What it thinks of every other node.
+    pub opinions: Vec<Opinion>,
+    /// Hints it keeps for others.
+    pub hints: Vec<HintView>,
+    /// Requests it coordinates now, oldest first; at most 8.
+    pub pending: Vec<PendingView>,
+    /// How many it coordinates in all.
+    pub pending_total: usize,
+    /// Tombstones among its keys.
+    pub tombstones: usize,
+}
+
+/// What a node thinks of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opinion {
+    /// The other node.
+    pub node: NodeId,
+    /// What is thought of it.
+    pub status: PeerStatus,
+    /// Since when.
+    pub since: VirtualTime,
+}
+
+/// What may be thought of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PeerStatus {
+    /// Answers, or someone said so.
+    Alive,
+    /// Did not answer; may refute.
+    Suspect,
+    /// Suspicion ran out.
+    Down,
+}
+
+impl PeerStatus {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            PeerStatus::Alive => "up",
+            PeerStatus::Suspect => "suspect",
+            PeerStatus::Down => "down",
+        }
+    }
+}
+
+/// Hints kept for one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HintView {
+    /// For whom.
+    pub target: NodeId,
+    /// How many.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A request being coordinated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingView {
+    /// The operation.
+    pub op: OpId,
+    /// Its key.
+    pub key: Key,
+    /// Whether it writes.
+    pub is_write: bool,
+    /// Answers counted so far.
+    pub got: u32,
+    /// Answers needed.
+    pub need: u32,
+    /// Answers possible.
+    pub of: u32,
+}
