@@ -1,1 +1,3 @@
 //! Shared pure parts of the protocols.
+
+pub mod ring;
