@@ -1,3 +1,4 @@
 //! Shared pure parts of the protocols.
 
 pub mod ring;
+pub mod swim;
