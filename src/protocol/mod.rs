@@ -38,6 +38,13 @@ pub trait Protocol: Clone + Debug + PartialEq + Send + 'static {
     /// Makes the knobs of a cluster of `members` nodes ready. `seed` is the scenario's; placement draws from it.
     fn config(knobs: &Knobs, members: usize, seed: u64) -> Self::Config;
 
+    /// Tells a protocol that counts bytes itself (hint queues and their throttle) how long keys and values are.
+    /// Called once on every configuration before nodes see it.
+    fn sized(config: Self::Config, sizes: Sizes) -> Self::Config {
+        let _ = sizes;
+        config
+    }
+
     /// A node starts from what its disk holds. `durable` is `Default` on the first start and after a wipe.
     fn boot(cx: &mut Context<'_, Self>, config: Arc<Self::Config>, durable: Self::Durable) -> Self;
 
