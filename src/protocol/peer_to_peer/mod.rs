@@ -1,1 +1,207 @@
-//! peer_to_peer
+//! Leaderless replication as Dynamo has it (DeCandia et al. 2007), in the form of Cassandra and Riak: a ring places
+//! each key on N owners, any node coordinates, W acknowledgements make a write and R answers a read.
+//!
+//! ```text
+//!  client -> coordinator (any node) -> owners of the key: first N distinct nodes of the ring
+//!            |        |        |
+//!            |        |        hints for owners that missed it, handed over when they are back
+//!            |        opinions about who is up: SWIM, each node its own
+//!            versions: the coordinator's wall clock, last write wins
+//! ```
+//!
+//! | file | story |
+//! |---|---|
+//! | `coordinate_write`, `coordinate_read` | a request, from the client to the quorum and back |
+//! | `replica` | keeping what is told, saying what is known, acknowledging after the flush |
+//! | `hints`, `handoff` | writes kept for others |
+//! | `membership` | from SWIM to effects |
+//! | `cell`, `store`, `durable` | versions, the table, the disk |
+//! | `view` | what panels see; what has survived |
+//!
+//! Must not know: the network, clients' deadlines, who is really up. Start with [`PeerToPeer`] and its `step`, then
+//! read `coordinate_write`.
+
+mod cell;
+mod chatter;
+mod config;
+mod coordinate_read;
+mod coordinate_write;
+mod durable;
+mod handoff;
+mod hints;
+mod membership;
+mod message;
+mod replica;
+mod store;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod view;
+
+pub use cell::Cell;
+pub use config::{Config, Quorum, ReadRepair};
+pub use durable::{Durable, Hint, Record};
+pub use message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
+
+use super::kit::swim::{Swim, Turn};
+use super::view::ReplicaView;
+use super::{Context, Input, Order, Protocol, Route, Routing, Sizes, Truth};
+use crate::base::ids::{Key, NodeId};
+use crate::base::knob::Knobs;
+use crate::base::line::Line;
+use crate::base::operation::{Action, Answer, Request};
+use crate::base::time::VirtualTime;
+use cell::Clock;
+use chatter::{Chatter, Topic};
+use coordinate_read::PendingRead;
+use coordinate_write::PendingWrite;
+use hints::Hints;
+use replica::Owed;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::Store;
+use timers::Alarm;
+
+type Cx<'a> = Context<'a, PeerToPeer>;
+
+/// One node of a peer-to-peer cluster: coordinator, replica and member at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeerToPeer {
+    me: NodeId,
+    members: usize,
+    config: Arc<Config>,
+    // as a member
+    swim: Swim,
+    // as a replica
+    store: Store,
+    hints: Hints,
+    owed: Owed,
+    // as a coordinator
+    clock: Clock,
+    last_request: RequestId,
+    writes: BTreeMap<RequestId, PendingWrite>,
+    reads: BTreeMap<RequestId, PendingRead>,
+    chatter: Chatter,
+}
+
+impl Protocol for PeerToPeer {
+    type Message = Message;
+    type Durable = Durable;
+    type Config = Config;
+
+    fn config(knobs: &Knobs, members: usize, seed: u64) -> Config {
+        Config::new(knobs, members, seed)
+    }
+
+    fn sized(config: Config, sizes: Sizes) -> Config {
+        Config { sizes, ..config }
+    }
+
+    /// A node that starts believes everyone up until it learns better; one that comes back asks around at once.
+    fn boot(cx: &mut Cx<'_>, config: Arc<Config>, durable: Durable) -> Self {
+        let mut out = Vec::new();
+        let mut turn = Turn { now: cx.now, random: cx.random, settings: &config.swim, out: &mut out };
+        let swim = Swim::start(cx.me, cx.members, cx.incarnation > 1, &mut turn);
+        let mut node = PeerToPeer {
+            me: cx.me,
+            members: cx.members,
+            swim,
+            store: Store::new(durable.cells),
+            hints: Hints::new(cx.me, cx.members, cx.incarnation, config.sizes, durable.hints),
+            owed: Owed::default(),
+            clock: Clock::default(),
+            last_request: RequestId(u64::from(cx.incarnation) << 32),
+            writes: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            chatter: Chatter::default(),
+            config,
+        };
+        node.carry_out(cx, out);
+        node.resume_handoff(cx);
+        node
+    }
+
+    fn step(&mut self, cx: &mut Cx<'_>, input: Input<Self>) {
+        match input {
+            Input::Message { from, message } => {
+                self.take_message(cx, from, message);
+                self.note_sign_of_life(cx, from);
+            }
+            Input::Client(request) => self.serve(cx, &request),
+            Input::Timer(timer) => match timers::alarm(timer) {
+                Some(Alarm::Write(id)) => self.wake_write(cx, id),
+                Some(Alarm::Read(id)) => self.wake_read(cx, id),
+                Some(Alarm::Replay(target)) => self.retry_replay(cx, target),
+                Some(Alarm::Swim(wake)) => self.wake_swim(cx, wake),
+                None => {}
+            },
+            Input::Flushed { upto } => self.note_flushed(cx, upto),
+            Input::Operator(Order::Configure(config)) => self.config = config,
+            // Nobody can be promoted where everyone is equal.
+            Input::Operator(Order::Promote) => {}
+        }
+    }
+
+    fn view(&self, _now: VirtualTime) -> ReplicaView {
+        self.replica_view()
+    }
+
+    fn routing(config: &Config) -> Routing {
+        Routing { to: Route::AnyNode, discovery_refresh: config.discovery_refresh }
+    }
+
+    fn owners(&self, key: Key) -> Vec<NodeId> {
+        self.config.ring.owners(key).to_vec()
+    }
+
+    fn truth(nodes: &[Option<&Self>]) -> Truth {
+        view::truth(nodes)
+    }
+}
+
+impl PeerToPeer {
+    fn take_message(&mut self, cx: &mut Cx<'_>, from: NodeId, message: Message) {
+        match message {
+            Message::Write(write) => self.take_write(cx, from, write),
+            Message::WriteAck(ack) => self.take_write_ack(cx, from, ack),
+            Message::Read { request, key, mode } => {
+                let known = self.known(key, mode);
+                cx.send(from, Message::ReadReply { request, known });
+            }
+            Message::ReadReply { request, known } => self.take_read_reply(cx, from, request, known),
+            Message::Hints { hints } => self.take_hints(cx, from, &hints),
+            Message::HintsAck { upto } => self.take_hints_ack(cx, from, upto),
+            Message::Swim(message) => self.take_swim(cx, from, &message),
+        }
+    }
+
+    fn take_write_ack(&mut self, cx: &mut Cx<'_>, from: NodeId, ack: WriteAck) {
+        match ack.purpose {
+            Purpose::Client => self.count_write(cx, from, ack),
+            Purpose::Repair => self.count_repair(cx, from, ack),
+        }
+    }
+
+    fn serve(&mut self, cx: &mut Cx<'_>, request: &Request) {
+        match request.action {
+            Action::Write(value) => self.begin_write(cx, request, Some(value)),
+            Action::Delete => self.begin_write(cx, request, None),
+            Action::Read => self.begin_read(cx, request),
+            Action::ReadHere => cx.reply(request.op, coordinate_read::found(self.look_up(request.key))),
+            // Every node is as good as any other.
+            Action::Locate => cx.reply(request.op, Answer::NotPrimary { hint: Some(self.me) }),
+        }
+    }
+
+    fn next_request(&mut self) -> RequestId {
+        self.last_request.0 += 1;
+        self.last_request
+    }
+
+    /// Says `line` unless the like was said too often lately.
+    fn say(&mut self, cx: &mut Cx<'_>, topic: Topic, line: Line) {
+        if self.chatter.admits(topic, cx.now) {
+            cx.say(line);
+        }
+    }
+}

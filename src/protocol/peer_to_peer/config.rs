@@ -1,0 +1,157 @@
+//! The knobs of a peer-to-peer cluster, made ready once: words become types, the ring is built.
+
+use crate::base::knob::Knobs;
+use crate::base::random::Stream;
+use crate::base::time::Span;
+use crate::protocol::Sizes;
+use crate::protocol::kit::ring::{Placement, Ring};
+use crate::protocol::kit::swim::Settings;
+
+/// Who counts towards R and W.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quorum {
+    /// The N owners only (Cassandra). R + W > N makes every read meet the last acknowledged write.
+    Strict,
+    /// The first N reachable nodes of the preference list (Dynamo, Riak). Always writable, no overlap promised.
+    Sloppy {
+        /// How long a node may be silent before the next one is asked in its place.
+        fallback_after: Span,
+    },
+}
+
+/// What a read does about stale owners it meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadRepair {
+    /// Nothing (Cassandra `NONE`).
+    None,
+    /// Answers, then repairs (Dynamo, Riak).
+    Async,
+    /// Repairs until R owners are current, then answers (Cassandra `BLOCKING`): quorum reads are monotonic.
+    Blocking,
+}
+
+/// The knobs of a cluster, with its ring.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Which nodes keep a key.
+    pub ring: Ring,
+    /// Answers a read waits for.
+    pub read_quorum: usize,
+    /// Acknowledgements a write waits for.
+    pub write_quorum: usize,
+    /// Who counts towards both.
+    pub quorum: Quorum,
+    /// What reads do about stale owners.
+    pub read_repair: ReadRepair,
+    /// Whether a coordinator keeps writes for owners that miss them. A sloppy fallback always does: it acknowledged.
+    pub keeps_hints: bool,
+    /// No new hints for a node that has been down longer.
+    pub hint_window: Span,
+    /// Bytes of hints a node replays per second; `None` for as fast as they are acknowledged.
+    pub hint_throttle: Option<u64>,
+    /// How long a coordinator waits for W.
+    pub write_timeout: Span,
+    /// How long a coordinator waits for R.
+    pub read_timeout: Span,
+    /// Silence after which a client tries another coordinator.
+    pub discovery_refresh: Span,
+    /// Timers and counts of the membership protocol.
+    pub swim: Settings,
+    /// Lengths of keys and values, for the bytes of hints.
+    pub sizes: Sizes,
+}
+
+/// Lengths assumed until the world says otherwise: those of the default workload.
+const DEFAULT_SIZES: Sizes = Sizes { key: 8, value: 256 };
+
+impl Config {
+    /// Reads `knobs` for a cluster of `members`; random tokens come from the `ring` stream of `seed`.
+    pub(super) fn new(knobs: &Knobs, members: usize, seed: u64) -> Config {
+        let count = |key| knobs.count(key) as usize;
+        let placement = match knobs.word("ring") {
+            "even1" => Placement::Even,
+            _ => Placement::Random { tokens_per_node: count("vnodes") },
+        };
+        Config {
+            ring: Ring::new(placement, members, count("n"), &mut Stream::new(seed, "ring")),
+            read_quorum: count("r"),
+            write_quorum: count("w"),
+            quorum: match knobs.word("quorum") {
+                "sloppy" => Quorum::Sloppy { fallback_after: knobs.span("fallback_after") },
+                _ => Quorum::Strict,
+            },
+            read_repair: match knobs.word("read_repair") {
+                "none" => ReadRepair::None,
+                "async" => ReadRepair::Async,
+                _ => ReadRepair::Blocking,
+            },
+            keeps_hints: knobs.flag("hints"),
+            hint_window: knobs.span("hint_window"),
+            hint_throttle: knobs.maybe_rate("hint_throttle"),
+            write_timeout: knobs.span("write_timeout"),
+            read_timeout: knobs.span("read_timeout"),
+            discovery_refresh: knobs.span("discovery_refresh"),
+            swim: swim_settings(knobs),
+            sizes: DEFAULT_SIZES,
+        }
+    }
+
+    /// The pause after which a read asks one more node: the fallback time, or a quarter of the time-out as a stand-in
+    /// for the 99th percentile of Cassandra's `speculative_retry`.
+    pub(super) fn read_patience(&self) -> Span {
+        match self.quorum {
+            Quorum::Sloppy { fallback_after } => fallback_after,
+            Quorum::Strict => self.read_timeout.scaled(1, 4),
+        }
+    }
+
+    /// The pause after which a write asks fallbacks in place of silent nodes; its whole time-out if it has none.
+    pub(super) fn write_patience(&self) -> Span {
+        match self.quorum {
+            Quorum::Sloppy { fallback_after } => fallback_after,
+            Quorum::Strict => self.write_timeout,
+        }
+    }
+}
+
+fn swim_settings(knobs: &Knobs) -> Settings {
+    Settings {
+        probe_interval: knobs.span("probe_interval"),
+        probe_timeout: knobs.span("probe_timeout"),
+        indirect_checks: knobs.count("indirect_checks") as usize,
+        suspicion_mult: knobs.count("suspicion_mult"),
+        suspicion_max_mult: knobs.count("suspicion_max_mult"),
+        gossip_interval: knobs.span("gossip_interval"),
+        gossip_nodes: knobs.count("gossip_nodes") as usize,
+        push_pull: knobs.span("push_pull"),
+        retransmit_mult: knobs.count("retransmit_mult"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::knob::{Profile, Topology};
+
+    #[test]
+    fn the_real_profile_reads_as_the_documented_defaults() {
+        let config = Config::new(&Knobs::defaults(Topology::PeerToPeer, Profile::Real), 5, 1);
+        assert_eq!((config.ring.copies(), config.read_quorum, config.write_quorum), (3, 2, 2));
+        assert_eq!((config.quorum, config.read_repair), (Quorum::Strict, ReadRepair::Blocking));
+        assert_eq!(config.hint_throttle, Some(1024 * 1024));
+        assert_eq!(config.swim.suspicion_max_mult, 6);
+    }
+
+    #[test]
+    fn every_word_of_a_knob_means_something_of_its_own() {
+        let mut knobs = Knobs::defaults(Topology::PeerToPeer, Profile::Demo);
+        let nobody = |_: &str| None;
+        for (key, word) in [("quorum", "sloppy"), ("read_repair", "async"), ("ring", "even1")] {
+            let before = Config::new(&knobs, 5, 1);
+            knobs.set(key, word, &nobody).unwrap();
+            assert_ne!(Config::new(&knobs, 5, 1), before, "{key} = {word}");
+        }
+        knobs.set("hint_throttle", "off", &nobody).unwrap();
+        assert_eq!(Config::new(&knobs, 5, 1).hint_throttle, None);
+    }
+}

@@ -1,0 +1,291 @@
+//! Coordinating a read: R nodes are asked, one for the data and the others for a digest of it (Cassandra).
+//!
+//! ```text
+//!  client   coordinator        first   second
+//!    | GET      | Read Data -----> |
+//!    |          | Read Digest -----|----> |       equal: answer
+//!    |          | <-- data, digest |      |       differ: ask for the data behind the digests, merge,
+//!    | <- ok -- |                                 tell the stale owners (read repair), answer
+//! ```
+//!
+//! Exactly R nodes are asked; whenever patience runs out, one more. With blocking repair the answer waits until R of
+//! the nodes asked are known to be current: a later quorum read never goes back behind it.
+
+use super::cell::Cell;
+use super::chatter::Topic;
+use super::config::{Quorum, ReadRepair};
+use super::message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
+use super::replica::digest;
+use super::timers::{Alarm, timer};
+use super::{Cx, PeerToPeer};
+use crate::base::ids::{Key, NodeId, OpId};
+use crate::base::line::Line;
+use crate::base::operation::{Answer, Doubt, Found, Refusal, Request};
+use crate::base::time::{Span, VirtualTime};
+use std::sync::Arc;
+
+/// A node that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Contact {
+    node: NodeId,
+    /// What it said last; `None` while it owes an answer.
+    known: Option<Known>,
+    /// Whether a repair was sent to it.
+    is_repaired: bool,
+}
+
+/// How far a read is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Waits for R answers.
+    Asking,
+    /// Knows the newest version and waits until R nodes have it.
+    Repairing(Cell),
+    /// Has answered; late answers may still show a stale owner.
+    Answered(Option<Cell>),
+}
+
+/// A read under way.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PendingRead {
+    pub(super) op: OpId,
+    pub(super) key: Key,
+    began: VirtualTime,
+    pub(super) need: usize,
+    contacts: Vec<Contact>,
+    phase: Phase,
+}
+
+impl PendingRead {
+    pub(super) fn answers(&self) -> usize {
+        self.contacts.iter().filter(|contact| contact.known.is_some()).count()
+    }
+
+    pub(super) fn of(&self) -> usize {
+        self.contacts.len()
+    }
+
+    fn contact_mut(&mut self, node: NodeId) -> Option<&mut Contact> {
+        self.contacts.iter_mut().find(|contact| contact.node == node)
+    }
+
+    /// The first data that came.
+    fn data(&self) -> Option<Option<Cell>> {
+        self.contacts.iter().find_map(|contact| match contact.known {
+            Some(Known::Data(cell)) => Some(cell),
+            _ => None,
+        })
+    }
+
+    /// Digests equal to that of `cell` are as good as the data. Gives the nodes whose digest differs; they owe an
+    /// answer again.
+    fn compare_digests(&mut self, cell: Option<Cell>) -> Vec<NodeId> {
+        let expected = digest(self.key, cell);
+        let mut differing = Vec::new();
+        for contact in &mut self.contacts {
+            match contact.known {
+                Some(Known::Digest(digest)) if digest == expected => contact.known = Some(Known::Data(cell)),
+                Some(Known::Digest(_)) => {
+                    contact.known = None;
+                    differing.push(contact.node);
+                }
+                _ => {}
+            }
+        }
+        differing
+    }
+
+    /// The newest version among the answers.
+    fn newest(&self) -> Option<Cell> {
+        let cells = self.contacts.iter().filter_map(|contact| match contact.known {
+            Some(Known::Data(cell)) => cell,
+            _ => None,
+        });
+        cells.max()
+    }
+}
+
+impl PeerToPeer {
+    /// Begins a client's read.
+    pub(super) fn begin_read(&mut self, cx: &mut Cx<'_>, request: &Request) {
+        let Request { op, key, .. } = *request;
+        let (need, reachable) = (self.config.read_quorum, self.count_reachable(key));
+        if reachable < need {
+            let line = Line::Unavailable { key, is_write: false, need: need as u32, alive: reachable as u32 };
+            self.say(cx, Topic::UnavailableRead, line);
+            return cx.reply(op, Answer::Refused(Refusal::Unavailable));
+        }
+        let id = self.next_request();
+        let contacts = Vec::with_capacity(need);
+        self.reads.insert(id, PendingRead { op, key, began: cx.now, need, contacts, phase: Phase::Asking });
+        for place in 0..need {
+            let mode = if place == 0 { ReadMode::Data } else { ReadMode::Digest };
+            self.ask_one_more(cx, id, mode);
+        }
+        let patience = self.config.read_patience().min(self.config.read_timeout);
+        cx.set_timer(timer(Alarm::Read(id)), patience);
+        self.settle_read(cx, id);
+    }
+
+    /// Asks the best node that was not asked yet, if there is one: this one, then in the order of the preference list.
+    fn ask_one_more(&mut self, cx: &mut Cx<'_>, id: RequestId, mode: ReadMode) {
+        let Some(pending) = self.reads.get(&id) else { return };
+        let key = pending.key;
+        let Some(node) = self.next_contact(pending) else { return };
+        // A look into the own table costs nothing, so it is data at once.
+        let known = (node == self.me).then(|| self.known(key, ReadMode::Data));
+        if known.is_none() {
+            cx.send(node, Message::Read { request: id, key, mode });
+        }
+        if let Some(pending) = self.reads.get_mut(&id) {
+            pending.contacts.push(Contact { node, known, is_repaired: false });
+        }
+    }
+
+    fn next_contact(&self, pending: &PendingRead) -> Option<NodeId> {
+        let ring = &self.config.ring;
+        let nodes = match self.config.quorum {
+            Quorum::Strict => ring.owners(pending.key),
+            Quorum::Sloppy { .. } => ring.preference(pending.key),
+        };
+        let is_free = |node: &NodeId| {
+            self.believes_up(*node) && pending.contacts.iter().all(|contact| contact.node != *node)
+        };
+        let mut first_reachable =
+            nodes.iter().copied().filter(|&node| self.believes_up(node)).take(ring.copies());
+        first_reachable
+            .find(|&node| node == self.me && is_free(&node))
+            .or_else(|| nodes.iter().copied().find(is_free))
+    }
+
+    /// A node said what it knows.
+    pub(super) fn take_read_reply(&mut self, cx: &mut Cx<'_>, from: NodeId, id: RequestId, known: Known) {
+        let Some(contact) = self.reads.get_mut(&id).and_then(|pending| pending.contact_mut(from)) else {
+            return;
+        };
+        // A digest that comes twice must not hide the data that came in between.
+        if contact.known.is_none() {
+            contact.known = Some(known);
+            self.settle_read(cx, id);
+        }
+    }
+
+    /// Takes a read as far as its answers allow.
+    fn settle_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let Some(pending) = self.reads.get_mut(&id) else { return };
+        if pending.phase == Phase::Asking && pending.answers() < pending.need {
+            return;
+        }
+        let Some(data) = pending.data() else { return };
+        let (key, differing) = (pending.key, pending.compare_digests(data));
+        for node in differing {
+            cx.send(node, Message::Read { request: id, key, mode: ReadMode::Data });
+        }
+        let Some(pending) = self.reads.get_mut(&id) else { return };
+        if pending.phase == Phase::Asking && pending.answers() >= pending.need {
+            self.conclude(cx, id);
+        }
+        self.repair_read(cx, id);
+        self.finish_read(cx, id);
+    }
+
+    /// R full answers are there: the newest is the answer, now or after the repair.
+    fn conclude(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let policy = self.config.read_repair;
+        let Some(pending) = self.reads.get_mut(&id) else { return };
+        match (policy, pending.newest()) {
+            (ReadRepair::Blocking, Some(newest)) => pending.phase = Phase::Repairing(newest),
+            (_, newest) => {
+                pending.phase = Phase::Answered(newest);
+                cx.reply(pending.op, found(newest));
+            }
+        }
+    }
+
+    /// Tells the newest version to every owner among the contacts that showed an older one, once.
+    fn repair_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let policy = self.config.read_repair;
+        let config = Arc::clone(&self.config);
+        let Some(pending) = self.reads.get_mut(&id) else { return };
+        let (Phase::Repairing(newest) | Phase::Answered(Some(newest))) = pending.phase else { return };
+        if policy == ReadRepair::None {
+            return;
+        }
+        let key = pending.key;
+        let mut stale = Vec::new();
+        for contact in &mut pending.contacts {
+            let is_behind = matches!(contact.known, Some(Known::Data(cell)) if cell < Some(newest));
+            if is_behind && !contact.is_repaired && config.ring.is_owner(key, contact.node) {
+                contact.is_repaired = true;
+                stale.push(contact.node);
+            }
+        }
+        for node in stale {
+            let is_blocking = policy == ReadRepair::Blocking;
+            self.say(cx, Topic::ReadRepair, Line::ReadRepair { key, stale: node, is_blocking });
+            let write = Write { request: id, key, cell: newest, hint_for: None, purpose: Purpose::Repair };
+            self.tell(cx, node, write);
+        }
+    }
+
+    /// Answers once enough nodes are current; forgets the read when nothing more is wanted of it.
+    fn finish_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let watches_late_answers = self.config.read_repair == ReadRepair::Async;
+        let Some(pending) = self.reads.get_mut(&id) else { return };
+        if let Phase::Repairing(newest) = pending.phase {
+            let awaits_repair =
+                |contact: &&Contact| contact.is_repaired && contact.known != Some(Known::Data(Some(newest)));
+            let missing = pending.contacts.iter().filter(awaits_repair).count();
+            if pending.answers() - missing >= pending.need {
+                pending.phase = Phase::Answered(Some(newest));
+                cx.reply(pending.op, found(Some(newest)));
+            }
+        }
+        let is_watched = watches_late_answers && pending.answers() < pending.of();
+        if matches!(pending.phase, Phase::Answered(_)) && !is_watched {
+            self.reads.remove(&id);
+            cx.cancel_timer(timer(Alarm::Read(id)));
+        }
+    }
+
+    /// A stale node has the newest version on its disk.
+    pub(super) fn count_repair(&mut self, cx: &mut Cx<'_>, from: NodeId, ack: WriteAck) {
+        let Some(pending) = self.reads.get_mut(&ack.request) else { return };
+        let (Phase::Repairing(newest) | Phase::Answered(Some(newest))) = pending.phase else { return };
+        if let Some(contact) = pending.contact_mut(from) {
+            contact.known = Some(Known::Data(Some(newest)));
+        }
+        self.finish_read(cx, ack.request);
+    }
+
+    /// Patience is over: one more node is asked, or the read ends.
+    pub(super) fn wake_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let Some(pending) = self.reads.get(&id) else { return };
+        let left = self.config.read_timeout.0.saturating_sub(cx.now.since(pending.began).0);
+        if left == 0 {
+            return self.expire_read(cx, id);
+        }
+        let is_asking = pending.phase == Phase::Asking;
+        cx.set_timer(timer(Alarm::Read(id)), self.config.read_patience().min(Span(left)));
+        if is_asking {
+            self.ask_one_more(cx, id, ReadMode::Data);
+            self.settle_read(cx, id);
+        }
+    }
+
+    fn expire_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let Some(pending) = self.reads.remove(&id) else { return };
+        if matches!(pending.phase, Phase::Answered(_)) {
+            return;
+        }
+        let (got, need) = (pending.answers() as u32, pending.need as u32);
+        let line = Line::QuorumTimeout { key: pending.key, is_write: false, got, need };
+        self.say(cx, Topic::ReadTimeout, line);
+        cx.reply(pending.op, Answer::Uncertain(Doubt::QuorumTimeout));
+    }
+}
+
+/// What a client is told about `cell`.
+pub(super) fn found(cell: Option<Cell>) -> Answer {
+    Answer::Found(cell.map(|Cell { version, value, written_by }| Found { value, written_by, version }))
+}

@@ -1,0 +1,209 @@
+//! Coordinating a write. Any node can; it asks all owners and answers when W have it on disk.
+//!
+//! ```text
+//!  client     coordinator          owners                           believed down   silent
+//!    | PUT       |  Write (all N) ---> flush ---> WriteAck            hint            strict: hint at the time-out
+//!    | <- ok --- |  W acks                                           or fallback     sloppy: fallback at fallback_after
+//!    | <- unknown|  time-out, fewer than W                           (sloppy)
+//! ```
+//!
+//! Too few owners believed up: refused, nothing was sent. A time-out rolls nothing back: the write may be somewhere
+//! and may surface later, so its outcome is unknown (Cassandra `WriteTimeoutException`).
+
+use super::cell::Cell;
+use super::chatter::Topic;
+use super::config::Quorum;
+use super::message::{Message, Purpose, RequestId, Write, WriteAck};
+use super::timers::{Alarm, timer};
+use super::{Cx, PeerToPeer};
+use crate::base::ids::{Key, NodeId, OpId, Value};
+use crate::base::line::Line;
+use crate::base::operation::{Answer, Doubt, Refusal, Request};
+use crate::base::time::{Span, VirtualTime};
+use std::sync::Arc;
+
+/// How far one owner's copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Copy {
+    /// Someone was asked and has not answered.
+    Asked,
+    /// It is on the owner's disk, or on a fallback's that counts for it.
+    Acked,
+    /// It was left as a hint that does not count.
+    Missed,
+}
+
+/// A write under way.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PendingWrite {
+    pub(super) op: OpId,
+    pub(super) key: Key,
+    cell: Cell,
+    began: VirtualTime,
+    pub(super) need: usize,
+    is_answered: bool,
+    /// One for each owner, in the order of the preference list.
+    copies: Vec<Copy>,
+    /// The place in the preference list of the next fallback.
+    next_fallback: usize,
+}
+
+impl PendingWrite {
+    pub(super) fn acks(&self) -> usize {
+        self.copies.iter().filter(|&&copy| copy == Copy::Acked).count()
+    }
+
+    pub(super) fn of(&self) -> usize {
+        self.copies.len()
+    }
+
+    fn is_over(&self) -> bool {
+        self.copies.iter().all(|&copy| copy != Copy::Asked)
+    }
+}
+
+impl PeerToPeer {
+    /// Begins a client's write; no `value` deletes the key.
+    pub(super) fn begin_write(&mut self, cx: &mut Cx<'_>, request: &Request, value: Option<Value>) {
+        let config = Arc::clone(&self.config);
+        let Request { op, key, .. } = *request;
+        let (need, reachable) = (config.write_quorum, self.count_reachable(key));
+        if reachable < need {
+            let line = Line::Unavailable { key, is_write: true, need: need as u32, alive: reachable as u32 };
+            self.say(cx, Topic::UnavailableWrite, line);
+            return cx.reply(op, Answer::Refused(Refusal::Unavailable));
+        }
+        if cx.disk_full && config.ring.is_owner(key, self.me) {
+            self.say(cx, Topic::DiskFull, Line::DiskFull);
+            return cx.reply(op, Answer::Refused(Refusal::DiskFull));
+        }
+        let cell = Cell::new(self.clock.stamp(cx.wall), self.me, value, op);
+        if value.is_none() {
+            cx.say(Line::Tombstone { key });
+        }
+        let id = self.next_request();
+        let copies = vec![Copy::Asked; config.ring.copies()];
+        let next_fallback = copies.len();
+        let pending =
+            PendingWrite { op, key, cell, began: cx.now, need, is_answered: false, copies, next_fallback };
+        self.writes.insert(id, pending);
+        cx.set_timer(timer(Alarm::Write(id)), config.write_patience().min(config.write_timeout));
+        for (place, &owner) in config.ring.owners(key).iter().enumerate() {
+            if self.believes_up(owner) {
+                self.tell(
+                    cx,
+                    owner,
+                    Write { request: id, key, cell, hint_for: None, purpose: Purpose::Client },
+                );
+            } else {
+                self.replace(cx, id, place);
+            }
+        }
+        self.settle_write(cx, id);
+    }
+
+    /// How many nodes a quorum for `key` could count now.
+    pub(super) fn count_reachable(&self, key: Key) -> usize {
+        let ring = &self.config.ring;
+        let nodes = match self.config.quorum {
+            Quorum::Strict => ring.owners(key),
+            Quorum::Sloppy { .. } => ring.preference(key),
+        };
+        nodes.iter().filter(|&&node| self.believes_up(node)).take(ring.copies()).count()
+    }
+
+    /// Tells `to` a version; this node itself without a message.
+    pub(super) fn tell(&mut self, cx: &mut Cx<'_>, to: NodeId, write: Write) {
+        if to == self.me {
+            self.take_write(cx, to, write);
+        } else {
+            cx.send(to, Message::Write(write));
+        }
+    }
+
+    /// The owner at `place` cannot be counted on: the next fallback is asked in its stead, or a hint is left here.
+    fn replace(&mut self, cx: &mut Cx<'_>, id: RequestId, place: usize) {
+        let config = Arc::clone(&self.config);
+        let Some(pending) = self.writes.get(&id) else { return };
+        let (key, cell) = (pending.key, pending.cell);
+        let list = config.ring.preference(key);
+        let (owner, fallback) = (list[place], self.next_fallback(pending, list, cx.disk_full));
+        let is_missed = fallback.is_none() && !self.believes_up(owner);
+        let Some(pending) = self.writes.get_mut(&id) else { return };
+        if let Some(at) = fallback {
+            pending.next_fallback = at + 1;
+            let hint_for = Some(owner);
+            self.tell(cx, list[at], Write { request: id, key, cell, hint_for, purpose: Purpose::Client });
+        } else if is_missed {
+            pending.copies[place] = Copy::Missed;
+            self.keep_hint(cx, owner, key, cell);
+        }
+    }
+
+    /// The place in the preference `list` of the next node that can stand in for an owner, if the quorum is sloppy.
+    fn next_fallback(&self, pending: &PendingWrite, list: &[NodeId], is_disk_full: bool) -> Option<usize> {
+        let can_keep = |node: NodeId| self.believes_up(node) && !(is_disk_full && node == self.me);
+        match self.config.quorum {
+            Quorum::Strict => None,
+            Quorum::Sloppy { .. } => (pending.next_fallback..list.len()).find(|&at| can_keep(list[at])),
+        }
+    }
+
+    /// A copy is on a disk.
+    pub(super) fn count_write(&mut self, cx: &mut Cx<'_>, from: NodeId, ack: WriteAck) {
+        let owner = ack.hint_for.unwrap_or(from);
+        let Some(pending) = self.writes.get_mut(&ack.request) else { return };
+        let place = self.config.ring.owners(pending.key).iter().position(|&node| node == owner);
+        if let Some(place) = place {
+            pending.copies[place] = Copy::Acked;
+        }
+        self.settle_write(cx, ack.request);
+    }
+
+    /// Answers the client when W copies are safe; forgets the write when no more can come.
+    fn settle_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let Some(pending) = self.writes.get_mut(&id) else { return };
+        if !pending.is_answered && pending.acks() >= pending.need {
+            pending.is_answered = true;
+            cx.reply(pending.op, Answer::Written(pending.cell.version));
+        }
+        if pending.is_answered && pending.is_over() {
+            self.writes.remove(&id);
+            cx.cancel_timer(timer(Alarm::Write(id)));
+        }
+    }
+
+    /// A pause of a write is over: fallbacks for the silent, or the end.
+    pub(super) fn wake_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let Some(pending) = self.writes.get(&id) else { return };
+        let left = self.config.write_timeout.0.saturating_sub(cx.now.since(pending.began).0);
+        if left == 0 {
+            return self.expire_write(cx, id);
+        }
+        let silent: Vec<usize> =
+            (0..pending.copies.len()).filter(|&place| pending.copies[place] == Copy::Asked).collect();
+        let patience = self.config.write_patience();
+        cx.set_timer(timer(Alarm::Write(id)), patience.min(Span(left)));
+        for place in silent {
+            self.replace(cx, id, place);
+        }
+    }
+
+    /// Time is up: hints for whoever is missing, and the truth for the client.
+    fn expire_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let Some(pending) = self.writes.remove(&id) else { return };
+        let PendingWrite { op, key, cell, need, .. } = pending;
+        let config = Arc::clone(&self.config);
+        for (&owner, copy) in config.ring.owners(key).iter().zip(&pending.copies) {
+            if *copy == Copy::Asked {
+                self.keep_hint(cx, owner, key, cell);
+            }
+        }
+        if !pending.is_answered {
+            let got = pending.acks() as u32;
+            let line = Line::QuorumTimeout { key, is_write: true, got, need: need as u32 };
+            self.say(cx, Topic::WriteTimeout, line);
+            cx.reply(op, Answer::Uncertain(Doubt::QuorumTimeout));
+        }
+    }
+}

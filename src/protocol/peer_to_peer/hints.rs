@@ -1,0 +1,276 @@
+//! The writes a node keeps for others until they are back: one queue per target, in the order of keeping.
+//!
+//! A coordinator keeps them for owners that missed a write (Cassandra), a sloppy fallback for the owner in whose
+//! place it was asked (Dynamo, Riak); the latter are also what the fallback answers to reads meanwhile.
+
+use super::cell::Cell;
+use super::durable::Hint;
+use super::message::hint_bytes;
+use crate::base::ids::{Key, NodeId};
+use crate::base::time::{Span, VirtualTime};
+use crate::protocol::Sizes;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The most hints in one message.
+const BATCH: usize = 64;
+/// With a throttle, a batch is at most this part of what may be sent in a second.
+const BATCHES_PER_SECOND: u64 = 10;
+
+/// What is kept for one target.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Queue {
+    hints: VecDeque<Hint>,
+    /// The newest of them for each key.
+    newest: BTreeMap<Key, Cell>,
+    bytes: u64,
+    /// The last hint of the batch that waits for its acknowledgement.
+    in_flight: Option<u64>,
+    /// Handed over since the queue was last empty.
+    handed_over: u64,
+    /// Whether a timer will look after the queue.
+    pub(super) is_armed: bool,
+    /// The outage of the target for which the window was found exceeded.
+    refused_since: Option<VirtualTime>,
+}
+
+impl Queue {
+    /// How many hints wait.
+    pub(super) fn len(&self) -> u64 {
+        self.hints.len() as u64
+    }
+
+    /// Their bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether a batch waits for its acknowledgement.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// The batch under way counts as lost.
+    pub(super) fn forget_batch(&mut self) {
+        self.in_flight = None;
+    }
+
+    /// Whether it is the first time that a hint is refused for an outage that began at `since`.
+    pub(super) fn refuse(&mut self, since: VirtualTime) -> bool {
+        self.refused_since.replace(since) != Some(since)
+    }
+
+    fn push(&mut self, hint: Hint, sizes: Sizes) {
+        self.bytes += hint_bytes(&hint.cell, sizes);
+        self.newest.entry(hint.key).and_modify(|cell| *cell = hint.cell.max(*cell)).or_insert(hint.cell);
+        self.hints.push_back(hint);
+    }
+
+    fn pop(&mut self, sizes: Sizes) {
+        if let Some(hint) = self.hints.pop_front() {
+            self.bytes -= hint_bytes(&hint.cell, sizes);
+            self.handed_over += 1;
+            if self.newest.get(&hint.key) == Some(&hint.cell) {
+                self.newest.remove(&hint.key);
+            }
+        }
+    }
+}
+
+/// All queues of one node.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Hints {
+    queues: Vec<Queue>,
+    holder: NodeId,
+    next_number: u64,
+    bytes: u64,
+    /// When the throttle lets the next batch go.
+    free_at: VirtualTime,
+    sizes: Sizes,
+}
+
+impl Hints {
+    /// The queues of `holder` as its disk holds them, in its life number `incarnation`. Numbers of different lives
+    /// never meet, so a late acknowledgement of a former life cannot drop hints of this one.
+    pub(super) fn new(
+        holder: NodeId,
+        members: usize,
+        incarnation: u32,
+        sizes: Sizes,
+        kept: BTreeMap<NodeId, BTreeMap<u64, Hint>>,
+    ) -> Hints {
+        let mut hints = Hints {
+            queues: vec![Queue::default(); members],
+            holder,
+            next_number: (u64::from(incarnation) << 32) + 1,
+            bytes: 0,
+            free_at: VirtualTime::ZERO,
+            sizes,
+        };
+        for (target, kept) in kept {
+            kept.into_values().for_each(|hint| hints.push(target, hint));
+        }
+        hints
+    }
+
+    /// The queue for `target`.
+    pub(super) fn queue(&self, target: NodeId) -> &Queue {
+        &self.queues[target.index()]
+    }
+
+    /// The queue for `target`, to be changed.
+    pub(super) fn queue_mut(&mut self, target: NodeId) -> &mut Queue {
+        &mut self.queues[target.index()]
+    }
+
+    /// The nodes for which something is kept, with their queues.
+    pub(super) fn targets(&self) -> impl Iterator<Item = (NodeId, &Queue)> {
+        let queues = self.queues.iter().enumerate();
+        queues.filter(|(_, queue)| !queue.hints.is_empty()).map(|(at, queue)| (NodeId::at(at), queue))
+    }
+
+    /// Bytes of all queues.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Keeps `cell` for `target`.
+    ///
+    /// # Panics
+    /// If the target is the holder: what a node holds for itself is its table.
+    pub(super) fn keep(&mut self, target: NodeId, key: Key, cell: Cell) -> Hint {
+        assert_ne!(target, self.holder, "a hint's target is never its holder");
+        let hint = Hint { number: self.next_number, key, cell };
+        self.next_number += 1;
+        self.push(target, hint);
+        hint
+    }
+
+    fn push(&mut self, target: NodeId, hint: Hint) {
+        let queue = &mut self.queues[target.index()];
+        self.bytes -= queue.bytes;
+        queue.push(hint, self.sizes);
+        self.bytes += queue.bytes;
+    }
+
+    /// The newest version of `key` kept here for anybody.
+    pub(super) fn newest(&self, key: Key) -> Option<Cell> {
+        self.queues.iter().filter_map(|queue| queue.newest.get(&key)).max().copied()
+    }
+
+    /// The newest version of each key kept for each target, in order.
+    pub(super) fn iter_newest(&self) -> impl Iterator<Item = (Key, Cell)> + '_ {
+        self.queues.iter().flat_map(|queue| queue.newest.iter().map(|(&key, &cell)| (key, cell)))
+    }
+
+    /// How long the throttle holds everything back at `now`.
+    pub(super) fn held_back(&self, now: VirtualTime) -> Span {
+        self.free_at.since(now)
+    }
+
+    /// The next batch for `target` at `now`; empty if nothing waits. It stays queued until it is acknowledged.
+    pub(super) fn begin_batch(
+        &mut self,
+        target: NodeId,
+        throttle: Option<u64>,
+        now: VirtualTime,
+    ) -> Box<[Hint]> {
+        let most_bytes = throttle.map_or(u64::MAX, |rate| rate / BATCHES_PER_SECOND);
+        let mut bytes = 0;
+        let queue = &mut self.queues[target.index()];
+        let fits = |hint: &&Hint| {
+            let is_first = bytes == 0;
+            bytes += hint_bytes(&hint.cell, self.sizes);
+            is_first || bytes <= most_bytes
+        };
+        let batch: Box<[Hint]> = queue.hints.iter().take(BATCH).take_while(fits).copied().collect();
+        queue.in_flight = batch.last().map(|hint| hint.number);
+        if let Some(rate) = throttle {
+            let sent: u64 = batch.iter().map(|hint| hint_bytes(&hint.cell, self.sizes)).sum();
+            self.free_at = self.free_at.max(now) + Span::seconds(1).scaled(sent, rate);
+        }
+        batch
+    }
+
+    /// `target` has everything up to hint `upto`: drops it. False if that is not the batch under way. Gives how many
+    /// were handed over since the queue was last empty if it is empty now.
+    pub(super) fn end_batch(&mut self, target: NodeId, upto: u64) -> Option<Option<u64>> {
+        let queue = &mut self.queues[target.index()];
+        if queue.in_flight != Some(upto) {
+            return None;
+        }
+        queue.in_flight = None;
+        self.bytes -= queue.bytes;
+        while queue.hints.front().is_some_and(|hint| hint.number <= upto) {
+            queue.pop(self.sizes);
+        }
+        self.bytes += queue.bytes;
+        let is_drained = queue.hints.is_empty();
+        Some(is_drained.then(|| std::mem::take(&mut queue.handed_over)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{OpId, Value};
+
+    const SIZES: Sizes = Sizes { key: 8, value: 992 }; // 1 024 bytes a hint
+    const TARGET: NodeId = NodeId(2);
+
+    fn cell(stamp: u64) -> Cell {
+        Cell::new(stamp, NodeId(0), Some(Value(1)), OpId(1))
+    }
+
+    fn hints(count: u64) -> Hints {
+        let mut hints = Hints::new(NodeId(0), 3, 1, SIZES, BTreeMap::new());
+        for stamp in 1..=count {
+            hints.keep(TARGET, Key(7), cell(stamp));
+        }
+        hints
+    }
+
+    #[test]
+    fn a_throttled_coordinator_sends_its_rate_and_no_more() {
+        let mut hints = hints(300);
+        let (mut now, mut sent) = (VirtualTime::ZERO, 0);
+        while now < VirtualTime(5_000_000) {
+            let batch = hints.begin_batch(TARGET, Some(51_200), now);
+            sent += batch.len();
+            hints.end_batch(TARGET, batch.last().unwrap().number);
+            now += hints.held_back(now);
+        }
+        assert_eq!(sent, 5 * 50, "50 KiB/s of 1 KiB hints for 5 s");
+    }
+
+    #[test]
+    fn a_batch_stays_until_it_is_acknowledged_and_the_last_one_counts_all() {
+        let mut hints = hints(70);
+        assert_eq!(hints.bytes(), 70 * 1_024);
+        let first = hints.begin_batch(TARGET, None, VirtualTime::ZERO);
+        assert_eq!(first.len(), BATCH);
+        assert_eq!(hints.end_batch(TARGET, 1), None, "an acknowledgement of something else");
+        assert_eq!(hints.end_batch(TARGET, first[63].number), Some(None));
+        let rest = hints.begin_batch(TARGET, None, VirtualTime::ZERO);
+        assert_eq!(hints.end_batch(TARGET, rest[5].number), Some(Some(70)));
+        assert_eq!((hints.bytes(), hints.newest(Key(7))), (0, None));
+    }
+
+    #[test]
+    fn reads_see_the_newest_hint_of_a_key() {
+        let mut hints = hints(3);
+        hints.keep(NodeId(1), Key(7), cell(9));
+        assert_eq!(hints.newest(Key(7)), Some(cell(9)));
+        assert_eq!(hints.newest(Key(8)), None);
+    }
+
+    #[test]
+    fn a_second_life_never_reuses_numbers() {
+        let kept = hints(2);
+        let numbers: BTreeMap<u64, Hint> =
+            kept.queue(TARGET).hints.iter().map(|&hint| (hint.number, hint)).collect();
+        let mut second = Hints::new(NodeId(0), 3, 2, SIZES, BTreeMap::from([(TARGET, numbers.clone())]));
+        assert_eq!(second.bytes(), kept.bytes());
+        let next = second.keep(TARGET, Key(7), cell(9)).number;
+        assert!(numbers.keys().all(|&number| number < next));
+    }
+}

@@ -1,0 +1,217 @@
+//! What nodes say to each other.
+
+use super::cell::Cell;
+use super::durable::Hint;
+use crate::base::ids::{Key, NodeId};
+use crate::protocol::kit::swim;
+use crate::protocol::{Detail, Label, Sizes, Traffic};
+
+/// A request that a coordinator has under way: the life of its process in the upper half, a count in the lower, so
+/// that answers to a former life find nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestId(pub u64);
+
+/// Why a node is told a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A client writes it.
+    Client,
+    /// A read found the node stale.
+    Repair,
+}
+
+/// A version of a key, to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The coordinator's request.
+    pub request: RequestId,
+    /// The key.
+    pub key: Key,
+    /// The version.
+    pub cell: Cell,
+    /// The owner in whose place the receiver is asked: it keeps a hint.
+    pub hint_for: Option<NodeId>,
+    /// Why.
+    pub purpose: Purpose,
+}
+
+/// The version is on this node's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteAck {
+    /// The coordinator's request.
+    pub request: RequestId,
+    /// The owner for whom it was kept as a hint.
+    pub hint_for: Option<NodeId>,
+    /// Why it was told.
+    pub purpose: Purpose,
+}
+
+/// How much of a version a read asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadMode {
+    /// All of it.
+    Data,
+    /// A hash of it.
+    Digest,
+}
+
+/// What a node knows of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Its version there, if any.
+    Data(Option<Cell>),
+    /// A hash of that version, 0 if there is none.
+    Digest(u64),
+}
+
+/// Between two nodes of a peer-to-peer cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Message {
+    /// Keep this.
+    Write(Write),
+    /// Kept.
+    WriteAck(WriteAck),
+    /// What do you know of this key?
+    Read {
+        /// The coordinator's request.
+        request: RequestId,
+        /// The key.
+        key: Key,
+        /// How much is wanted.
+        mode: ReadMode,
+    },
+    /// This.
+    ReadReply {
+        /// The coordinator's request.
+        request: RequestId,
+        /// What the node knows.
+        known: Known,
+    },
+    /// Writes you missed.
+    Hints {
+        /// In the order in which they were kept.
+        hints: Box<[Hint]>,
+    },
+    /// They are on this node's disk.
+    HintsAck {
+        /// The number of the last one.
+        upto: u64,
+    },
+    /// Membership.
+    Swim(swim::Message),
+}
+
+/// What every message costs on the wire.
+const HEADER: u64 = 40;
+/// An integer field.
+const FIELD: u64 = 8;
+/// What an entry of a batch costs besides its key and value.
+const ENTRY: u64 = 24;
+
+/// The bytes of a hint, queued or on the wire.
+pub(super) fn hint_bytes(cell: &Cell, sizes: Sizes) -> u64 {
+    ENTRY + sizes.key + value_bytes(cell, sizes)
+}
+
+fn value_bytes(cell: &Cell, sizes: Sizes) -> u64 {
+    if cell.is_tombstone() { 0 } else { sizes.value }
+}
+
+fn news_bytes(news: &[swim::News]) -> u64 {
+    3 * FIELD * news.len() as u64
+}
+
+impl crate::protocol::Message for Message {
+    fn bytes(&self, sizes: Sizes) -> u64 {
+        use swim::Message as Swim;
+        HEADER
+            + match self {
+                Message::Write(write) => 3 * FIELD + sizes.key + value_bytes(&write.cell, sizes),
+                Message::WriteAck(_) => 2 * FIELD,
+                Message::Read { .. } => 2 * FIELD + sizes.key,
+                Message::ReadReply { known: Known::Data(Some(cell)), .. } => {
+                    2 * FIELD + value_bytes(cell, sizes)
+                }
+                Message::ReadReply { .. } => 2 * FIELD,
+                Message::Hints { hints } => hints.iter().map(|hint| hint_bytes(&hint.cell, sizes)).sum(),
+                Message::HintsAck { .. } => FIELD,
+                Message::Swim(Swim::Ping { news, .. } | Swim::Ack { news, .. }) => FIELD + news_bytes(news),
+                Message::Swim(Swim::PingRequest { news, .. }) => 2 * FIELD + news_bytes(news),
+                Message::Swim(Swim::Gossip { news }) => news_bytes(news),
+                Message::Swim(Swim::PushPull { table, .. }) => FIELD + 2 * FIELD * table.len() as u64,
+            }
+    }
+
+    fn traffic(&self) -> Traffic {
+        match self {
+            Message::Write(Write { purpose, .. }) | Message::WriteAck(WriteAck { purpose, .. }) => {
+                match purpose {
+                    Purpose::Client => Traffic::Write,
+                    Purpose::Repair => Traffic::Repair,
+                }
+            }
+            Message::Read { .. } | Message::ReadReply { .. } => Traffic::Read,
+            Message::Hints { .. } | Message::HintsAck { .. } => Traffic::Repair,
+            Message::Swim(_) => Traffic::Background,
+        }
+    }
+
+    fn label(&self) -> Label {
+        let (name, detail) = match self {
+            Message::Write(Write { purpose: Purpose::Repair, key, .. }) => ("Repair", Detail::Key(*key)),
+            Message::Write(Write { hint_for: Some(owner), .. }) => ("WriteFor", Detail::Node(*owner)),
+            Message::Write(Write { key, .. }) => ("Write", Detail::Key(*key)),
+            Message::WriteAck(WriteAck { purpose: Purpose::Repair, .. }) => ("RepairAck", Detail::None),
+            Message::WriteAck(WriteAck { hint_for: Some(owner), .. }) => {
+                ("WriteAckFor", Detail::Node(*owner))
+            }
+            Message::WriteAck(_) => ("WriteAck", Detail::None),
+            Message::Read { key, mode: ReadMode::Data, .. } => ("Read", Detail::Key(*key)),
+            Message::Read { key, mode: ReadMode::Digest, .. } => ("ReadDigest", Detail::Key(*key)),
+            Message::ReadReply { known: Known::Data(_), .. } => ("Data", Detail::None),
+            Message::ReadReply { known: Known::Digest(_), .. } => ("Digest", Detail::None),
+            Message::Hints { hints } => ("Hints", Detail::Count(hints.len() as u64)),
+            Message::HintsAck { .. } => ("HintsAck", Detail::None),
+            Message::Swim(message) => swim_label(message),
+        };
+        Label { name, detail }
+    }
+}
+
+fn swim_label(message: &swim::Message) -> (&'static str, Detail) {
+    match message {
+        swim::Message::Ping { .. } => ("Ping", Detail::None),
+        swim::Message::PingRequest { target, .. } => ("PingReq", Detail::Node(*target)),
+        swim::Message::Ack { .. } => ("Ack", Detail::None),
+        swim::Message::Gossip { news } => ("Gossip", Detail::Count(news.len() as u64)),
+        swim::Message::PushPull { is_answer: false, .. } => ("Push", Detail::None),
+        swim::Message::PushPull { is_answer: true, .. } => ("Pull", Detail::None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{OpId, Value};
+    use crate::protocol::Message as _;
+
+    const SIZES: Sizes = Sizes { key: 10, value: 1_000 };
+
+    #[test]
+    fn bytes_follow_the_size_model() {
+        let cell = Cell::new(1, NodeId(0), Some(Value(1)), OpId(1));
+        let request = RequestId(1);
+        let bytes = |message: Message| message.bytes(SIZES);
+        let write = Write { request, key: Key(1), cell, hint_for: None, purpose: Purpose::Client };
+        assert_eq!(bytes(Message::Write(write)), 40 + 24 + 10 + 1_000);
+        assert_eq!(bytes(Message::ReadReply { request, known: Known::Data(Some(cell)) }), 40 + 16 + 1_000);
+        assert_eq!(bytes(Message::ReadReply { request, known: Known::Digest(7) }), 40 + 16);
+        let hint = Hint { number: 1, key: Key(1), cell };
+        assert_eq!(bytes(Message::Hints { hints: [hint, hint].into() }), 40 + 2 * (24 + 10 + 1_000));
+    }
+
+    #[test]
+    fn messages_on_the_hot_path_stay_small() {
+        assert!(size_of::<Message>() <= 56, "{} bytes", size_of::<Message>());
+    }
+}

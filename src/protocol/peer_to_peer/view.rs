@@ -1,0 +1,93 @@
+//! What panels see of a node, and what has survived of a cluster.
+
+use super::PeerToPeer;
+use super::cell::Cell;
+use crate::base::ids::{Key, NodeId};
+use crate::protocol::view::{
+    HintView, KeyRow, Opinion, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView,
+};
+use crate::protocol::{Survivors, Truth};
+use std::collections::BTreeMap;
+
+/// The most requests a view gives.
+const PENDING_SHOWN: usize = 8;
+
+impl PeerToPeer {
+    pub(super) fn replica_view(&self) -> ReplicaView {
+        let row = |(key, cell): (Key, Cell)| KeyRow {
+            key,
+            value: cell.value,
+            written_by: cell.written_by,
+            version: cell.version,
+            siblings: 1,
+        };
+        ReplicaView {
+            keys: self.store.recent().map(row).collect(),
+            keys_total: self.store.len(),
+            digest: self.store.digest(),
+            detail: ReplicaDetail::PeerToPeer(Box::new(self.detail())),
+        }
+    }
+
+    fn detail(&self) -> PeerToPeerView {
+        let share = self.config.ring.share(self.me);
+        let hint = |(target, queue): (NodeId, &super::hints::Queue)| HintView {
+            target,
+            count: queue.len(),
+            bytes: queue.bytes(),
+        };
+        PeerToPeerView {
+            incarnation: self.swim.incarnation(),
+            ring_permille: share.first_permille,
+            copies_permille: share.copies_permille,
+            tokens: share.tokens,
+            opinions: self.opinions(),
+            hints: self.hints.targets().map(hint).collect(),
+            pending: self.pending(),
+            pending_total: self.writes.len() + self.reads.len(),
+            tombstones: self.store.tombstones(),
+        }
+    }
+
+    fn opinions(&self) -> Vec<Opinion> {
+        let others = (0..self.members).map(NodeId::at).filter(|&node| node != self.me);
+        let opinion = |node| Opinion { node, status: self.swim.status(node), since: self.swim.since(node) };
+        others.map(opinion).collect()
+    }
+
+    /// The oldest requests: ids grow, so the oldest are the first of both tables.
+    fn pending(&self) -> Vec<PendingView> {
+        let writes = self.writes.iter().take(PENDING_SHOWN).map(|(&id, write)| {
+            let (got, need, of) = (write.acks(), write.need, write.of());
+            (id, pending_view(write.op, write.key, true, [got, need, of]))
+        });
+        let reads = self.reads.iter().take(PENDING_SHOWN).map(|(&id, read)| {
+            let (got, need, of) = (read.answers(), read.need, read.of());
+            (id, pending_view(read.op, read.key, false, [got, need, of]))
+        });
+        let oldest: BTreeMap<_, _> = writes.chain(reads).collect();
+        oldest.into_values().take(PENDING_SHOWN).collect()
+    }
+}
+
+fn pending_view(op: crate::base::ids::OpId, key: Key, is_write: bool, counts: [usize; 3]) -> PendingView {
+    let [got, need, of] = counts.map(|count| count as u32);
+    PendingView { op, key, is_write, got, need, of }
+}
+
+/// The newest version of each key over all living nodes, hints included: a write that exists only as a hint still
+/// exists. Converged are the nodes when every living owner of every key holds that version itself.
+pub(super) fn truth(nodes: &[Option<&PeerToPeer>]) -> Truth {
+    let living = || nodes.iter().copied().flatten();
+    let mut newest: BTreeMap<Key, Cell> = BTreeMap::new();
+    for (key, cell) in living().flat_map(|node| node.store.iter().chain(node.hints.iter_newest())) {
+        newest.entry(key).and_modify(|held| *held = cell.max(*held)).or_insert(cell);
+    }
+    let is_diverged = |&(&key, cell): &(&Key, &Cell)| {
+        living().any(|node| node.config.ring.is_owner(key, node.me) && node.store.get(key) != Some(*cell))
+    };
+    let keys_diverged = newest.iter().filter(is_diverged).count();
+    let copies = living().next().map_or(0, |node| node.config.ring.copies() as u32);
+    let survivors = newest.into_iter().map(|(key, cell)| (key, (cell.version, cell.written_by))).collect();
+    Truth { survivors: Survivors::Newest(survivors), is_converged: keys_diverged == 0, keys_diverged, copies }
+}
