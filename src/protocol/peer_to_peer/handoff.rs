@@ -29,7 +29,7 @@ impl PeerToPeer {
             self.say(cx, Topic::DiskFull, Line::DiskFull);
         } else if self.is_within_hint_window(cx, target) {
             self.store_hint(cx, target, key, cell);
-            cx.flush();
+            self.flush(cx);
         }
     }
 
@@ -109,7 +109,7 @@ impl PeerToPeer {
             self.apply(cx, hint.key, hint.cell);
         }
         if *cx.appended != before {
-            cx.flush();
+            self.flush(cx);
         }
         self.owe(cx, from, Message::HintsAck { upto: last.number });
     }

@@ -19,6 +19,8 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Owed {
     queue: VecDeque<(DiskPosition, NodeId, Message)>,
+    /// Up to where a flush was asked for.
+    requested: DiskPosition,
     flushed: DiskPosition,
 }
 
@@ -48,7 +50,7 @@ impl PeerToPeer {
         match hint_for {
             Some(owner) => {
                 self.store_hint(cx, owner, key, cell);
-                cx.flush();
+                self.flush(cx);
             }
             None => self.keep(cx, key, cell, from == self.me && purpose == Purpose::Client),
         }
@@ -59,7 +61,7 @@ impl PeerToPeer {
     /// drop it without a word.
     fn keep(&mut self, cx: &mut Cx<'_>, key: Key, cell: Cell, is_own: bool) {
         match self.apply(cx, key, cell) {
-            Merged::Stored { .. } => cx.flush(),
+            Merged::Stored { .. } => self.flush(cx),
             Merged::Discarded { by } if is_own => {
                 let line = Line::LwwDrop { key, stored_is_newer_by: by.newer_by(&cell) };
                 self.say(cx, Topic::LwwDrop, line);
@@ -86,9 +88,16 @@ impl PeerToPeer {
         merged
     }
 
-    /// Gives `ack` to `to` once everything appended so far is flushed.
+    /// Asks for a flush of everything appended so far.
+    pub(super) fn flush(&mut self, cx: &mut Cx<'_>) {
+        self.owed.requested = *cx.appended;
+        cx.flush();
+    }
+
+    /// Gives `ack` to `to` once every flush asked for so far is done. A version that was beaten is thus acknowledged
+    /// when the one that beat it is safe.
     pub(super) fn owe(&mut self, cx: &mut Cx<'_>, to: NodeId, ack: Message) {
-        self.owed.queue.push_back((*cx.appended, to, ack));
+        self.owed.queue.push_back((self.owed.requested, to, ack));
         self.pay(cx);
     }
 

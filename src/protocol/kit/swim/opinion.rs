@@ -80,18 +80,21 @@ impl Swim {
         }
     }
 
-    /// Someone doubts this node, or remembers a life of it that this one does not: the next incarnation beats it.
+    /// Someone doubts this node, or remembers a life of it that this one does not: the next incarnation beats it. A
+    /// doubt of an earlier incarnation shows that its teller missed the refutation, which is therefore told again.
     fn hear_about_me(&mut self, news: News, turn: &mut Turn<'_>) {
         let is_doubted = news.status != PeerStatus::Alive;
-        let must_answer =
-            news.incarnation > self.incarnation || (is_doubted && news.incarnation == self.incarnation);
-        if !must_answer {
-            return;
+        let is_beaten =
+            news.incarnation < self.incarnation || (news.incarnation == self.incarnation && !is_doubted);
+        if !is_beaten {
+            self.incarnation = news.incarnation + 1;
+            if is_doubted {
+                let (by, from, to) = (news.from, news.incarnation, self.incarnation);
+                turn.out.push(Output::Refuted { by, from, to });
+            }
         }
-        self.incarnation = news.incarnation + 1;
-        self.rumours.spread(self.claim(self.me));
-        if is_doubted {
-            turn.out.push(Output::Refuted { by: news.from, from: news.incarnation, to: self.incarnation });
+        if is_doubted || !is_beaten {
+            self.rumours.spread(self.claim(self.me));
         }
     }
 }

@@ -74,7 +74,7 @@ use PeerStatus::{Alive, Down, Suspect};
 fn a_suspected_member_refutes_with_the_next_incarnation_and_says_so_in_its_next_ack() {
     let mut bench = Bench::new();
     assert_eq!(bench.hear(news(N1, Suspect, 0, N2)), [Output::Refuted { by: N2, from: 0, to: 1 }]);
-    assert_eq!(bench.hear(news(N1, Suspect, 0, N3)), [], "an old suspicion needs no answer");
+    assert_eq!(bench.hear(news(N1, Suspect, 0, N3)), [], "the next incarnation beats this one too");
     let ping = Message::Ping { sequence: 9, news: Box::default() };
     let answer = Message::Ack { sequence: 9, news: Box::new([news(N1, Alive, 1, N1)]) };
     assert_eq!(
@@ -201,4 +201,19 @@ fn a_member_asked_to_probe_passes_the_ack_back_under_the_askers_number() {
         passed,
         [Output::Send { to: N2, message: Message::Ack { sequence: 77, news: Box::default() } }]
     );
+}
+
+#[test]
+fn whoever_missed_a_refutation_is_told_again() {
+    let mut bench = Bench::new();
+    bench.hear(news(N1, Suspect, 0, N2));
+    let mut told = 0;
+    while bench.wake(Wake::Gossip).len() > 1 {
+        told += 1;
+    }
+    assert_eq!(told, 2, "four copies, three at a time");
+    let late = Message::Ping { sequence: 9, news: [news(N1, Down, 0, N3)].into() };
+    let answer = Message::Ack { sequence: 9, news: [news(N1, Alive, 1, N1)].into() };
+    let outputs = bench.act(|swim, turn| swim.receive(N3, &late, turn));
+    assert_eq!(outputs, [Output::Send { to: N3, message: answer }]);
 }

@@ -1,1 +1,25 @@
-//! Tests.
+//! `moments` compares the whole list of effects of single inputs; `stories` and `failures` let clusters live through
+//! faults on the small deterministic `network`.
+
+mod failures;
+mod moments;
+mod network;
+mod stories;
+
+use super::Config;
+use crate::base::ids::{ClientId, Key, OpId};
+use crate::base::knob::{Knobs, Profile, Topology};
+use crate::base::operation::{Action, Request};
+
+/// The demo knobs on an even ring of five, changed as told.
+fn config(members: usize, changes: &[(&str, &str)], seed: u64) -> Config {
+    let mut knobs = Knobs::defaults(Topology::PeerToPeer, Profile::Demo);
+    for (key, value) in [("ring", "even1")].iter().chain(changes) {
+        knobs.set(key, value, &|_| None).unwrap();
+    }
+    Config::new(&knobs, members, seed)
+}
+
+fn request(op: u32, key: Key, action: Action) -> Request {
+    Request { op: OpId(op), client: ClientId(0), sequence: op, key, action }
+}
