@@ -31,8 +31,9 @@ pub struct Cell {
 impl Cell {
     /// What `written_by` makes of the key at `stamp`, coordinated by `node`.
     pub(super) fn new(stamp: u64, node: NodeId, value: Option<Value>, written_by: OpId) -> Cell {
-        let tie = if value.is_none() { DELETE_BIT } else { 0 } | u64::from(node.0) % DELETE_BIT;
-        Cell { version: Version(stamp.min(LAST_STAMP) << TIE_BITS | tie), value, written_by }
+        let delete = if value.is_none() { DELETE_BIT } else { 0 };
+        let tie = delete + u64::from(node.0) % DELETE_BIT;
+        Cell { version: Version((stamp.min(LAST_STAMP) << TIE_BITS) + tie), value, written_by }
     }
 
     /// Whether it is a delete.
