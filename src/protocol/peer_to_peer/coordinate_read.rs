@@ -20,7 +20,7 @@ use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::line::Line;
-use crate::base::operation::{Answer, Doubt, Found, Refusal, Request};
+use crate::base::operation::{Answer, Doubt, Found, Request};
 use crate::base::time::{Span, VirtualTime};
 use std::sync::Arc;
 
@@ -109,11 +109,9 @@ impl PeerToPeer {
     /// Begins a client's read.
     pub(super) fn begin_read(&mut self, cx: &mut Cx<'_>, request: &Request) {
         let Request { op, key, .. } = *request;
-        let (need, reachable) = (self.config.read_quorum, self.count_reachable(key));
-        if reachable < need {
-            let line = Line::Unavailable { key, is_write: false, need: need as u32, alive: reachable as u32 };
-            self.say(cx, Topic::UnavailableRead, line);
-            return cx.reply(op, Answer::Refused(Refusal::Unavailable));
+        let need = self.config.read_quorum;
+        if self.refuses_unavailable(cx, request, need) {
+            return;
         }
         let id = self.next_request();
         let contacts = Vec::with_capacity(need);

@@ -65,36 +65,41 @@ impl PendingWrite {
 impl PeerToPeer {
     /// Begins a client's write; no `value` deletes the key.
     pub(super) fn begin_write(&mut self, cx: &mut Cx<'_>, request: &Request, value: Option<Value>) {
-        let config = Arc::clone(&self.config);
         let Request { op, key, .. } = *request;
-        let (need, reachable) = (config.write_quorum, self.count_reachable(key));
-        if reachable < need {
-            let line = Line::Unavailable { key, is_write: true, need: need as u32, alive: reachable as u32 };
-            self.say(cx, Topic::UnavailableWrite, line);
-            return cx.reply(op, Answer::Refused(Refusal::Unavailable));
+        if self.refuses_unavailable(cx, request, self.config.write_quorum) {
+            return;
         }
-        if cx.disk_full && config.ring.is_owner(key, self.me) {
+        if cx.disk_full && self.config.ring.is_owner(key, self.me) {
             self.say(cx, Topic::DiskFull, Line::DiskFull);
             return cx.reply(op, Answer::Refused(Refusal::DiskFull));
         }
-        let cell = Cell::new(self.clock.stamp(cx.wall), self.me, value, op);
         if value.is_none() {
             cx.say(Line::Tombstone { key });
         }
+        let cell = Cell::new(self.clock.stamp(cx.wall), self.me, value, op);
+        self.send_out(cx, op, key, cell);
+    }
+
+    /// Tells every owner, or whoever stands in for it.
+    fn send_out(&mut self, cx: &mut Cx<'_>, op: OpId, key: Key, cell: Cell) {
+        let config = Arc::clone(&self.config);
         let id = self.next_request();
-        let copies = vec![Copy::Asked; config.ring.copies()];
-        let next_fallback = copies.len();
-        let pending =
-            PendingWrite { op, key, cell, began: cx.now, need, is_answered: false, copies, next_fallback };
+        let pending = PendingWrite {
+            op,
+            key,
+            cell,
+            began: cx.now,
+            need: config.write_quorum,
+            is_answered: false,
+            copies: vec![Copy::Asked; config.ring.copies()],
+            next_fallback: config.ring.copies(),
+        };
         self.writes.insert(id, pending);
         cx.set_timer(timer(Alarm::Write(id)), config.write_patience().min(config.write_timeout));
         for (place, &owner) in config.ring.owners(key).iter().enumerate() {
             if self.believes_up(owner) {
-                self.tell(
-                    cx,
-                    owner,
-                    Write { request: id, key, cell, hint_for: None, purpose: Purpose::Client },
-                );
+                let purpose = Purpose::Client;
+                self.tell(cx, owner, Write { request: id, key, cell, hint_for: None, purpose });
             } else {
                 self.replace(cx, id, place);
             }
@@ -102,8 +107,23 @@ impl PeerToPeer {
         self.settle_write(cx, id);
     }
 
+    /// Refuses `request` if fewer nodes than it needs are believed up; nothing is sent then.
+    pub(super) fn refuses_unavailable(&mut self, cx: &mut Cx<'_>, request: &Request, need: usize) -> bool {
+        let Request { op, key, .. } = *request;
+        let reachable = self.count_reachable(key);
+        if reachable >= need {
+            return false;
+        }
+        let is_write = request.action.is_write();
+        let topic = if is_write { Topic::UnavailableWrite } else { Topic::UnavailableRead };
+        let line = Line::Unavailable { key, is_write, need: need as u32, alive: reachable as u32 };
+        self.say(cx, topic, line);
+        cx.reply(op, Answer::Refused(Refusal::Unavailable));
+        true
+    }
+
     /// How many nodes a quorum for `key` could count now.
-    pub(super) fn count_reachable(&self, key: Key) -> usize {
+    fn count_reachable(&self, key: Key) -> usize {
         let ring = &self.config.ring;
         let nodes = match self.config.quorum {
             Quorum::Strict => ring.owners(key),

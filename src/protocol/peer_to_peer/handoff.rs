@@ -10,6 +10,7 @@
 use super::cell::Cell;
 use super::chatter::Topic;
 use super::durable::{Hint, Record};
+use super::hints::BatchEnd;
 use super::message::Message;
 use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
@@ -116,15 +117,18 @@ impl PeerToPeer {
 
     /// `from` has a batch on its disk.
     pub(super) fn take_hints_ack(&mut self, cx: &mut Cx<'_>, from: NodeId, upto: u64) {
-        let Some(drained) = self.hints.end_batch(from, upto) else { return };
+        let end = self.hints.end_batch(from, upto);
+        if end == BatchEnd::Stale {
+            return;
+        }
         // Not flushed: a crash before the next flush only makes the same hints go out twice.
         cx.append(Record::HandedOver { target: from, upto });
         cx.ghost(Ghost::HintBytes(self.hints.bytes()));
         self.hints.queue_mut(from).is_armed = false;
         cx.cancel_timer(timer(Alarm::Replay(from)));
-        match drained {
-            Some(sent) => cx.say(Line::HintReplay { target: from, sent }),
-            None => self.replay(cx, from),
+        match end {
+            BatchEnd::Drained { sent } => cx.say(Line::HintReplay { target: from, sent }),
+            BatchEnd::More | BatchEnd::Stale => self.replay(cx, from),
         }
     }
 }

@@ -76,6 +76,20 @@ impl Queue {
     }
 }
 
+/// What an acknowledgement of a batch means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BatchEnd {
+    /// Nothing: that batch is not under way.
+    Stale,
+    /// The batch is handed over, more waits.
+    More,
+    /// The queue is empty.
+    Drained {
+        /// Hints handed over since it was last empty.
+        sent: u64,
+    },
+}
+
 /// All queues of one node.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Hints {
@@ -191,12 +205,11 @@ impl Hints {
         batch
     }
 
-    /// `target` has everything up to hint `upto`: drops it. False if that is not the batch under way. Gives how many
-    /// were handed over since the queue was last empty if it is empty now.
-    pub(super) fn end_batch(&mut self, target: NodeId, upto: u64) -> Option<Option<u64>> {
+    /// `target` has everything up to hint `upto`: if that is the batch under way, it is dropped.
+    pub(super) fn end_batch(&mut self, target: NodeId, upto: u64) -> BatchEnd {
         let queue = &mut self.queues[target.index()];
         if queue.in_flight != Some(upto) {
-            return None;
+            return BatchEnd::Stale;
         }
         queue.in_flight = None;
         self.bytes -= queue.bytes;
@@ -204,8 +217,11 @@ impl Hints {
             queue.pop(self.sizes);
         }
         self.bytes += queue.bytes;
-        let is_drained = queue.hints.is_empty();
-        Some(is_drained.then(|| std::mem::take(&mut queue.handed_over)))
+        if queue.hints.is_empty() {
+            BatchEnd::Drained { sent: std::mem::take(&mut queue.handed_over) }
+        } else {
+            BatchEnd::More
+        }
     }
 }
 
@@ -248,10 +264,10 @@ mod tests {
         assert_eq!(hints.bytes(), 70 * 1_024);
         let first = hints.begin_batch(TARGET, None, VirtualTime::ZERO);
         assert_eq!(first.len(), BATCH);
-        assert_eq!(hints.end_batch(TARGET, 1), None, "an acknowledgement of something else");
-        assert_eq!(hints.end_batch(TARGET, first[63].number), Some(None));
+        assert_eq!(hints.end_batch(TARGET, 1), BatchEnd::Stale, "an acknowledgement of something else");
+        assert_eq!(hints.end_batch(TARGET, first[63].number), BatchEnd::More);
         let rest = hints.begin_batch(TARGET, None, VirtualTime::ZERO);
-        assert_eq!(hints.end_batch(TARGET, rest[5].number), Some(Some(70)));
+        assert_eq!(hints.end_batch(TARGET, rest[5].number), BatchEnd::Drained { sent: 70 });
         assert_eq!((hints.bytes(), hints.newest(Key(7))), (0, None));
     }
 

@@ -2,7 +2,8 @@
 
 use super::PeerToPeer;
 use super::cell::Cell;
-use crate::base::ids::{Key, NodeId};
+use super::hints::Queue;
+use crate::base::ids::{Key, NodeId, OpId};
 use crate::protocol::view::{
     HintView, KeyRow, Opinion, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView,
 };
@@ -31,11 +32,8 @@ impl PeerToPeer {
 
     fn detail(&self) -> PeerToPeerView {
         let share = self.config.ring.share(self.me);
-        let hint = |(target, queue): (NodeId, &super::hints::Queue)| HintView {
-            target,
-            count: queue.len(),
-            bytes: queue.bytes(),
-        };
+        let hint =
+            |(target, queue): (NodeId, &Queue)| HintView { target, count: queue.len(), bytes: queue.bytes() };
         PeerToPeerView {
             incarnation: self.swim.incarnation(),
             ring_permille: share.first_permille,
@@ -70,7 +68,7 @@ impl PeerToPeer {
     }
 }
 
-fn pending_view(op: crate::base::ids::OpId, key: Key, is_write: bool, counts: [usize; 3]) -> PendingView {
+fn pending_view(op: OpId, key: Key, is_write: bool, counts: [usize; 3]) -> PendingView {
     let [got, need, of] = counts.map(|count| count as u32);
     PendingView { op, key, is_write, got, need, of }
 }

@@ -8,7 +8,7 @@ use crate::base::operation::{Doubt, Found, Refusal};
 use crate::base::random::Stream;
 use crate::base::time::{Span, WallTime};
 use crate::protocol::kit::swim::{self, News};
-use crate::protocol::view::PeerStatus;
+use crate::protocol::view::{PeerStatus, ReplicaDetail};
 use crate::protocol::{DiskPosition, Effect, Ghost, Timer};
 
 const N1: NodeId = NodeId(0);
@@ -394,4 +394,25 @@ fn anyone_asked_for_the_primary_names_itself() {
     let hint = Some(N4);
     assert_eq!(bench.ask(7, Action::Locate), [reply(7, Answer::NotPrimary { hint })]);
     assert_eq!(bench.step(Input::Timer(Timer(0))), [], "a timer of no kind");
+}
+
+#[test]
+fn a_view_shows_the_oldest_requests_the_newest_keys_and_the_opinions() {
+    let mut bench = Bench::new(N4, &[]);
+    bench.lose(&[N3]);
+    bench.hold(cell(ZERO, N5, 50));
+    (1..=6).for_each(|op| drop(bench.ask(op, Action::Write(Value(op)))));
+    (7..=12).for_each(|op| drop(bench.ask(op, Action::Read)));
+    let view = bench.node.view(bench.now);
+    assert_eq!((view.keys_total, view.keys[0].written_by), (1, OpId(50)));
+    let ReplicaDetail::PeerToPeer(detail) = view.detail else { panic!("a peer-to-peer view") };
+    assert_eq!(
+        detail.pending.iter().map(|pending| pending.op.0).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6, 7, 8]
+    );
+    assert_eq!((detail.pending_total, detail.ring_permille, detail.tokens), (12, 200, 1));
+    assert_eq!((detail.hints[0].target, detail.hints[0].count), (N3, 6));
+    let opinions: Vec<_> = detail.opinions.iter().map(|opinion| (opinion.node, opinion.status)).collect();
+    let up = PeerStatus::Alive;
+    assert_eq!(opinions, [(N1, up), (N2, up), (N3, PeerStatus::Down), (N5, up)]);
 }
