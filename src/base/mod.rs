@@ -15,6 +15,7 @@ pub mod line;
 pub mod metric;
 pub mod names;
 pub mod operation;
+pub mod panic;
 pub mod random;
 pub mod text;
 pub mod time;

@@ -7,6 +7,8 @@ use super::ids::{ClientId, Key, NodeId, OpId, Value, Version};
 pub enum Action {
     /// The current value of the key.
     Read,
+    /// What this very node holds, primary or not, quorum or not: a look at one replica by hand.
+    ReadHere,
     /// Set the key to a value, without looking at the old one (a blind write).
     Write(Value),
     /// Remove the key.
