@@ -31,3 +31,6 @@ pub mod trace;
 pub mod view;
 pub mod workload;
 pub mod world;
+
+#[cfg(test)]
+mod tests;

@@ -77,11 +77,15 @@ impl Player {
 
     /// Plays every run up to `limit`: the timeline's commands before it and all events before it.
     pub fn advance(&mut self, limit: VirtualTime) {
-        while let Some(due) = self.due.pop_front_if(|due| due.at < limit) {
+        while let Some(due) = self.take_due(|due| due.at < limit) {
             self.play_to(due.at);
             self.perform(due.what);
         }
         self.play_to(limit);
+    }
+
+    fn take_due(&mut self, is_due: impl Fn(&Due) -> bool) -> Option<Due> {
+        if self.due.front().is_some_and(is_due) { self.due.pop_front() } else { None }
     }
 
     fn play_to(&mut self, limit: VirtualTime) {
@@ -95,7 +99,7 @@ impl Player {
     /// commands that are due first count as one.
     pub fn step(&mut self) {
         let next = self.clusters.iter().filter_map(|cluster| cluster.next_at()).min();
-        if let Some(due) = self.due.pop_front_if(|due| next.is_none_or(|next| due.at <= next)) {
+        if let Some(due) = self.take_due(|due| next.is_none_or(|next| due.at <= next)) {
             self.play_to(due.at);
             return self.perform(due.what);
         }

@@ -1,1 +1,3 @@
+//! Tests of the house as a whole: its layers, its presets on every host, the real binary in a pseudo-terminal.
 
+mod tidy;
