@@ -83,7 +83,8 @@ mod tests {
         for (at, item) in [(5, 'a'), (3, 'b'), (5, 'c'), (3, 'd'), (9, 'e')] {
             agenda.push(VirtualTime(at), item);
         }
-        let order: String = std::iter::from_fn(|| agenda.pop_before(VirtualTime(9))).map(|(_, item)| item).collect();
+        let order: String =
+            std::iter::from_fn(|| agenda.pop_before(VirtualTime(9))).map(|(_, item)| item).collect();
         assert_eq!(order, "bdac");
         assert_eq!(agenda.next_at(), Some(VirtualTime(9)));
     }

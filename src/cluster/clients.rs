@@ -69,7 +69,13 @@ pub struct Clients {
 
 impl Clients {
     /// The clients of `spec`; those asked for by hand come on top, one beside each node.
-    pub fn new(seed: u64, spec: &WorkloadSpec, members: usize, routing: Routing, primary: Option<NodeId>) -> Self {
+    pub fn new(
+        seed: u64,
+        spec: &WorkloadSpec,
+        members: usize,
+        routing: Routing,
+        primary: Option<NodeId>,
+    ) -> Self {
         let home = |client: usize| match &spec.attach {
             Attach::Nodes(nodes) if !nodes.is_empty() => nodes[client % nodes.len()],
             _ => NodeId::at(client % members),
@@ -168,7 +174,8 @@ impl Clients {
             },
             Route::Primary { .. } => client.primary,
         };
-        let is_avoided = |node: NodeId| client.avoided.is_some_and(|(avoided, until)| avoided == node && now < until);
+        let is_avoided =
+            |node: NodeId| client.avoided.is_some_and(|(avoided, until)| avoided == node && now < until);
         match usual.filter(|&node| !is_avoided(node)) {
             Some(node) => Next::Ask(node),
             None => self.in_turn(op, now, can_reach),
@@ -189,7 +196,12 @@ impl Clients {
     }
 
     /// The next node in turn that the client can reach, starting beside itself.
-    pub fn in_turn(&mut self, op: OpId, now: VirtualTime, can_reach: &dyn Fn(NodeId, NodeId) -> bool) -> Next {
+    pub fn in_turn(
+        &mut self,
+        op: OpId,
+        now: VirtualTime,
+        can_reach: &dyn Fn(NodeId, NodeId) -> bool,
+    ) -> Next {
         let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
         let client = &self.clients[open.request.client.index()];
         let avoided = client.avoided.filter(|(_, until)| now < *until).map(|(node, _)| node);
@@ -216,7 +228,13 @@ impl Clients {
     }
 
     /// The connection to `node` was refused: it is down.
-    pub fn refused(&mut self, op: OpId, node: NodeId, now: VirtualTime, can_reach: &dyn Fn(NodeId, NodeId) -> bool) -> Next {
+    pub fn refused(
+        &mut self,
+        op: OpId,
+        node: NodeId,
+        now: VirtualTime,
+        can_reach: &dyn Fn(NodeId, NodeId) -> bool,
+    ) -> Next {
         let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
         let is_first = open.refused_by.is_none() && open.turns == 0;
         let has_tried_all = usize::from(open.turns) >= self.members;
@@ -243,7 +261,8 @@ impl Clients {
         open.pinned = None;
         let client = &mut self.clients[open.request.client.index()];
         client.silent = client.silent.filter(|(silent, _)| *silent != node);
-        let usable = hint.filter(|&hinted| hinted != node && Some(hinted) != open.refused_by && open.hops < HOPS_MAX);
+        let usable =
+            hint.filter(|&hinted| hinted != node && Some(hinted) != open.refused_by && open.hops < HOPS_MAX);
         client.primary = usable.or_else(|| client.primary.filter(|&primary| primary != node));
         match usable {
             Some(hinted) => {

@@ -151,7 +151,9 @@ pub fn replaces(later: &Command, earlier: &Command) -> bool {
 /// Whether a fault command asks for nothing: 0 %, 1x, no delay.
 pub fn is_neutral(command: &Command) -> bool {
     match command {
-        Command::Loss { ppm, .. } | Command::Duplicate { ppm, .. } | Command::Reorder { ppm, .. } => *ppm == 0,
+        Command::Loss { ppm, .. } | Command::Duplicate { ppm, .. } | Command::Reorder { ppm, .. } => {
+            *ppm == 0
+        }
         Command::Delay { extra, .. } => *extra == Span::ZERO,
         Command::SlowCpu { factor, .. } | Command::SlowDisk { factor, .. } => *factor == 1,
         Command::Clock { jump_us, .. } => *jump_us == 0,
@@ -200,7 +202,9 @@ fn parted(command: &Command, members: usize) -> Vec<(NodeId, NodeId)> {
     let is_apart: Box<dyn Fn(usize, usize) -> bool> = match command {
         Command::Partition { groups } => {
             let group_of: Vec<Option<usize>> = (0..members)
-                .map(|node| groups.iter().position(|group| group.iter().any(|member| named(member).index() == node)))
+                .map(|node| {
+                    groups.iter().position(|group| group.iter().any(|member| named(member).index() == node))
+                })
                 .collect();
             // A node in no group stands alone.
             Box::new(move |a, b| group_of[a] != group_of[b] || group_of[a].is_none())
@@ -263,7 +267,12 @@ mod tests {
         faults.add(command, "test".into(), VirtualTime::ZERO);
         let conditions = faults.conditions(members);
         (0..members)
-            .map(|a| (0..members).filter(|&b| a == b || !conditions[a * members + b].is_parted).map(|b| b + 1).collect())
+            .map(|a| {
+                (0..members)
+                    .filter(|&b| a == b || !conditions[a * members + b].is_parted)
+                    .map(|b| b + 1)
+                    .collect()
+            })
             .collect()
     }
 
@@ -294,7 +303,10 @@ mod tests {
         let links = Links::Between { from: vec![n(1)], to: vec![n(2)], both: false };
         faults.add(Command::Cut { links }, "cut n1>n2".into(), VirtualTime::ZERO);
         let conditions = faults.conditions(2);
-        assert_eq!((conditions[1].is_cut, conditions[1].is_parted, conditions[2].is_cut), (true, false, false));
+        assert_eq!(
+            (conditions[1].is_cut, conditions[1].is_parted, conditions[2].is_cut),
+            (true, false, false)
+        );
     }
 
     #[test]
@@ -321,8 +333,9 @@ mod tests {
         };
         faults.add(strobe, "".into(), VirtualTime::ZERO);
         assert_eq!(faults.clock_error_us(NodeId(1), VirtualTime(10_000_000)), -498_000);
-        let swings: Vec<i64> =
-            [5_000, 15_000, 25_000, 105_000].map(|at| faults.clock_error_us(NodeId(0), VirtualTime(at))).to_vec();
+        let swings: Vec<i64> = [5_000, 15_000, 25_000, 105_000]
+            .map(|at| faults.clock_error_us(NodeId(0), VirtualTime(at)))
+            .to_vec();
         assert_eq!(swings, [200, -200, 200, 0]);
     }
 }

@@ -119,7 +119,8 @@ impl Ledger {
 
     /// Closes an operation; later answers to it change nothing. Returns whether it was open.
     pub fn close(&mut self, op: OpId, at: VirtualTime, node: Option<NodeId>, outcome: Outcome) -> bool {
-        let Some(record) = self.records.get_mut(op.index()).filter(|record| record.outcome == Outcome::Pending)
+        let Some(record) =
+            self.records.get_mut(op.index()).filter(|record| record.outcome == Outcome::Pending)
         else {
             return false;
         };
@@ -142,7 +143,9 @@ impl Ledger {
     /// Beaten by a write that had returned before the loser was invoked: inverted. Invoked after the loser
     /// returned: the ordinary course. Neither: the two were concurrent, a conflict.
     pub fn discard(&mut self, now: VirtualTime, winner: OpId, loser: OpId) -> bool {
-        let (Some(kept), Some(gone)) = (self.get(winner).copied(), self.get(loser).copied()) else { return false };
+        let (Some(kept), Some(gone)) = (self.get(winner).copied(), self.get(loser).copied()) else {
+            return false;
+        };
         let is_inverted = kept.returned() <= gone.scheduled;
         let is_in_order = gone.closed() <= kept.scheduled;
         if !is_inverted && !is_in_order && self.conflicts.insert((winner, loser)) {
@@ -238,7 +241,12 @@ mod tests {
     #[test]
     fn only_the_first_answer_counts() {
         let mut ledger = ledger(&[(0, Some(10))]);
-        assert!(!ledger.close(OpId(0), VirtualTime(12), None, Outcome::Fail(crate::base::operation::Refusal::Fenced)));
+        assert!(!ledger.close(
+            OpId(0),
+            VirtualTime(12),
+            None,
+            Outcome::Fail(crate::base::operation::Refusal::Fenced)
+        ));
         assert!(ledger.get(OpId(0)).is_some_and(OpRecord::is_acked_write));
     }
 }

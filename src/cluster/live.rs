@@ -42,8 +42,8 @@ pub trait Cluster: Send {
     fn write_rates(&self, seconds: u64) -> (Vec<u32>, Vec<u32>);
     /// Digest of its trace.
     fn digest(&self) -> u64;
-    /// Steps its nodes have taken.
-    fn steps(&self) -> u64;
+    /// Events handled since the beginning.
+    fn events(&self) -> u64;
     /// The books of its network.
     fn messages(&self) -> MessageCounts;
     /// How many log lines with `code` were said in `window`.
@@ -145,8 +145,8 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
         self.host.world().trace().digest()
     }
 
-    fn steps(&self) -> u64 {
-        self.host.world().trace().steps()
+    fn events(&self) -> u64 {
+        self.host.world().handled()
     }
 
     fn messages(&self) -> MessageCounts {

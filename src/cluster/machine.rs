@@ -1,9 +1,10 @@
 //! What a node runs on: a process that can pause and crash, one processor with a queue, timers, a disk.
 
 use super::disk::Disk;
+use super::trace::Mark;
 use super::view::Health;
 use crate::base::ids::NodeId;
-use crate::base::time::VirtualTime;
+use crate::base::time::{Span, VirtualTime};
 use crate::protocol::{Input, Protocol, Timer};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -32,8 +33,44 @@ pub struct Machine<P: Protocol> {
     inbox: VecDeque<Work<P>>,
     /// Guards against the completion of work that a crash or pause interrupted.
     token: u64,
-    is_busy: bool,
+    /// When the work in progress will be done.
+    busy_until: Option<VirtualTime>,
+    /// What the trace will say of that work, if it has been handed out ahead of time.
+    foreseen: Option<StepNote>,
     timers: BTreeMap<Timer, u64>,
+}
+
+/// The front of the queue, done.
+#[derive(Debug)]
+pub enum Done<P: Protocol> {
+    /// To be run now.
+    Work(Work<P>),
+    /// It was handed out ahead of time by [`Machine::foresee`]; its effects are due now.
+    Foreseen(StepNote),
+}
+
+/// What the trace says of a step: its kind, and one telling number.
+#[derive(Clone, Copy, Debug)]
+pub struct StepNote {
+    /// The kind.
+    pub mark: Mark,
+    /// The sender, operation, timer or position.
+    pub detail: u64,
+}
+
+impl<P: Protocol> Work<P> {
+    /// What the trace will say of it.
+    pub fn note(&self) -> StepNote {
+        let (mark, detail) = match self {
+            Work::Boot(_) => (Mark::Boot, 0),
+            Work::Step(Input::Message { from, .. }) => (Mark::Message, u64::from(from.0)),
+            Work::Step(Input::Client(request)) => (Mark::Client, u64::from(request.op.0)),
+            Work::Step(Input::Timer(timer)) => (Mark::Timer, timer.0),
+            Work::Step(Input::Flushed { upto }) => (Mark::Flushed, upto.0),
+            Work::Step(Input::Operator(_)) => (Mark::Operator, 0),
+        };
+        StepNote { mark, detail }
+    }
 }
 
 impl<P: Protocol> Machine<P> {
@@ -47,7 +84,8 @@ impl<P: Protocol> Machine<P> {
             disk: Disk::default(),
             inbox: VecDeque::from([Work::Boot(P::Durable::default())]),
             token: 0,
-            is_busy: false,
+            busy_until: None,
+            foreseen: None,
             timers: BTreeMap::new(),
         }
     }
@@ -59,22 +97,33 @@ impl<P: Protocol> Machine<P> {
         }
     }
 
-    /// If the processor is free and has work, it begins: gives the token of its completion.
-    pub fn begin(&mut self) -> Option<u64> {
-        if self.is_busy || self.health != Health::Up || self.inbox.is_empty() {
+    /// If the processor is free and has work, it begins: gives the token of its completion at `now + service`.
+    pub fn begin(&mut self, now: VirtualTime, service: Span) -> Option<u64> {
+        if self.busy_until.is_some() || self.health != Health::Up || self.inbox.is_empty() {
             return None;
         }
-        self.is_busy = true;
+        self.busy_until = Some(now + service);
         Some(self.token)
     }
 
     /// The processor is done with the front of the queue; `None` if it was interrupted since it began.
-    pub fn complete(&mut self, token: u64) -> Option<Work<P>> {
-        if token != self.token || !self.is_busy {
+    pub fn complete(&mut self, token: u64) -> Option<Done<P>> {
+        if token != self.token || self.busy_until.take().is_none() {
             return None;
         }
-        self.is_busy = false;
-        self.inbox.pop_front()
+        match self.foreseen.take() {
+            Some(note) => Some(Done::Foreseen(note)),
+            None => self.inbox.pop_front().map(Done::Work),
+        }
+    }
+
+    /// Work in progress that is certain to be done before `limit`, once: only a command or the node itself could
+    /// stop it. Gives when it is done.
+    pub fn foresee(&mut self, limit: VirtualTime) -> Option<(VirtualTime, Work<P>)> {
+        let done_at = self.busy_until.filter(|&done_at| done_at < limit && self.foreseen.is_none())?;
+        let work = self.inbox.pop_front()?;
+        self.foreseen = Some(work.note());
+        Some((done_at, work))
     }
 
     /// Inputs that wait.
@@ -103,7 +152,7 @@ impl<P: Protocol> Machine<P> {
 
     fn interrupt(&mut self, health: Health, now: VirtualTime) {
         self.token += 1;
-        self.is_busy = false;
+        self.busy_until = None;
         (self.health, self.since) = (health, now);
     }
 

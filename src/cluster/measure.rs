@@ -55,7 +55,8 @@ impl<P: Protocol> World<P> {
     }
 
     fn put_outcomes(&self, set: &mut MetricSet, records: &[&OpRecord]) {
-        let count = |is_such: &dyn Fn(&OpRecord) -> bool| records.iter().filter(|record| is_such(record)).count();
+        let count =
+            |is_such: &dyn Fn(&OpRecord) -> bool| records.iter().filter(|record| is_such(record)).count();
         let is_write = |record: &OpRecord| record.action.is_write();
         set.put(Metric::ScheduledOps, records.len() as f64);
         set.put(Metric::OkOps, count(&OpRecord::is_ok) as f64);
@@ -78,7 +79,8 @@ impl<P: Protocol> World<P> {
 
     fn put_traffic(&self, set: &mut MetricSet, window: Window, end: VirtualTime) {
         let buckets = self.tally.buckets_in(window);
-        let messages = |kind: Traffic| buckets.iter().map(|b| u64::from(b.messages[kind as usize])).sum::<u64>() as f64;
+        let messages =
+            |kind: Traffic| buckets.iter().map(|b| u64::from(b.messages[kind as usize])).sum::<u64>() as f64;
         let bytes = |kind: Traffic| buckets.iter().map(|b| b.bytes[kind as usize]).sum::<u64>() as f64;
         for (per_message, per_byte, kind, ops) in [
             (Metric::MsgsPerWrite, Metric::BytesPerWrite, Traffic::Write, Metric::AckedWrites),
@@ -116,7 +118,8 @@ impl<P: Protocol> World<P> {
         set.put(Metric::DivergedEntries, self.ledger.diverged_in(window) as f64);
         set.put(Metric::FullResyncs, buckets.iter().map(|b| u64::from(b.full_resyncs)).sum::<u64>() as f64);
         let served = |failover: &Failover| failover.served_at.unwrap_or(end);
-        let worst = self.tally.failovers_in(window).max_by_key(|failover| served(failover).since(failover.fault_at));
+        let worst =
+            self.tally.failovers_in(window).max_by_key(|failover| served(failover).since(failover.fault_at));
         if let Some(worst) = worst {
             set.put(Metric::FailoverMs, served(worst).since(worst.fault_at).as_millis());
             set.put(Metric::DetectMs, worst.suspected_at.since(worst.fault_at).as_millis());
@@ -130,7 +133,9 @@ impl<P: Protocol> World<P> {
         let now = self.now.0 / 1_000_000;
         let first = now.saturating_sub(seconds);
         let (mut ok, mut asked) = (vec![0; (now - first) as usize], vec![0; (now - first) as usize]);
-        for record in self.ledger.records().rev().take_while(|record| record.scheduled.0 / 1_000_000 + 2 > first) {
+        for record in
+            self.ledger.records().rev().take_while(|record| record.scheduled.0 / 1_000_000 + 2 > first)
+        {
             let second = record.scheduled.0 / 1_000_000;
             if record.action.is_write() && (first..now).contains(&second) {
                 asked[(second - first) as usize] += 1;
@@ -153,7 +158,8 @@ fn put_latencies(set: &mut MetricSet, records: &[&OpRecord]) {
         [(Metric::WriteP50Ms, Metric::WriteP99Ms, true), (Metric::ReadP50Ms, Metric::ReadP99Ms, false)]
     {
         let is_such = |record: &&&OpRecord| record.action.is_write() == writes && record.is_ok();
-        let mut latencies: Vec<Span> = records.iter().filter(is_such).map(|record| record.latency()).collect();
+        let mut latencies: Vec<Span> =
+            records.iter().filter(is_such).map(|record| record.latency()).collect();
         latencies.sort_unstable();
         if let (Some(p50), Some(p99)) = (percentile(&latencies, 50), percentile(&latencies, 99)) {
             set.put(half, p50.as_millis());
@@ -180,7 +186,10 @@ fn put_losses(set: &mut MetricSet, losses: Losses) {
 fn put_staleness(set: &mut MetricSet, staleness: &Staleness) {
     set.put(Metric::StaleReads, staleness.stale.len() as f64);
     put_share(set, Metric::StaleReadPct, staleness.stale.len(), staleness.reads);
-    set.put(Metric::StaleVersionsMax, staleness.stale.iter().map(|stale| stale.missed).max().unwrap_or(0) as f64);
+    set.put(
+        Metric::StaleVersionsMax,
+        staleness.stale.iter().map(|stale| stale.missed).max().unwrap_or(0) as f64,
+    );
     let mut ages: Vec<Span> = staleness.stale.iter().map(|stale| stale.age).collect();
     ages.sort_unstable();
     if let Some(age) = percentile(&ages, 99) {
@@ -214,7 +223,9 @@ fn has_vanished(newest: &BTreeMap<Key, (Version, OpId)>, record: &OpRecord, vers
 
 fn imbalance(buckets: &[Bucket]) -> Option<f64> {
     let members = buckets.first()?.steps.len();
-    let load = |node: usize| buckets.iter().filter_map(|b| b.steps.get(node)).map(|&steps| u64::from(steps)).sum::<u64>();
+    let load = |node: usize| {
+        buckets.iter().filter_map(|b| b.steps.get(node)).map(|&steps| u64::from(steps)).sum::<u64>()
+    };
     let loads: Vec<u64> = (0..members).map(load).collect();
     let (most, total) = (*loads.iter().max()?, loads.iter().sum::<u64>());
     (total > 0).then(|| most as f64 * members as f64 / total as f64)
@@ -249,7 +260,9 @@ fn writable_at_once(records: &[&OpRecord]) -> usize {
 fn longest_wait(records: &[&OpRecord], end: VirtualTime) -> Span {
     let mut waiting: BTreeMap<Key, VirtualTime> = BTreeMap::new();
     let mut longest = Span::ZERO;
-    for record in records.iter().filter(|record| record.action.is_write() && record.outcome != Outcome::Pending) {
+    for record in
+        records.iter().filter(|record| record.action.is_write() && record.outcome != Outcome::Pending)
+    {
         let is_served = record.is_ok() && record.latency() <= AVAILABLE_WITHIN;
         if !is_served {
             waiting.entry(record.key).or_insert(record.scheduled);

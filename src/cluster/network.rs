@@ -86,7 +86,8 @@ impl<M: Message> Network<M> {
     /// Links between all nodes of `cluster`.
     pub fn new(seed: u64, cluster: &ClusterSpec, spec: &NetworkSpec, sizes: Sizes) -> Self {
         let members = cluster.nodes;
-        let pairs = (0..members).flat_map(|from| (0..members).map(move |to| (NodeId::at(from), NodeId::at(to))));
+        let pairs =
+            (0..members).flat_map(|from| (0..members).map(move |to| (NodeId::at(from), NodeId::at(to))));
         let link = |(from, to): (NodeId, NodeId)| Link {
             chance: Keyed::new(seed, &format!("net:{from}->{to}")),
             sent: 0,
@@ -155,8 +156,16 @@ impl<M: Message> Network<M> {
         let transmit = Span(bytes * 1_000_000 / self.spec.bandwidth.max(1));
         link.free_at = departs_at + transmit;
         let id = MessageId(self.counts.sent + self.counts.duplicated);
-        let flight =
-            Flight { id, from, to, sent_at: now, departs_at, arrives_at: now, is_held: condition.is_held, message };
+        let flight = Flight {
+            id,
+            from,
+            to,
+            sent_at: now,
+            departs_at,
+            arrives_at: now,
+            is_held: condition.is_held,
+            message,
+        };
         if condition.is_cut {
             self.record_drop(now, &flight, DropReason::Cut);
             return [None, None];
@@ -172,7 +181,8 @@ impl<M: Message> Network<M> {
             Flight { id: MessageId(id.0 + 1), ..flight.clone() }
         });
         let first = self.launch(flight, departs_at + transmit, number, Lane::Delay);
-        let second = copy.and_then(|copy| self.launch(copy, departs_at + transmit, number, Lane::SecondDelay));
+        let second =
+            copy.and_then(|copy| self.launch(copy, departs_at + transmit, number, Lane::SecondDelay));
         [first, second]
     }
 
@@ -262,7 +272,8 @@ impl<M: Message> Network<M> {
             let link = &mut self.links[at];
             let delay = self.delay.sample(link.chance.bits(flight.id.0, Lane::SecondDelay as u64));
             flight.is_held = false;
-            flight.arrives_at = flight.arrives_at.max(now + delay + self.conditions[at].extra).max(link.last_arrival);
+            flight.arrives_at =
+                flight.arrives_at.max(now + delay + self.conditions[at].extra).max(link.last_arrival);
             link.last_arrival = flight.arrives_at;
             freed.push((flight.arrives_at, flight.id, slot as u32));
         }
@@ -286,7 +297,8 @@ impl<M: Message> Network<M> {
 
     /// Lets one message arrive now; `None` if it is not in flight.
     pub fn hurry(&mut self, now: VirtualTime, id: MessageId) -> Option<FlightRef> {
-        let slot = self.flights.iter().position(|place| place.as_ref().is_some_and(|flight| flight.id == id))?;
+        let slot =
+            self.flights.iter().position(|place| place.as_ref().is_some_and(|flight| flight.id == id))?;
         let flight = self.flights[slot].as_mut()?;
         self.counts.held -= u64::from(flight.is_held);
         (flight.is_held, flight.arrives_at) = (false, now);
@@ -316,7 +328,10 @@ impl<M: Message> Network<M> {
         if self.members > 64 {
             return Vec::new();
         }
-        self.conditions.chunks(self.members).map(|row| row.iter().map(|condition| condition.is_cut).collect()).collect()
+        self.conditions
+            .chunks(self.members)
+            .map(|row| row.iter().map(|condition| condition.is_cut).collect())
+            .collect()
     }
 
     /// The messages on their way and those lost just now, oldest first.

@@ -166,13 +166,19 @@ impl<P: Protocol> World<P> {
             }
             return Err(format!("{} is down already", self.names.node(node)));
         }
-        self.faults.end(|fault| matches!(&fault.command, Command::Pause { node: paused } if named(paused) == node));
+        self.faults
+            .end(|fault| matches!(&fault.command, Command::Pause { node: paused } if named(paused) == node));
         let number = self.begin_fault(command, text);
         self.crash(node, kind);
         Ok(Some(number))
     }
 
-    fn pause_command(&mut self, command: &Command, text: &Arc<str>, node: NodeId) -> Result<Option<u32>, String> {
+    fn pause_command(
+        &mut self,
+        command: &Command,
+        text: &Arc<str>,
+        node: NodeId,
+    ) -> Result<Option<u32>, String> {
         if self.machines[node.index()].health != Health::Up {
             return Err(format!("{} is not running", self.names.node(node)));
         }
@@ -304,12 +310,14 @@ impl<P: Protocol> World<P> {
         let mut knobs = (*self.knobs).clone();
         let names = Arc::clone(&self.names);
         let members = self.members();
-        knobs.set(knob, value, &|name| (0..members).map(NodeId::at).find(|&node| names.node(node) == name))?;
+        knobs
+            .set(knob, value, &|name| (0..members).map(NodeId::at).find(|&node| names.node(node) == name))?;
         let config = Arc::new(P::config(&knobs, members, self.setup.seed));
         self.clients.reroute(P::routing(&config));
         (self.knobs, self.config) = (Arc::new(knobs), Arc::clone(&config));
         for node in (0..members).map(NodeId::at) {
-            self.machines[node.index()].queue(Work::Step(Input::Operator(Order::Configure(Arc::clone(&config)))));
+            self.machines[node.index()]
+                .queue(Work::Step(Input::Operator(Order::Configure(Arc::clone(&config)))));
             self.wake(node);
         }
         self.done(text)

@@ -2,9 +2,7 @@
 
 use super::host::NodeCell;
 use super::resolve::nodes_of;
-use super::view::{
-    ClusterView, FLIGHTS_SHOWN, FaultView, Health, NodeView, OperationView,
-};
+use super::view::{ClusterView, FLIGHTS_SHOWN, FaultView, Health, NodeView, OperationView};
 use super::world::World;
 use crate::base::ids::NodeId;
 use crate::protocol::Protocol;
@@ -18,7 +16,11 @@ impl<P: Protocol> World<P> {
             topology: self.knobs.topology(),
             knobs: Arc::clone(&self.knobs),
             names: Arc::clone(&self.names),
-            nodes: cells.iter().enumerate().map(|(node, cell)| self.node_picture(NodeId::at(node), cell)).collect(),
+            nodes: cells
+                .iter()
+                .enumerate()
+                .map(|(node, cell)| self.node_picture(NodeId::at(node), cell))
+                .collect(),
             flights: self.network.pictures(self.now, FLIGHTS_SHOWN),
             messages: self.network.counts(),
             faults: self.fault_pictures(),

@@ -88,7 +88,9 @@ impl<P: Protocol> World<P> {
         let open = *self.clients.get(op)?;
         let home = self.clients.home(open.request.client);
         if self.machines[node.index()].health == Health::Down && !self.network.is_parted(home, node) {
-            return Some(self.with_reach(|clients, now, can_reach| clients.refused(op, node, now, can_reach)));
+            return Some(
+                self.with_reach(|clients, now, can_reach| clients.refused(op, node, now, can_reach)),
+            );
         }
         self.clients.asked(op, node, self.now);
         self.count_client_message(&open.request, true);

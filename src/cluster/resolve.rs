@@ -29,7 +29,9 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::DiskFull { node }
         | Command::Promote { node }
         | Command::Heal { what: Healed::Node(node) } => fix(node, lookup)?,
-        Command::Partition { groups } => groups.iter_mut().flatten().try_for_each(|node| fix(node, lookup))?,
+        Command::Partition { groups } => {
+            groups.iter_mut().flatten().try_for_each(|node| fix(node, lookup))?
+        }
         Command::Cut { links }
         | Command::Loss { links, .. }
         | Command::Duplicate { links, .. }
@@ -161,7 +163,8 @@ fn replace_word(text: &str, word: &str, by: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find(word) {
         let (before, after) = (&rest[..at], &rest[at + word.len()..]);
-        let is_alone = !before.chars().next_back().is_some_and(is_part) && !after.chars().next().is_some_and(is_part);
+        let is_alone =
+            !before.chars().next_back().is_some_and(is_part) && !after.chars().next().is_some_and(is_part);
         out.push_str(before);
         out.push_str(if is_alone { by } else { word });
         rest = after;

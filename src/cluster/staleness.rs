@@ -99,8 +99,10 @@ mod tests {
     use super::*;
 
     fn acked(writes: &[(u64, u64)]) -> Acked {
-        let writes: Vec<_> = writes.iter().map(|&(at, version)| (VirtualTime(at), Version(version))).collect();
-        let newest = (0..writes.len()).map(|upto| writes[..=upto].iter().map(|w| w.1).max().expect("one")).collect();
+        let writes: Vec<_> =
+            writes.iter().map(|&(at, version)| (VirtualTime(at), Version(version))).collect();
+        let newest =
+            (0..writes.len()).map(|upto| writes[..=upto].iter().map(|w| w.1).max().expect("one")).collect();
         Acked { writes, newest }
     }
 

@@ -126,7 +126,8 @@ impl Tally {
     pub fn hear(&mut self, at: VirtualTime, node: NodeId, line: &Line) {
         match line {
             Line::PreVote { .. } | Line::ElectStart { .. } | Line::PrimaryLost { .. } => {
-                let is_old_news = self.suspected.is_some_and(|since| self.last_fault.is_none_or(|fault| fault <= since));
+                let is_old_news =
+                    self.suspected.is_some_and(|since| self.last_fault.is_none_or(|fault| fault <= since));
                 if !is_old_news {
                     self.suspected = Some(at);
                 }
@@ -174,7 +175,9 @@ impl Tally {
 
     /// Changes of primary whose new primary took over in `window`.
     pub fn failovers_in(&self, window: (VirtualTime, VirtualTime)) -> impl Iterator<Item = &Failover> {
-        self.failovers.iter().filter(move |failover| window.0 <= failover.primary_at && failover.primary_at < window.1)
+        self.failovers
+            .iter()
+            .filter(move |failover| window.0 <= failover.primary_at && failover.primary_at < window.1)
     }
 
     /// Every change of role, for markers on the timeline.

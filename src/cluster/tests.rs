@@ -113,12 +113,7 @@ impl Protocol for Teller {
     }
 
     fn truth(_: &[Option<&Self>]) -> Truth {
-        Truth {
-            survivors: Survivors::Log(BTreeSet::new()),
-            is_converged: true,
-            keys_diverged: 0,
-            copies: 1,
-        }
+        Truth { survivors: Survivors::Log(BTreeSet::new()), is_converged: true, keys_diverged: 0, copies: 1 }
     }
 }
 
@@ -200,7 +195,8 @@ fn every_run_faces_the_same_operations() {
     let arrivals = |setup: RunSetup| {
         let mut host = Inline::<Teller>::new(setup);
         host.advance(at(2_000));
-        let ops: Vec<_> = host.world.ledger().records().map(|op| (op.scheduled, op.client, op.key, op.action)).collect();
+        let ops: Vec<_> =
+            host.world.ledger().records().map(|op| (op.scheduled, op.client, op.key, op.action)).collect();
         ops
     };
     let mut slow = setup(5);
@@ -213,12 +209,18 @@ fn every_run_faces_the_same_operations() {
 fn a_crash_resets_connections_and_the_next_node_is_asked_at_once() {
     let mut host = Inline::<Teller>::new(setup(1));
     host.advance(at(1_000));
-    assert!(matches!(apply(&mut host, Command::Crash { node: n(1), kind: CrashKind::Process }), Applied::Done { .. }));
+    assert!(matches!(
+        apply(&mut host, Command::Crash { node: n(1), kind: CrashKind::Process }),
+        Applied::Done { .. }
+    ));
     host.advance(at(2_000));
     let is_after = |op: &&super::ledger::OpRecord| op.scheduled > at(1_000) && op.scheduled < at(1_900);
     let after: Vec<_> = host.world.ledger().records().filter(is_after).collect();
     assert!(after.len() > 100);
-    assert!(after.iter().all(|op| matches!(op.outcome, Outcome::Ok(_))), "refused at once, so the others serve");
+    assert!(
+        after.iter().all(|op| matches!(op.outcome, Outcome::Ok(_))),
+        "refused at once, so the others serve"
+    );
     assert!(after.iter().all(|op| op.node != Some(NodeId(0))));
 }
 
@@ -232,7 +234,8 @@ fn a_paused_node_is_silent_and_then_works_off_its_queue() {
     assert!(queued > 10, "{queued} inputs wait");
     apply(&mut host, Command::Resume { node: n(1) });
     host.advance(at(2_500));
-    let slow = host.world.ledger().records().filter(|op| op.is_ok() && op.latency() > Span::millis(300)).count();
+    let slow =
+        host.world.ledger().records().filter(|op| op.is_ok() && op.latency() > Span::millis(300)).count();
     assert!(slow > 5, "{slow} operations waited for it");
     assert_eq!(host.world.machines[0].health, Health::Up);
 }
@@ -259,7 +262,8 @@ fn clients_stay_on_their_side_of_a_partition_but_not_of_a_cut() {
     apply(&mut host, Command::Crash { node: n(2), kind: CrashKind::Process });
     apply(&mut host, Command::Isolate { node: n(1) });
     host.advance(at(2_000));
-    let home_of_two = |op: &&super::ledger::OpRecord| op.client.0 % 3 == 1 && op.scheduled > at(1_010) && op.is_ok();
+    let home_of_two =
+        |op: &&super::ledger::OpRecord| op.client.0 % 3 == 1 && op.scheduled > at(1_010) && op.is_ok();
     let answered: BTreeSet<_> = host.world.ledger().records().filter(home_of_two).map(|op| op.node).collect();
     assert_eq!(answered, BTreeSet::from([Some(NodeId(2))]), "they reach n3 but never the isolated n1");
 }
@@ -272,7 +276,10 @@ fn commands_that_mean_nothing_are_refused_with_a_reason() {
         Applied::Done { .. } => "done".to_owned(),
     };
     assert_eq!(why(apply(&mut host, Command::Restart { node: n(1) })), "n1 is not down");
-    assert_eq!(why(apply(&mut host, Command::Crash { node: n(9), kind: CrashKind::Process })), "this cluster has no n9");
+    assert_eq!(
+        why(apply(&mut host, Command::Crash { node: n(9), kind: CrashKind::Process })),
+        "this cluster has no n9"
+    );
     assert_eq!(
         why(apply(&mut host, Command::Crash { node: NodeRef::Primary, kind: CrashKind::Process })),
         "a peer-to-peer cluster has no primary"
@@ -300,7 +307,8 @@ fn records_kept_follow_the_kind_of_crash() {
         apply(&mut host, Command::Crash { node: n(1), kind });
         host.world.machines[0].disk.image().0
     };
-    let (process, power, lost) = (kept(CrashKind::Process), kept(CrashKind::Power), kept(CrashKind::DiskLoss));
+    let (process, power, lost) =
+        (kept(CrashKind::Process), kept(CrashKind::Power), kept(CrashKind::DiskLoss));
     assert!(process > power && power > lost && lost == 0, "{process} > {power} > {lost}");
 }
 

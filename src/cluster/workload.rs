@@ -147,9 +147,11 @@ mod tests {
 
     #[test]
     fn zipf_prefers_low_ranks_as_its_exponent_says() {
-        let spec = WorkloadSpec { distribution: Distribution::Zipf { exponent_milli: 1_000 }, ..Default::default() };
+        let spec =
+            WorkloadSpec { distribution: Distribution::Zipf { exponent_milli: 1_000 }, ..Default::default() };
         let all = arrivals(&spec, VirtualTime(100_000_000));
-        let share = |key| all.iter().filter(|(_, arrival)| arrival.key == Key(key)).count() * 1000 / all.len();
+        let share =
+            |key| all.iter().filter(|(_, arrival)| arrival.key == Key(key)).count() * 1000 / all.len();
         // harmonic number of 100 is 5.187: rank 1 has 19.3 %, rank 2 half of it
         assert!((183..203).contains(&share(0)), "{}", share(0));
         assert!((88..105).contains(&share(1)), "{}", share(1));

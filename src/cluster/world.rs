@@ -11,7 +11,7 @@ use super::agenda::Agenda;
 use super::clients::Clients;
 use super::faults::Faults;
 use super::ledger::Ledger;
-use super::machine::{Machine, Work};
+use super::machine::{Done, Machine, StepNote, Work};
 use super::network::{FlightRef, Network};
 use super::spec::RunSetup;
 use super::tally::Tally;
@@ -77,6 +77,8 @@ pub struct Job<P: Protocol> {
 pub enum Turn<P: Protocol> {
     /// A node must take a step before anything else happens.
     Step(Job<P>),
+    /// A node's step is due that [`World::foresee`] has handed out already; its effects must be absorbed now.
+    Foreseen(NodeId),
     /// One event was handled without any node.
     Handled,
     /// Nothing is due before the limit; the clock stands at the limit now.
@@ -104,6 +106,7 @@ pub struct World<P: Protocol> {
     flush: DelayTable,
     flushes: Vec<(Keyed, u64)>,
     token: u64,
+    handled: u64,
 }
 
 impl<P: Protocol> World<P> {
@@ -132,6 +135,7 @@ impl<P: Protocol> World<P> {
             flush: DelayTable::new(setup.cluster.flush),
             flushes: (0..members).map(disk).collect(),
             token: 0,
+            handled: 0,
             setup: Arc::new(setup),
         };
         (0..members).for_each(|node| world.wake(NodeId::at(node)));
@@ -147,6 +151,11 @@ impl<P: Protocol> World<P> {
     /// When the next event is due.
     pub fn next_at(&self) -> Option<VirtualTime> {
         self.agenda.next_at()
+    }
+
+    /// Events handled since the beginning.
+    pub fn handled(&self) -> u64 {
+        self.handled
     }
 
     /// Its trace.
@@ -185,9 +194,17 @@ impl<P: Protocol> World<P> {
             return Turn::Idle;
         };
         self.now = at;
+        self.handled += 1;
         match event {
             Event::Complete { node, token } => match self.machines[node.index()].complete(token) {
-                Some(work) => return Turn::Step(self.job(node, work)),
+                Some(Done::Work(work)) => {
+                    self.note_step(node, work.note());
+                    return Turn::Step(self.job(node, self.now, work));
+                }
+                Some(Done::Foreseen(note)) => {
+                    self.note_step(node, note);
+                    return Turn::Foreseen(node);
+                }
                 None => return Turn::Handled,
             },
             Event::Arrive(flight) => self.arrive(flight),
@@ -207,22 +224,29 @@ impl<P: Protocol> World<P> {
         Turn::Handled
     }
 
-    fn job(&mut self, node: NodeId, work: Work<P>) -> Job<P> {
-        let (mark, detail) = match &work {
-            Work::Boot(_) => (Mark::Boot, 0),
-            Work::Step(Input::Message { from, .. }) => (Mark::Message, u64::from(from.0)),
-            Work::Step(Input::Client(request)) => (Mark::Client, u64::from(request.op.0)),
-            Work::Step(Input::Timer(timer)) => (Mark::Timer, timer.0),
-            Work::Step(Input::Flushed { upto }) => (Mark::Flushed, upto.0),
-            Work::Step(Input::Operator(_)) => (Mark::Operator, 0),
-        };
-        self.trace.note(self.now, mark, Some(node), [detail, 0]);
+    /// Steps that are certain to be taken before `limit`, as long as no command comes in between: work that other
+    /// processors are already busy with. A host may run them at once, because no node can reach another within the
+    /// time its processor takes; their effects still wait for their turn (conservative lookahead).
+    pub fn foresee(&mut self, limit: VirtualTime, jobs: &mut Vec<Job<P>>) {
+        for node in (0..self.members()).map(NodeId::at) {
+            if let Some((at, work)) = self.machines[node.index()].foresee(limit) {
+                jobs.push(self.job(node, at, work));
+            }
+        }
+    }
+
+    /// Books a step that a node takes now.
+    fn note_step(&mut self, node: NodeId, note: StepNote) {
+        self.trace.note(self.now, note.mark, Some(node), [note.detail, 0]);
         self.trace.count_step();
         self.tally.step(self.now, node);
+    }
+
+    fn job(&self, node: NodeId, now: VirtualTime, work: Work<P>) -> Job<P> {
         Job {
             node,
-            now: self.now,
-            wall: WallTime(self.now.0 as i64 + self.faults.clock_error_us(node, self.now)),
+            now,
+            wall: WallTime(now.0 as i64 + self.faults.clock_error_us(node, now)),
             disk_full: self.faults.is_disk_full(node),
             incarnation: self.machines[node.index()].incarnation,
             work,
@@ -288,8 +312,8 @@ impl<P: Protocol> World<P> {
     }
 
     pub(super) fn wake(&mut self, node: NodeId) {
-        if let Some(token) = self.machines[node.index()].begin() {
-            let service = self.setup.cluster.service * u64::from(self.faults.cpu_factor(node));
+        let service = self.setup.cluster.service * u64::from(self.faults.cpu_factor(node));
+        if let Some(token) = self.machines[node.index()].begin(self.now, service) {
             self.agenda.push(self.now + service, Event::Complete { node, token });
         }
     }
@@ -365,5 +389,4 @@ impl<P: Protocol> World<P> {
         self.load_generation += 1;
         self.schedule_arrival();
     }
-
 }

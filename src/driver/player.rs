@@ -54,7 +54,8 @@ impl Player {
     /// # Errors
     /// If the operating system gives no runtime for tasks.
     pub fn new(scenario: Arc<Scenario>, host: HostKind) -> std::io::Result<Self> {
-        let clusters = scenario.runs.iter().map(|run| begin(run.setup.clone(), host)).collect::<Result<_, _>>()?;
+        let clusters =
+            scenario.runs.iter().map(|run| begin(run.setup.clone(), host)).collect::<Result<_, _>>()?;
         let due = |(number, entry): (usize, &Entry)| Due { at: entry.at, what: Task::Begin(number) };
         let due = scenario.timeline.iter().enumerate().map(due).collect();
         Ok(Player { scenario, clusters, now: VirtualTime::ZERO, due, done: Vec::new(), narration: None })

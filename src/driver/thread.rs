@@ -89,7 +89,12 @@ struct Pacer {
 
 impl Pacer {
     #[expect(clippy::disallowed_methods, reason = "pacing is what the real clock is for")]
-    fn live(mut self, clock: &Runtime, mut inbox: UnboundedReceiver<Request>, frames: &watch::Sender<Arc<Frame>>) {
+    fn live(
+        mut self,
+        clock: &Runtime,
+        mut inbox: UnboundedReceiver<Request>,
+        frames: &watch::Sender<Arc<Frame>>,
+    ) {
         let mut last = Instant::now();
         loop {
             match clock.block_on(next_request(&mut inbox, self.is_running)) {

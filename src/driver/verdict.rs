@@ -27,8 +27,8 @@ pub struct Judgement {
 pub struct RunResult {
     /// Digest of its trace up to the scenario's duration.
     pub digest: u64,
-    /// Steps its nodes took up to then.
-    pub steps: u64,
+    /// Events handled up to then.
+    pub events: u64,
     /// Everything measured over its duration.
     pub metrics: MetricSet,
     /// The checkers that the scenario names, and those every run must pass.
@@ -66,7 +66,9 @@ pub struct Met {
 impl Judgement {
     /// Whether everything came out as expected and no run failed a check it must always pass.
     pub fn is_as_expected(&self) -> bool {
-        let always = |run: &RunResult| !run.checks.iter().any(|c| is_mandatory(c.checker) && c.verdict == Verdict::Fail);
+        let always = |run: &RunResult| {
+            !run.checks.iter().any(|c| is_mandatory(c.checker) && c.verdict == Verdict::Fail)
+        };
         self.expectations.iter().all(|met| met.is_met) && self.runs.iter().all(always)
     }
 }
@@ -131,7 +133,7 @@ fn settle_and_measure<'a>(
     whole: Window,
     checkers: &[&str],
 ) -> Settled<'a> {
-    let (digest, steps) = (cluster.digest(), cluster.steps());
+    let (digest, events) = (cluster.digest(), cluster.events());
     let (truth, converged_after) = settle(cluster, patience);
     let mut metrics = cluster.measure(&truth, whole);
     if let Some(span) = converged_after {
@@ -148,7 +150,7 @@ fn settle_and_measure<'a>(
         Some(Check { checker: row.name, verdict, witness })
     };
     let checks = checkers.iter().filter_map(check).collect();
-    Settled { cluster, truth, result: RunResult { digest, steps, metrics, checks } }
+    Settled { cluster, truth, result: RunResult { digest, events, metrics, checks } }
 }
 
 /// Ends load and faults and lets the world run until it is quiet, `patience` at most. Gives what has survived, and
@@ -167,7 +169,8 @@ fn settle(cluster: &mut dyn Cluster, patience: Span) -> (Truth, Option<Span>) {
         }
         let is_quiet = truth.is_converged && cluster.open_operations() == 0;
         // One more second without a change of mind: a late hint or repair may still be on its way.
-        let is_sure = agreed_since.is_some_and(|since| cluster.now().since(begun) - since >= Span::seconds(1));
+        let is_sure =
+            agreed_since.is_some_and(|since| cluster.now().since(begun) - since >= Span::seconds(1));
         if (is_quiet && is_sure) || cluster.now().since(begun) >= patience {
             return (truth, agreed_since);
         }
@@ -176,7 +179,8 @@ fn settle(cluster: &mut dyn Cluster, patience: Span) -> (Truth, Option<Span>) {
 
 fn meet(place: usize, expectation: &Expectation, run: usize, settled: &[Settled<'_>], whole: Window) -> Met {
     let window = expectation.during.unwrap_or(whole);
-    let met = |value, verdict, wanted, is_met| Met { expectation: place, run, value, verdict, wanted, is_met };
+    let met =
+        |value, verdict, wanted, is_met| Met { expectation: place, run, value, verdict, wanted, is_met };
     match &expectation.subject {
         Subject::Metric { metric, wanted, percent_of, compared_to } => {
             let measured = |run: usize| measure(&settled[run], *metric, window, whole);
@@ -199,7 +203,8 @@ fn meet(place: usize, expectation: &Expectation, run: usize, settled: &[Settled<
             met(Some(count), None, format!("{} lines {code}", wanted.words()), wanted.admits(count))
         }
         Subject::Checker { checker, verdict } => {
-            let found = settled[run].result.checks.iter().find(|check| check.checker == checker).map(|c| c.verdict);
+            let found =
+                settled[run].result.checks.iter().find(|check| check.checker == checker).map(|c| c.verdict);
             met(None, found, format!("{checker}: {}", verdict.word()), found == Some(*verdict))
         }
     }

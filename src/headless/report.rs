@@ -37,7 +37,7 @@ fn run_json(id: &str, topology: &str, result: &RunResult) -> Value {
         "id": id,
         "topology": topology,
         "trace_digest": format!("{:016x}", result.digest),
-        "events": result.steps,
+        "events": result.events,
         "metrics": metrics_json(&result.metrics),
         "checks": checks,
     })

@@ -26,13 +26,27 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("headless", &["base", "cluster", "check", "scenario", "driver"]),
-    ("tui", &["base", "cluster::view", "protocol::view", "driver::frame", "driver::Request", "driver::{", "screen"]),
+    (
+        "tui",
+        &[
+            "base",
+            "cluster::view",
+            "protocol::view",
+            "driver::frame",
+            "driver::Request",
+            "driver::{",
+            "screen",
+        ],
+    ),
 ];
 
 /// Words that must not appear in a room: real clocks, files and runtimes in the deterministic ones.
 const BANNED: &[(&str, &[&str])] = &[
     ("base", &["std::fs", "std::time", "tokio", "thread_rng", "std::env"]),
-    ("protocol", &["std::fs", "std::time", "tokio", "thread_rng", "std::env", "HashMap", "HashSet", "f64", "f32"]),
+    (
+        "protocol",
+        &["std::fs", "std::time", "tokio", "thread_rng", "std::env", "HashMap", "HashSet", "f64", "f32"],
+    ),
     ("cluster", &["std::fs", "std::time", "thread_rng", "std::env", "HashMap", "HashSet"]),
     ("check", &["std::fs", "std::time", "tokio", "std::env"]),
     ("screen", &["std::fs", "std::time::Instant", "tokio", "std::env", "crossterm"]),
@@ -54,7 +68,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 fn room_sources(room: &str) -> Vec<(PathBuf, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(room);
-    sources(&folder).into_iter().map(|path| (path.clone(), fs::read_to_string(path).expect("sources are text"))).collect()
+    sources(&folder)
+        .into_iter()
+        .map(|path| (path.clone(), fs::read_to_string(path).expect("sources are text")))
+        .collect()
 }
 
 /// The code of a file without its unit tests, which may reach anywhere.
@@ -66,7 +83,10 @@ fn is_test_file(path: &Path) -> bool {
     path.iter().any(|part| part == "tests" || part == "tests.rs")
 }
 
-fn complaints(is_wrong: impl Fn(&str, &str) -> Option<String>, rooms: impl Iterator<Item = &'static str>) -> Vec<String> {
+fn complaints(
+    is_wrong: impl Fn(&str, &str) -> Option<String>,
+    rooms: impl Iterator<Item = &'static str>,
+) -> Vec<String> {
     let mut all = Vec::new();
     for room in rooms {
         for (path, text) in room_sources(room).iter().filter(|(path, _)| !is_test_file(path)) {
@@ -85,7 +105,8 @@ fn import_problem(room: &str, line: &str) -> Option<String> {
     let path = line.split("crate::").nth(1).filter(|_| !line.trim_start().starts_with("//"))?;
     let is_own = path.starts_with(room);
     let is_allowed = allowed.iter().any(|part| path.starts_with(part));
-    (!is_own && !is_allowed).then(|| format!("`{room}` must not know `{}`", path.trim_end_matches([';', ',', ' '])))
+    (!is_own && !is_allowed)
+        .then(|| format!("`{room}` must not know `{}`", path.trim_end_matches([';', ',', ' '])))
 }
 
 fn ban_problem(room: &str, line: &str) -> Option<String> {

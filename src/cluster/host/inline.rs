@@ -55,6 +55,9 @@ impl<P: Protocol> Host<P> for Inline<P> {
         match self.world.turn(limit) {
             Turn::Idle => false,
             Turn::Handled => true,
+            Turn::Foreseen(node) => {
+                unreachable!("the inline host looks at nothing ahead, not even at {node}")
+            }
             Turn::Step(job) => {
                 let node = job.node;
                 match self.cells[node.index()].run(job, &mut self.effects) {

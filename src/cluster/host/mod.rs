@@ -87,7 +87,9 @@ impl<P: Protocol> NodeCell<P> {
             effects,
         };
         match job.work {
-            Work::Boot(durable) => self.state = Some(P::boot(&mut context, Arc::clone(&self.config), durable)),
+            Work::Boot(durable) => {
+                self.state = Some(P::boot(&mut context, Arc::clone(&self.config), durable))
+            }
             Work::Step(input) => {
                 if let Input::Operator(Order::Configure(config)) = &input {
                     self.config = Arc::clone(config);
@@ -99,4 +101,3 @@ impl<P: Protocol> NodeCell<P> {
         }
     }
 }
-

@@ -1,10 +1,14 @@
 //! The task host: every node is a tokio task that owns its state alone and is reached only through its inbox. The
-//! kernel sends one message per event and awaits the answer before it goes on, so at most one node is ever
-//! runnable and the scheduler has nothing to choose.
+//! kernel sends one message per step and absorbs the answers in the order of virtual time, so the scheduler has
+//! nothing to choose that could be seen.
+//!
+//! Lookahead: when a step is due, the kernel also hands out the steps that other processors are already busy with
+//! ([`World::foresee`]); they run while it waits, and their effects are absorbed when their instant comes. The same
+//! draws, the same digest, fewer turns of the scheduler.
 //!
 //! The kernel is itself a spawned task: in the root of `block_on` every round trip would go through the park path.
-//! The effects buffer travels with the message and comes back, so the steady state allocates nothing. Inboxes are
-//! unbounded because lock-step bounds them: an inbox holds one message.
+//! Effects buffers travel with the messages and come back, so the steady state allocates nothing. Inboxes are
+//! unbounded because each holds one message by construction.
 
 use super::inline::Inline;
 use super::{Host, NodeCell};
@@ -28,9 +32,15 @@ enum Call<P: Protocol> {
 /// What a node's task answers.
 enum Answer<P: Protocol> {
     /// The job is done.
-    Ran(Vec<Effect<P>>, Result<(), String>),
+    Ran(NodeId, Ran<P>),
     /// The state.
     State(Box<NodeCell<P>>),
+}
+
+/// A step that has been run: what the node wants done, or the text of its panic.
+struct Ran<P: Protocol> {
+    effects: Vec<Effect<P>>,
+    result: Result<(), String>,
 }
 
 /// A world whose nodes are tasks.
@@ -44,7 +54,12 @@ struct Kernel<P: Protocol> {
     world: World<P>,
     inboxes: Vec<UnboundedSender<Call<P>>>,
     answers: UnboundedReceiver<Answer<P>>,
-    effects: Vec<Effect<P>>,
+    /// Steps that have been run and wait for their instant, by node.
+    ran: Vec<Option<Ran<P>>>,
+    /// Empty effects buffers, to be used again.
+    buffers: Vec<Vec<Effect<P>>>,
+    /// Room for the jobs of one look ahead.
+    foreseen: Vec<Job<P>>,
 }
 
 impl<P: Protocol> Tasks<P> {
@@ -69,8 +84,10 @@ impl<P: Protocol> Tasks<P> {
             runtime.spawn(live(cell.clone(), calls, answer.clone()));
             inbox
         };
-        let inboxes = inline.nodes().iter().map(spawn).collect();
-        let kernel = Kernel { world: inline.world, inboxes, answers, effects: Vec::new() };
+        let inboxes: Vec<_> = inline.nodes().iter().map(spawn).collect();
+        let ran = inboxes.iter().map(|_| None).collect();
+        let kernel =
+            Kernel { world: inline.world, inboxes, answers, ran, buffers: Vec::new(), foreseen: Vec::new() };
         Ok(Tasks { runtime, kernel: Some(kernel) })
     }
 
@@ -96,9 +113,10 @@ impl<P: Protocol> Tasks<P> {
         self.drive(|mut kernel| async move {
             let mut cells = Vec::with_capacity(kernel.inboxes.len());
             for node in 0..kernel.inboxes.len() {
-                match kernel.ask(NodeId::at(node), Call::Look).await {
-                    Answer::State(cell) => cells.push(*cell),
-                    Answer::Ran(..) => unreachable!("a node that is asked for its state shows it"),
+                kernel.call(NodeId::at(node), Call::Look);
+                match kernel.answers.recv().await {
+                    Some(Answer::State(cell)) => cells.push(*cell),
+                    _ => unreachable!("between two advances no step is under way"),
                 }
             }
             (kernel, cells)
@@ -127,7 +145,7 @@ impl<P: Protocol> Host<P> for Tasks<P> {
 
     fn turn(&mut self, limit: VirtualTime) -> bool {
         self.drive(move |mut kernel| async move {
-            let has_turned = kernel.turn(limit).await;
+            let has_turned = kernel.turn(limit, false).await;
             (kernel, has_turned)
         })
     }
@@ -139,34 +157,61 @@ impl<P: Protocol> Host<P> for Tasks<P> {
 
 impl<P: Protocol> Kernel<P> {
     async fn advance(mut self, limit: VirtualTime) -> (Self, ()) {
-        while self.turn(limit).await {}
+        while self.turn(limit, true).await {}
         (self, ())
     }
 
-    async fn turn(&mut self, limit: VirtualTime) -> bool {
-        match self.world.turn(limit) {
-            Turn::Idle => false,
-            Turn::Handled => true,
+    async fn turn(&mut self, limit: VirtualTime, looks_ahead: bool) -> bool {
+        let node = match self.world.turn(limit) {
+            Turn::Idle => return false,
+            Turn::Handled => return true,
+            Turn::Foreseen(node) => node,
             Turn::Step(job) => {
                 let node = job.node;
-                let buffer = std::mem::take(&mut self.effects);
-                let Answer::Ran(effects, result) = self.ask(node, Call::Run(job, buffer)).await else {
-                    unreachable!("a node that is given a job runs it")
-                };
-                self.effects = effects;
-                match result {
-                    Ok(()) => self.world.absorb(node, &mut self.effects),
-                    Err(text) => self.world.absorb_panic(node, &text),
+                self.hand_out(job);
+                if looks_ahead {
+                    self.look_ahead(limit);
                 }
-                true
+                node
             }
+        };
+        let Ran { mut effects, result } = self.outcome(node).await;
+        match result {
+            Ok(()) => self.world.absorb(node, &mut effects),
+            Err(text) => self.world.absorb_panic(node, &text),
         }
+        self.buffers.push(effects);
+        true
     }
 
-    async fn ask(&mut self, node: NodeId, call: Call<P>) -> Answer<P> {
+    fn look_ahead(&mut self, limit: VirtualTime) {
+        let mut jobs = std::mem::take(&mut self.foreseen);
+        self.world.foresee(limit, &mut jobs);
+        jobs.drain(..).for_each(|job| self.hand_out(job));
+        self.foreseen = jobs;
+    }
+
+    fn hand_out(&mut self, job: Job<P>) {
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.call(job.node, Call::Run(job, buffer));
+    }
+
+    fn call(&mut self, node: NodeId, call: Call<P>) {
         let is_sent = self.inboxes[node.index()].send(call).is_ok();
         assert!(is_sent, "a node's task lives as long as its inbox");
-        self.answers.recv().await.expect("every call is answered")
+    }
+
+    /// The outcome of the step that `node` was handed, waiting for it if need be.
+    async fn outcome(&mut self, node: NodeId) -> Ran<P> {
+        loop {
+            if let Some(ran) = self.ran[node.index()].take() {
+                return ran;
+            }
+            match self.answers.recv().await {
+                Some(Answer::Ran(by, ran)) => self.ran[by.index()] = Some(ran),
+                _ => unreachable!("a node that is handed a job runs it"),
+            }
+        }
     }
 }
 
@@ -179,8 +224,9 @@ async fn live<P: Protocol>(
     while let Some(call) = calls.recv().await {
         let answer = match call {
             Call::Run(job, mut effects) => {
+                let node = job.node;
                 let result = cell.run(job, &mut effects);
-                Answer::Ran(effects, result)
+                Answer::Ran(node, Ran { effects, result })
             }
             Call::Look => Answer::State(Box::new(cell.clone())),
         };

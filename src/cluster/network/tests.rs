@@ -93,7 +93,8 @@ fn held_messages_wait_for_their_release_in_order() {
     assert_eq!(link.counts().held, 5);
     let freed = link.impose(VirtualTime(1_000_000), condition(|_| {}));
     assert!(freed.iter().all(|(at, _)| at.0 > 1_000_000));
-    let landed: Vec<u32> = freed.iter().filter_map(|&(_, flight)| link.land(flight)).map(|f| f.message.0).collect();
+    let landed: Vec<u32> =
+        freed.iter().filter_map(|&(_, flight)| link.land(flight)).map(|f| f.message.0).collect();
     assert_eq!(landed, [0, 1, 2, 3, 4]);
     assert!(link.counts().balances() && link.counts().held == 0);
 }
