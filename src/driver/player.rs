@@ -151,6 +151,8 @@ impl Player {
 
     /// Carries out a command now, in every run it aims at, and marks it on the timeline.
     pub fn command(&mut self, scoped: &Scoped) -> Outcome {
+        // Stepping may have left some runs behind the clock; nothing is due in between.
+        self.play_to(self.now);
         match &scoped.command {
             Command::Say { text } => {
                 self.narrate(text);
