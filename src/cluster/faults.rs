@@ -105,7 +105,7 @@ impl Faults {
             }
             Command::ClockStrobe { node: wrong, swing_us, period, lasting } if named(wrong) == node => {
                 let into = now.since(fault.since);
-                let is_high = (into.0 / period.0.max(1)) % 2 == 0;
+                let is_high = (into.0 / period.0.max(1)).is_multiple_of(2);
                 match into < *lasting {
                     true if is_high => *swing_us,
                     true => -*swing_us,

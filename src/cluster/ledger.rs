@@ -152,11 +152,11 @@ impl Ledger {
             self.conflict_times.push(now);
         }
         let is_news = is_inverted && !gone.fate.is_inverted;
-        if is_news || !gone.fate.is_discarded {
-            if let Some(record) = self.records.get_mut(loser.index()) {
-                record.fate.is_discarded = true;
-                record.fate.is_inverted |= is_inverted;
-            }
+        if (is_news || !gone.fate.is_discarded)
+            && let Some(record) = self.records.get_mut(loser.index())
+        {
+            record.fate.is_discarded = true;
+            record.fate.is_inverted |= is_inverted;
         }
         is_news
     }

@@ -153,10 +153,10 @@ impl<P: Protocol> World<P> {
             Answer::Uncertain(doubt) => Outcome::Unknown(doubt),
         };
         self.clients.answered(op, node, matches!(outcome, Outcome::Ok(_)));
-        if matches!(outcome, Outcome::Ok(Success::Written(_))) {
-            if let Some(other) = self.tally.acked(self.now, node) {
-                self.say(None, Line::SplitBrain { nodes: (other.min(node), other.max(node)) });
-            }
+        if matches!(outcome, Outcome::Ok(Success::Written(_)))
+            && let Some(other) = self.tally.acked(self.now, node)
+        {
+            self.say(None, Line::SplitBrain { nodes: (other.min(node), other.max(node)) });
         }
         self.finish(op, Some(node), outcome);
     }

@@ -154,10 +154,10 @@ impl Tally {
 
     /// A primary acknowledged a write. Gives the other node if this makes it a split brain for the first time.
     pub fn acked(&mut self, at: VirtualTime, node: NodeId) -> Option<NodeId> {
-        if let Some(last) = self.failovers.last_mut().filter(|last| last.served_at.is_none()) {
-            if self.stints.last().is_some_and(|stint| stint.node == node) {
-                last.served_at = Some(at);
-            }
+        if let Some(last) = self.failovers.last_mut().filter(|last| last.served_at.is_none())
+            && self.stints.last().is_some_and(|stint| stint.node == node)
+        {
+            last.served_at = Some(at);
         }
         let stint = self.stints.iter_mut().rev().find(|stint| stint.node == node)?;
         let first = stint.acked.map_or(at, |(first, _)| first);

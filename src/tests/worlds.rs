@@ -42,7 +42,8 @@ fn a_checkpoint_of_every_preset_goes_on_to_the_same_digest() {
     for preset in PRESETS {
         let scenario = short(load(preset.name).expect("every preset loads"));
         for run in &scenario.runs {
-            let mut straight = splitbrain::cluster::live::begin(run.setup.clone(), HostKind::Tasks).expect("a runtime");
+            let mut straight =
+                splitbrain::cluster::live::begin(run.setup.clone(), HostKind::Tasks).expect("a runtime");
             straight.advance(VirtualTime(4_000_000));
             let mut copy: Box<dyn Cluster> = straight.checkpoint();
             straight.advance(VirtualTime(9_000_000));
@@ -62,9 +63,16 @@ fn every_preset_meets_its_expectations_on_the_seeds_1_to_20() {
             for met in judgement.expectations.iter().filter(|met| !met.is_met) {
                 let run = &scenario.runs[met.run].id;
                 let why = &scenario.expectations[met.expectation].why;
-                missed.push(format!("{} seed {seed} {run}: {:?} wanted {} ({why})", row.name, met.value, met.wanted));
+                missed.push(format!(
+                    "{} seed {seed} {run}: {:?} wanted {} ({why})",
+                    row.name, met.value, met.wanted
+                ));
             }
-            assert!(judgement.is_as_expected() || !missed.is_empty(), "{} seed {seed}: a mandatory check", row.name);
+            assert!(
+                judgement.is_as_expected() || !missed.is_empty(),
+                "{} seed {seed}: a mandatory check",
+                row.name
+            );
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));
