@@ -1,1 +1,1 @@
-//! peer_to_peer
+//! x
