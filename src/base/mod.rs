@@ -17,6 +17,7 @@ pub mod names;
 pub mod operation;
 pub mod panic;
 pub mod random;
+pub mod spell;
 pub mod text;
 pub mod time;
 
