@@ -41,7 +41,7 @@ impl<P: Protocol> World<P> {
     /// Carries out `command` now, before any event of this instant that is still to come.
     pub fn apply(&mut self, command: &Command, owners: Owners<'_>) -> Applied {
         let resolved = resolve(command, &mut |node| self.look_up(node, owners));
-        let text: Arc<str> = self.spell(resolved.as_ref().unwrap_or(command)).into();
+        let text: Arc<str> = resolved.as_ref().unwrap_or(command).spell(&self.names).into();
         self.trace.note(self.now, Mark::Command, None, [text.len() as u64, 0]);
         let result = resolved.and_then(|resolved| self.carry_out(&resolved, &text));
         match result {
@@ -52,11 +52,6 @@ impl<P: Protocol> World<P> {
                 Applied::Refused { text, why }
             }
         }
-    }
-
-    /// The command with this cluster's node names.
-    fn spell(&self, command: &Command) -> String {
-        super::resolve::spell(command, &self.names)
     }
 
     fn look_up(&mut self, node: &NodeRef, owners: Owners<'_>) -> Result<NodeId, String> {

@@ -2,7 +2,6 @@
 
 use crate::base::command::{Command, Healed, Links, NodeRef};
 use crate::base::ids::NodeId;
-use crate::base::names::Names;
 
 /// How a reference becomes a node, or why it cannot.
 pub(super) type Lookup<'a> = &'a mut dyn FnMut(&NodeRef) -> Result<NodeId, String>;
@@ -126,48 +125,4 @@ pub(super) fn nodes_of(command: &Command) -> Vec<NodeId> {
     nodes.sort_unstable();
     nodes.dedup();
     nodes
-}
-
-/// `command` in the grammar's words, with this cluster's node names.
-pub(super) fn spell(command: &Command, names: &Names) -> String {
-    let mut text = command.to_string();
-    // Longest default name first, so that `n12` is not taken for `n1` and a `2`.
-    let mut nodes = nodes_in(command);
-    nodes.sort_unstable_by(|a, b| b.cmp(a));
-    for node in nodes {
-        let (default, own) = (node.to_string(), names.node(node));
-        if default != own {
-            text = replace_word(&text, &default, &own);
-        }
-    }
-    text
-}
-
-fn nodes_in(command: &Command) -> Vec<NodeId> {
-    let mut nodes = Vec::new();
-    let copied = resolve(command, &mut |node| {
-        if let NodeRef::Named(node) = node {
-            nodes.push(*node);
-        }
-        Ok(NodeId(0))
-    });
-    debug_assert!(copied.is_ok(), "the lookup never fails");
-    nodes.dedup();
-    nodes
-}
-
-/// Replaces `word` wherever it stands alone.
-fn replace_word(text: &str, word: &str, by: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(word) {
-        let (before, after) = (&rest[..at], &rest[at + word.len()..]);
-        let is_alone =
-            !before.chars().next_back().is_some_and(is_part) && !after.chars().next().is_some_and(is_part);
-        out.push_str(before);
-        out.push_str(if is_alone { by } else { word });
-        rest = after;
-    }
-    out + rest
 }

@@ -6,7 +6,7 @@
 use super::grammar::Vocabulary;
 use super::model::{Run, Scenario};
 use super::overrides::{self, Override};
-use super::problem::{Problem, Problems, Source};
+use super::problem::{Problem, Problems};
 use super::sections;
 use super::timeline;
 use super::tree::{Found, Section, Walk};
