@@ -47,7 +47,7 @@ impl<T: Clone> Chunks<T> {
 
     /// Adds `item` at the end.
     pub fn push(&mut self, item: T) {
-        if self.len % CHUNK == 0 {
+        if self.len.is_multiple_of(CHUNK) {
             self.chunks.push(Arc::new(Vec::with_capacity(CHUNK)));
         }
         let last = self.chunks.last_mut().expect("a chunk was pushed when none had room");
@@ -61,10 +61,10 @@ impl<T: Clone> Chunks<T> {
             return;
         }
         self.chunks.truncate(len.div_ceil(CHUNK));
-        if len % CHUNK != 0 {
-            if let Some(last) = self.chunks.last_mut() {
-                Arc::make_mut(last).truncate(len % CHUNK);
-            }
+        if !len.is_multiple_of(CHUNK)
+            && let Some(last) = self.chunks.last_mut()
+        {
+            Arc::make_mut(last).truncate(len % CHUNK);
         }
         self.len = len;
     }

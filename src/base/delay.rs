@@ -52,7 +52,7 @@ impl DelayTable {
             match law {
                 DelayLaw::Constant(span) => span.0,
                 DelayLaw::Uniform { min, max } => {
-                    min.0 + (u128::from(bits) * u128::from(max.0.saturating_sub(min.0)) >> 64) as u64
+                    min.0 + ((u128::from(bits) * u128::from(max.0.saturating_sub(min.0))) >> 64) as u64
                 }
                 DelayLaw::Lognormal { median, sigma_milli } => {
                     let exponent = fixed::normal(bits) / 1000 * i64::from(sigma_milli);

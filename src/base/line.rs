@@ -107,8 +107,8 @@ pub enum Line {
     LinkOk { peer: NodeId },
     PartialOk { peer: NodeId, from: u64, entries: u64 },
     PartialNo { peer: NodeId, why: PartialRefusal },
-    FullStart { peer: NodeId, index: u64, bytes: u64 },
-    FullDone { index: u64, bytes: u64 },
+    FullStart { peer: NodeId, index: u64, rows: u64 },
+    FullDone { index: u64, rows: u64 },
     Diverged { at: u64, entries: u64, acked: u64, primary: NodeId },
     Truncate { from: u64, to: u64, archive: u32 },
     SyncWait { index: u64, need: u64 },
@@ -278,12 +278,10 @@ impl Line {
             Line::PartialNo { peer, why: PartialRefusal::UnknownHistory } => {
                 format!("partial resync of {} refused: unknown history", n(peer))
             }
-            Line::FullStart { peer, index, bytes } => {
-                format!("full resync of {}: snapshot {index}, {}", n(peer), size(*bytes))
+            Line::FullStart { peer, index, rows } => {
+                format!("full resync of {}: snapshot {index}, {rows} keys", n(peer))
             }
-            Line::FullDone { index, bytes } => {
-                format!("full resync done: snapshot {index}, {}", size(*bytes))
-            }
+            Line::FullDone { index, rows } => format!("full resync done: snapshot {index}, {rows} keys"),
             Line::Diverged { at, entries, acked, primary } => {
                 format!(
                     "history forks at {at}: {entries} local entries not in {} ({acked} acked)",

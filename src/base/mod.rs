@@ -15,7 +15,9 @@ pub mod line;
 pub mod metric;
 pub mod names;
 pub mod operation;
+pub mod panic;
 pub mod random;
+pub mod spell;
 pub mod text;
 pub mod time;
 

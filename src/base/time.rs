@@ -112,7 +112,7 @@ impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let us = self.0;
         for (unit, name) in [(3_600_000_000, "h"), (60_000_000, "m")] {
-            if us != 0 && us % unit == 0 {
+            if us != 0 && us.is_multiple_of(unit) {
                 return write!(f, "{}{name}", us / unit);
             }
         }
@@ -126,7 +126,7 @@ impl fmt::Display for Span {
 }
 
 fn write_decimal(f: &mut fmt::Formatter<'_>, us: u64, unit: u64, name: &str) -> fmt::Result {
-    if us % unit == 0 {
+    if us.is_multiple_of(unit) {
         return write!(f, "{}{name}", us / unit);
     }
     let width = if unit == 1_000 { 3 } else { 6 };

@@ -1,3 +1,36 @@
-//! The world: agenda, network, hosts, disks, clocks, clients, trace, views.
+//! The world a run lives in: agenda, network, machines, disks, clocks, faults, clients, and the judges' ledger.
+//!
+//! Start with [`live`] (the face of a cluster), [`world`] (the loop of turns), then [`host`] (where nodes live), then [`orders`] (what commands do).
+//! [`view`] is all that screens may see of it.
+//!
+//! Must not know: files, terminals, the real clock, what any protocol means by its messages.
+//!
+//! Named invariants:
+//! - *Books balance*: sent + duplicated = delivered + dropped + in flight, at every instant.
+//! - *Hosts agree*: the same setup and commands give the same digest on every host.
+//! - *Draws stay put*: a draw for one purpose never shifts the draws for another.
+
+pub mod agenda;
+pub mod clients;
+pub mod disk;
+pub mod faults;
+pub mod host;
+pub mod ledger;
+pub mod live;
+pub mod machine;
+pub mod measure;
+pub mod network;
+pub mod orders;
+mod pictures;
+mod requests;
+mod resolve;
 pub mod spec;
+pub mod staleness;
+pub mod tally;
+pub mod trace;
 pub mod view;
+pub mod workload;
+pub mod world;
+
+#[cfg(test)]
+mod tests;

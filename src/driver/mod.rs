@@ -1,7 +1,16 @@
 //! A scenario's runs over time: pace, pause, step, restart. Owns the simulation thread; everything else sees
 //! read-only [`frame::Frame`]s and sends [`Request`]s.
+//!
+//! Start with [`player`] (runs and timeline, no real time), then [`thread`] (pace) and [`verdict`] (a scenario
+//! played to its end and judged). Must not know: terminals, drawing, files.
 
 pub mod frame;
+pub mod player;
+mod publish;
+pub mod thread;
+pub mod verdict;
+
+pub use publish::gist;
 
 /// What the watcher asks of the driver. Commands change the world and are part of the timeline; the rest changes
 /// only the watching.

@@ -131,7 +131,7 @@ pub enum Detail {
 }
 
 /// State on a disk. The world keeps two of them per node: what was flushed, and what was written on top.
-pub trait Durable: Clone + Default + Send + 'static {
+pub trait Durable: Clone + Debug + Default + Send + 'static {
     /// One change, as it is appended.
     type Record: Clone + Debug + PartialEq + Send + 'static;
     /// Makes the change.

@@ -1,1 +1,5 @@
+//! Tests of the house as a whole: its layers, its presets on every host, the real binary in a pseudo-terminal.
 
+mod terminal;
+mod tidy;
+mod worlds;

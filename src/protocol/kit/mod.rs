@@ -1,5 +1,7 @@
 //! Shared pure parts of the protocols: data structures and arithmetic that know neither the protocols nor their
 //! messages.
 
+pub mod log;
+pub mod quorum;
 pub mod ring;
 pub mod swim;

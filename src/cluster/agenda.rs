@@ -1,0 +1,101 @@
+//! The event queue: what happens next, ordered by (virtual time, sequence number).
+//!
+//! A heap of one packed integer per entry (time, sequence, slot) beside a slab of payloads: comparing two entries
+//! is comparing two integers, and no entry is ever moved with its payload. Entries cannot be removed; whoever
+//! cancels something leaves its entry to be recognised as stale when it is popped.
+
+use crate::base::time::VirtualTime;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Bits of the packed key that name the slab slot: at most 16 million pending entries.
+const SLOT_BITS: u32 = 24;
+/// Bits that hold the sequence number: 10^12 events.
+const SEQUENCE_BITS: u32 = 40;
+
+/// A queue of `T`, earliest first; equal instants leave in the order in which they came.
+#[derive(Clone, Debug)]
+pub struct Agenda<T> {
+    heap: BinaryHeap<Reverse<u128>>,
+    slab: Vec<T>,
+    free: Vec<u32>,
+    sequence: u64,
+}
+
+impl<T> Default for Agenda<T> {
+    fn default() -> Self {
+        Agenda { heap: BinaryHeap::new(), slab: Vec::new(), free: Vec::new(), sequence: 0 }
+    }
+}
+
+impl<T: Copy> Agenda<T> {
+    /// Puts `item` at `at`.
+    ///
+    /// # Panics
+    /// If 16 million entries are pending.
+    pub fn push(&mut self, at: VirtualTime, item: T) {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slab[slot as usize] = item;
+                slot
+            }
+            None => {
+                self.slab.push(item);
+                u32::try_from(self.slab.len() - 1).expect("the slab holds at most 2^24 entries")
+            }
+        };
+        assert!(slot < 1 << SLOT_BITS, "more than 16 million pending events");
+        self.sequence += 1;
+        let low = (u128::from(self.sequence) << SLOT_BITS) | u128::from(slot);
+        self.heap.push(Reverse((u128::from(at.0) << (SLOT_BITS + SEQUENCE_BITS)) | low));
+    }
+
+    /// When the next entry is due.
+    pub fn next_at(&self) -> Option<VirtualTime> {
+        self.heap.peek().map(|&Reverse(key)| time_of(key))
+    }
+
+    /// Takes the next entry if it is due before `limit`.
+    pub fn pop_before(&mut self, limit: VirtualTime) -> Option<(VirtualTime, T)> {
+        let Reverse(key) = *self.heap.peek()?;
+        let at = time_of(key);
+        if at >= limit {
+            return None;
+        }
+        self.heap.pop();
+        let slot = (key & ((1 << SLOT_BITS) - 1)) as u32;
+        self.free.push(slot);
+        Some((at, self.slab[slot as usize]))
+    }
+}
+
+fn time_of(key: u128) -> VirtualTime {
+    VirtualTime((key >> (SLOT_BITS + SEQUENCE_BITS)) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_leave_by_time_and_then_by_arrival() {
+        let mut agenda = Agenda::default();
+        for (at, item) in [(5, 'a'), (3, 'b'), (5, 'c'), (3, 'd'), (9, 'e')] {
+            agenda.push(VirtualTime(at), item);
+        }
+        let order: String =
+            std::iter::from_fn(|| agenda.pop_before(VirtualTime(9))).map(|(_, item)| item).collect();
+        assert_eq!(order, "bdac");
+        assert_eq!(agenda.next_at(), Some(VirtualTime(9)));
+    }
+
+    #[test]
+    fn slots_are_used_again() {
+        let mut agenda = Agenda::default();
+        for round in 0..1_000 {
+            agenda.push(VirtualTime(round), round);
+            assert_eq!(agenda.pop_before(VirtualTime::MAX), Some((VirtualTime(round), round)));
+        }
+        assert_eq!(agenda.slab.len(), 1);
+    }
+}

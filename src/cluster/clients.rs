@@ -1,0 +1,293 @@
+//! Clients: whom they ask, whom they ask next, and when they give up on a node. Pure bookkeeping; the world
+//! carries the requests.
+//!
+//! Primary-replica: a client asks the primary it knows; a hint is followed three times at most; refused or without
+//! a hint it asks the nodes it can reach in turn, every 100 ms. Peer-to-peer: the attached node coordinates;
+//! refused, the next one is asked at once. In both, a node that has been silent for `discovery_refresh` is avoided
+//! as long. What an operation does not do is run twice: it is sent again only if `retries` says so.
+
+use super::spec::{Attach, WorkloadSpec};
+use crate::base::ids::{ClientId, NodeId, OpId};
+use crate::base::operation::Request;
+use crate::base::random::Keyed;
+use crate::base::time::{Span, VirtualTime};
+use crate::protocol::{ReadRoute, Route, Routing};
+use std::collections::BTreeMap;
+
+/// How long a client waits between asking one node and the next.
+pub const ASK_EVERY: Span = Span::millis(100);
+/// How many hints an operation follows.
+const HOPS_MAX: u8 = 3;
+
+/// An operation whose client waits.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOp {
+    /// What is asked.
+    pub request: Request,
+    /// The node that has it now, as far as the client knows.
+    pub at: Option<NodeId>,
+    /// Whether some node may have accepted it: sent, and neither refused nor redirected since.
+    pub may_have_happened: bool,
+    /// Ask this node and no other.
+    pub pinned: Option<NodeId>,
+    refused_by: Option<NodeId>,
+    hops: u8,
+    /// Nodes asked in turn so far.
+    turns: u16,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Client {
+    home: NodeId,
+    primary: Option<NodeId>,
+    /// The first unanswered request to the node it normally asks.
+    silent: Option<(NodeId, VirtualTime)>,
+    avoided: Option<(NodeId, VirtualTime)>,
+    sequence: u32,
+}
+
+/// What a client does next with an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Ask this node now.
+    Ask(NodeId),
+    /// Ask again after [`ASK_EVERY`].
+    Wait,
+    /// Nothing: leave it to the deadline.
+    GiveUp,
+}
+
+/// All clients of a run.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    clients: Vec<Client>,
+    open: BTreeMap<OpId, OpenOp>,
+    routing: Routing,
+    members: usize,
+    chance: Keyed,
+}
+
+impl Clients {
+    /// The clients of `spec`; those asked for by hand come on top, one beside each node.
+    pub fn new(
+        seed: u64,
+        spec: &WorkloadSpec,
+        members: usize,
+        routing: Routing,
+        primary: Option<NodeId>,
+    ) -> Self {
+        let home = |client: usize| match &spec.attach {
+            Attach::Nodes(nodes) if !nodes.is_empty() => nodes[client % nodes.len()],
+            _ => NodeId::at(client % members),
+        };
+        let client = |home| Client { home, primary, silent: None, avoided: None, sequence: 0 };
+        let of_the_load = (0..spec.clients).map(home);
+        let by_hand = (0..members).map(NodeId::at);
+        Clients {
+            clients: of_the_load.chain(by_hand).map(client).collect(),
+            open: BTreeMap::new(),
+            routing,
+            members,
+            chance: Keyed::new(seed, "client-routing"),
+        }
+    }
+
+    /// The client that acts by hand beside `node`.
+    pub fn by_hand(&self, node: NodeId) -> ClientId {
+        ClientId((self.clients.len() - self.members + node.index()) as u16)
+    }
+
+    /// The clients of the load that live beside `node`.
+    pub fn beside(&self, node: NodeId) -> Vec<ClientId> {
+        let of_the_load = self.clients.len() - self.members;
+        (0..of_the_load).filter(|&at| self.clients[at].home == node).map(|at| ClientId(at as u16)).collect()
+    }
+
+    /// Where `client` lives.
+    pub fn home(&self, client: ClientId) -> NodeId {
+        self.clients[client.index()].home
+    }
+
+    /// Takes new ways of asking after a knob was turned.
+    pub fn reroute(&mut self, routing: Routing) {
+        self.routing = routing;
+    }
+
+    /// The next number in `client`'s session.
+    pub fn next_sequence(&mut self, client: ClientId) -> u32 {
+        let sequence = &mut self.clients[client.index()].sequence;
+        *sequence += 1;
+        *sequence
+    }
+
+    /// Opens an operation.
+    pub fn open(&mut self, request: Request, pinned: Option<NodeId>) {
+        let op = OpenOp {
+            request,
+            at: None,
+            may_have_happened: false,
+            pinned,
+            refused_by: None,
+            hops: 0,
+            turns: 0,
+        };
+        self.open.insert(request.op, op);
+    }
+
+    /// How many operations are open.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The open operation `op`.
+    pub fn get(&self, op: OpId) -> Option<&OpenOp> {
+        self.open.get(&op)
+    }
+
+    /// Closes an operation.
+    pub fn close(&mut self, op: OpId) -> Option<OpenOp> {
+        self.open.remove(&op)
+    }
+
+    /// The open operations that `node` has.
+    pub fn at(&self, node: NodeId) -> Vec<OpId> {
+        self.open.iter().filter(|(_, open)| open.at == Some(node)).map(|(&op, _)| op).collect()
+    }
+
+    /// Whom to ask first.
+    pub fn first(&mut self, op: OpId, now: VirtualTime, can_reach: &dyn Fn(NodeId, NodeId) -> bool) -> Next {
+        let Some(open) = self.open.get(&op).copied() else { return Next::GiveUp };
+        if let Some(node) = open.pinned {
+            return Next::Ask(node);
+        }
+        self.notice_silence(open.request.client, now);
+        let client = &self.clients[open.request.client.index()];
+        let usual = match self.routing.to {
+            Route::AnyNode => Some(client.home),
+            Route::Primary { reads } if !open.request.action.is_write() => match reads {
+                ReadRoute::Primary => client.primary,
+                ReadRoute::Nearest => Some(client.home),
+                ReadRoute::Random => {
+                    Some(NodeId::at(self.chance.below(u64::from(op.0), 0, self.members as u64) as usize))
+                }
+                ReadRoute::Fixed => Some(NodeId::at(self.members - 1)),
+            },
+            Route::Primary { .. } => client.primary,
+        };
+        let is_avoided =
+            |node: NodeId| client.avoided.is_some_and(|(avoided, until)| avoided == node && now < until);
+        match usual.filter(|&node| !is_avoided(node)) {
+            Some(node) => Next::Ask(node),
+            None => self.in_turn(op, now, can_reach),
+        }
+    }
+
+    fn notice_silence(&mut self, client: ClientId, now: VirtualTime) {
+        let refresh = self.routing.discovery_refresh;
+        let client = &mut self.clients[client.index()];
+        if let Some((node, since)) = client.silent.filter(|(_, since)| now.since(*since) >= refresh) {
+            client.silent = None;
+            client.avoided = Some((node, now + refresh));
+            if client.primary == Some(node) {
+                client.primary = None;
+            }
+            debug_assert!(since <= now);
+        }
+    }
+
+    /// The next node in turn that the client can reach, starting beside itself.
+    pub fn in_turn(
+        &mut self,
+        op: OpId,
+        now: VirtualTime,
+        can_reach: &dyn Fn(NodeId, NodeId) -> bool,
+    ) -> Next {
+        let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
+        let client = &self.clients[open.request.client.index()];
+        let avoided = client.avoided.filter(|(_, until)| now < *until).map(|(node, _)| node);
+        for _ in 0..self.members {
+            let node = NodeId::at((client.home.index() + usize::from(open.turns)) % self.members);
+            open.turns = open.turns.wrapping_add(1);
+            if can_reach(client.home, node) && Some(node) != avoided && Some(node) != open.refused_by {
+                return Next::Ask(node);
+            }
+        }
+        open.refused_by = None;
+        Next::Wait
+    }
+
+    /// The request is on its way to `node`.
+    pub fn asked(&mut self, op: OpId, node: NodeId, now: VirtualTime) {
+        let Some(open) = self.open.get_mut(&op) else { return };
+        open.at = Some(node);
+        open.may_have_happened = true;
+        let client = &mut self.clients[open.request.client.index()];
+        if client.silent.is_none_or(|(silent, _)| silent != node) {
+            client.silent = Some((node, now));
+        }
+    }
+
+    /// The connection to `node` was refused: it is down.
+    pub fn refused(
+        &mut self,
+        op: OpId,
+        node: NodeId,
+        now: VirtualTime,
+        can_reach: &dyn Fn(NodeId, NodeId) -> bool,
+    ) -> Next {
+        let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
+        let is_first = open.refused_by.is_none() && open.turns == 0;
+        let has_tried_all = usize::from(open.turns) >= self.members;
+        open.refused_by = Some(node);
+        if open.pinned.is_some() {
+            return Next::GiveUp;
+        }
+        let client = &mut self.clients[open.request.client.index()];
+        if client.primary == Some(node) {
+            client.primary = None;
+        }
+        match self.routing.to {
+            Route::AnyNode if !has_tried_all => self.in_turn(op, now, can_reach),
+            Route::Primary { .. } if is_first => self.in_turn(op, now, can_reach),
+            _ => Next::Wait,
+        }
+    }
+
+    /// `node` answered that it is not primary.
+    pub fn redirected(&mut self, op: OpId, node: NodeId, hint: Option<NodeId>) -> Next {
+        let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
+        open.may_have_happened = false;
+        open.at = None;
+        open.pinned = None;
+        let client = &mut self.clients[open.request.client.index()];
+        client.silent = client.silent.filter(|(silent, _)| *silent != node);
+        let usable =
+            hint.filter(|&hinted| hinted != node && Some(hinted) != open.refused_by && open.hops < HOPS_MAX);
+        client.primary = usable.or_else(|| client.primary.filter(|&primary| primary != node));
+        match usable {
+            Some(hinted) => {
+                open.hops += 1;
+                Next::Ask(hinted)
+            }
+            None => {
+                (open.hops, open.refused_by) = (0, None);
+                Next::Wait
+            }
+        }
+    }
+
+    /// `node` answered `op` for good.
+    pub fn answered(&mut self, op: OpId, node: NodeId, is_ok: bool) {
+        let Some(open) = self.open.get(&op) else { return };
+        let is_write = open.request.action.is_write();
+        let client = &mut self.clients[open.request.client.index()];
+        client.silent = client.silent.filter(|(silent, _)| *silent != node);
+        let from_primary = match self.routing.to {
+            Route::Primary { reads } => open.pinned.is_none() && (is_write || reads == ReadRoute::Primary),
+            Route::AnyNode => false,
+        };
+        if is_ok && from_primary {
+            client.primary = Some(node);
+        }
+    }
+}

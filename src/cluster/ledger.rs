@@ -1,0 +1,252 @@
+//! The ledger: every client operation with its times and outcome, and what the judges know of its fate.
+//! Nothing in it is ever read by a protocol.
+
+use crate::base::chunks::Chunks;
+use crate::base::ids::{ClientId, Key, NodeId, OpId};
+use crate::base::operation::{Action, Outcome, Success};
+use crate::base::time::{Span, VirtualTime};
+use std::collections::BTreeSet;
+
+/// One client operation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OpRecord {
+    /// Who asked.
+    pub client: ClientId,
+    /// Its number within the session.
+    pub sequence: u32,
+    /// Of which key.
+    pub key: Key,
+    /// What.
+    pub action: Action,
+    /// When it was scheduled, which is when it was invoked.
+    pub scheduled: VirtualTime,
+    /// When it ended for its client.
+    pub ended: VirtualTime,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The node that answered.
+    pub node: Option<NodeId>,
+    /// What befell the write.
+    pub fate: WriteFate,
+    /// Whether a person or the timeline asked, not the load.
+    pub is_by_hand: bool,
+}
+
+/// What befell a write, as seen from outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteFate {
+    /// A merge discarded it for a write that had returned before it was invoked.
+    pub is_inverted: bool,
+    /// A merge discarded it for another write.
+    pub is_discarded: bool,
+    /// It was in a log suffix that was cut off.
+    pub is_cut: bool,
+}
+
+impl OpRecord {
+    /// From the scheduled instant to the end.
+    pub fn latency(&self) -> Span {
+        self.ended.since(self.scheduled)
+    }
+
+    /// Whether it succeeded.
+    pub fn is_ok(&self) -> bool {
+        matches!(self.outcome, Outcome::Ok(_))
+    }
+
+    /// Whether it is an acknowledged write.
+    pub fn is_acked_write(&self) -> bool {
+        matches!(self.outcome, Outcome::Ok(Success::Written(_)))
+    }
+
+    /// When its client stopped waiting for it.
+    fn closed(&self) -> VirtualTime {
+        if self.outcome == Outcome::Pending { VirtualTime::MAX } else { self.ended }
+    }
+
+    /// When it returned to its client: never, unless it succeeded.
+    fn returned(&self) -> VirtualTime {
+        if self.is_ok() { self.ended } else { VirtualTime::MAX }
+    }
+}
+
+/// All operations of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    records: Chunks<OpRecord>,
+    /// Pairs of real-time-concurrent writes, (kept, discarded), met at a merge; with the instant they first met.
+    conflicts: BTreeSet<(OpId, OpId)>,
+    conflict_times: Vec<VirtualTime>,
+    /// Log entries cut off, with the instant.
+    cuts: Vec<(VirtualTime, u64)>,
+    finished: u64,
+    /// The last finished operations.
+    last: std::collections::VecDeque<OpId>,
+}
+
+/// How many finished operations stay at hand for the screen.
+const LAST: usize = 20;
+
+impl Ledger {
+    /// Opens an operation.
+    pub fn open(&mut self, record: OpRecord) -> OpId {
+        let op = OpId(u32::try_from(self.records.len()).expect("fewer than 2^32 operations fit a session"));
+        self.records.push(record);
+        op
+    }
+
+    /// How many operations there are; the number of the next one.
+    pub fn records_len(&self) -> u32 {
+        u32::try_from(self.records.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Someone asked for `op` by hand.
+    pub fn mark_by_hand(&mut self, op: OpId) {
+        if let Some(record) = self.records.get_mut(op.index()) {
+            record.is_by_hand = true;
+        }
+    }
+
+    /// The operation `op`.
+    pub fn get(&self, op: OpId) -> Option<&OpRecord> {
+        self.records.get(op.index())
+    }
+
+    /// All operations in the order of invocation.
+    pub fn records(&self) -> impl DoubleEndedIterator<Item = &OpRecord> {
+        self.records.iter()
+    }
+
+    /// Closes an operation; later answers to it change nothing. Returns whether it was open.
+    pub fn close(&mut self, op: OpId, at: VirtualTime, node: Option<NodeId>, outcome: Outcome) -> bool {
+        let Some(record) =
+            self.records.get_mut(op.index()).filter(|record| record.outcome == Outcome::Pending)
+        else {
+            return false;
+        };
+        (record.ended, record.node, record.outcome) = (at, node, outcome);
+        self.finished += 1;
+        if self.last.len() == LAST {
+            self.last.pop_front();
+        }
+        self.last.push_back(op);
+        true
+    }
+
+    /// The last finished operations, oldest first.
+    pub fn last(&self) -> impl Iterator<Item = OpId> + '_ {
+        self.last.iter().copied()
+    }
+
+    /// A merge kept `winner` and discarded `loser`. Returns whether this is news of an inverted loss.
+    ///
+    /// Beaten by a write that had returned before the loser was invoked: inverted. Invoked after the loser
+    /// returned: the ordinary course. Neither: the two were concurrent, a conflict.
+    pub fn discard(&mut self, now: VirtualTime, winner: OpId, loser: OpId) -> bool {
+        let (Some(kept), Some(gone)) = (self.get(winner).copied(), self.get(loser).copied()) else {
+            return false;
+        };
+        let is_inverted = kept.returned() <= gone.scheduled;
+        let is_in_order = gone.closed() <= kept.scheduled;
+        if !is_inverted && !is_in_order && self.conflicts.insert((winner, loser)) {
+            self.conflict_times.push(now);
+        }
+        let is_news = is_inverted && !gone.fate.is_inverted;
+        if (is_news || !gone.fate.is_discarded)
+            && let Some(record) = self.records.get_mut(loser.index())
+        {
+            record.fate.is_discarded = true;
+            record.fate.is_inverted |= is_inverted;
+        }
+        is_news
+    }
+
+    /// A node cut `entries` log entries that carried `ops`.
+    pub fn cut(&mut self, now: VirtualTime, entries: u64, ops: &[OpId]) {
+        self.cuts.push((now, entries));
+        for op in ops {
+            if let Some(record) = self.records.get_mut(op.index()) {
+                record.fate.is_cut = true;
+            }
+        }
+    }
+
+    /// Conflicts met in `window`.
+    pub fn conflicts_in(&self, window: (VirtualTime, VirtualTime)) -> usize {
+        self.conflict_times.iter().filter(|&&at| window.0 <= at && at < window.1).count()
+    }
+
+    /// Log entries cut off in `window`.
+    pub fn diverged_in(&self, window: (VirtualTime, VirtualTime)) -> u64 {
+        self.cuts.iter().filter(|(at, _)| window.0 <= *at && *at < window.1).map(|(_, entries)| entries).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{Value, Version};
+
+    fn write(scheduled: u64) -> OpRecord {
+        OpRecord {
+            client: ClientId(0),
+            sequence: 0,
+            key: Key(1),
+            action: Action::Write(Value(0)),
+            scheduled: VirtualTime(scheduled),
+            ended: VirtualTime::ZERO,
+            outcome: Outcome::Pending,
+            node: None,
+            fate: WriteFate::default(),
+            is_by_hand: false,
+        }
+    }
+
+    fn ledger(writes: &[(u64, Option<u64>)]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for &(scheduled, ended) in writes {
+            let op = ledger.open(write(scheduled));
+            if let Some(ended) = ended {
+                ledger.close(op, VirtualTime(ended), None, Outcome::Ok(Success::Written(Version(0))));
+            }
+        }
+        ledger
+    }
+
+    #[test]
+    fn a_write_beaten_by_an_earlier_one_is_inverted() {
+        let mut ledger = ledger(&[(0, Some(10)), (20, Some(30))]);
+        assert!(ledger.discard(VirtualTime(40), OpId(0), OpId(1)));
+        assert!(!ledger.discard(VirtualTime(41), OpId(0), OpId(1)), "told once");
+        assert_eq!(ledger.conflicts_in((VirtualTime::ZERO, VirtualTime::MAX)), 0);
+    }
+
+    #[test]
+    fn a_write_beaten_by_a_later_one_is_the_ordinary_course() {
+        let mut ledger = ledger(&[(0, Some(10)), (20, Some(30))]);
+        assert!(!ledger.discard(VirtualTime(40), OpId(1), OpId(0)));
+        assert_eq!(ledger.conflicts_in((VirtualTime::ZERO, VirtualTime::MAX)), 0);
+    }
+
+    #[test]
+    fn overlapping_writes_conflict_once_per_pair() {
+        for (first, second) in [((0, Some(25)), (20, Some(30))), ((0, None), (20, Some(30)))] {
+            let mut ledger = ledger(&[first, second]);
+            ledger.discard(VirtualTime(40), OpId(1), OpId(0));
+            ledger.discard(VirtualTime(41), OpId(1), OpId(0));
+            assert_eq!(ledger.conflicts_in((VirtualTime::ZERO, VirtualTime::MAX)), 1);
+        }
+    }
+
+    #[test]
+    fn only_the_first_answer_counts() {
+        let mut ledger = ledger(&[(0, Some(10))]);
+        assert!(!ledger.close(
+            OpId(0),
+            VirtualTime(12),
+            None,
+            Outcome::Fail(crate::base::operation::Refusal::Fenced)
+        ));
+        assert!(ledger.get(OpId(0)).is_some_and(OpRecord::is_acked_write));
+    }
+}

@@ -1,0 +1,176 @@
+//! A cluster as its players see it: one face for every topology and host.
+
+use super::host::inline::Inline;
+use super::host::tasks::Tasks;
+use super::host::{Host, NodeCell};
+use super::measure::Window;
+use super::orders::Applied;
+use super::spec::RunSetup;
+use super::tally::Stint;
+use super::view::{ClusterView, MessageCounts};
+use crate::base::command::Command;
+use crate::base::ids::{Key, NodeId};
+use crate::base::knob::Topology;
+use crate::base::metric::MetricSet;
+use crate::base::time::VirtualTime;
+use crate::protocol::peer_to_peer::PeerToPeer;
+use crate::protocol::primary_replica::PrimaryReplica;
+use crate::protocol::{Protocol, Truth};
+use std::marker::PhantomData;
+
+/// A live cluster.
+pub trait Cluster: Send {
+    /// The instant at which it stands.
+    fn now(&self) -> VirtualTime;
+    /// When its next event is due.
+    fn next_at(&self) -> Option<VirtualTime>;
+    /// Handles every event due before `limit`, then stands at `limit`.
+    fn advance(&mut self, limit: VirtualTime);
+    /// Handles one event due before `limit`; false if there was none.
+    fn turn(&mut self, limit: VirtualTime) -> bool;
+    /// Carries out a command now.
+    fn apply(&mut self, command: &Command) -> Applied;
+    /// Ends the load and every fault, for the final judgement.
+    fn settle(&mut self);
+    /// Its picture.
+    fn view(&mut self) -> ClusterView;
+    /// What has survived so far.
+    fn truth(&mut self) -> Truth;
+    /// What was measured in `window`, given what has survived.
+    fn measure(&self, truth: &Truth, window: Window) -> MetricSet;
+    /// Ok and scheduled writes in each of the last `seconds` whole seconds.
+    fn write_rates(&self, seconds: u64) -> (Vec<u32>, Vec<u32>);
+    /// Digest of its trace.
+    fn digest(&self) -> u64;
+    /// Events handled since the beginning.
+    fn events(&self) -> u64;
+    /// The books of its network.
+    fn messages(&self) -> MessageCounts;
+    /// How many log lines with `code` were said in `window`.
+    fn lines(&self, code: &str, window: Window) -> usize;
+    /// Who was primary when.
+    fn stints(&self) -> Vec<Stint>;
+    /// Terms that had two primaries.
+    fn double_terms(&self) -> u32;
+    /// Operations whose clients still wait.
+    fn open_operations(&self) -> usize;
+    /// A copy that goes on by itself, on the inline host.
+    fn checkpoint(&mut self) -> Box<dyn Cluster>;
+}
+
+/// Where the nodes of a cluster shall live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKind {
+    /// Called directly.
+    Inline,
+    /// As tasks on channels.
+    Tasks,
+}
+
+/// Begins the cluster of `setup`.
+///
+/// # Errors
+/// If the operating system gives no runtime for tasks.
+pub fn begin(setup: RunSetup, host: HostKind) -> std::io::Result<Box<dyn Cluster>> {
+    Ok(match (setup.knobs.topology(), host) {
+        (Topology::PrimaryReplica, HostKind::Inline) => hosted(Inline::<PrimaryReplica>::new(setup)),
+        (Topology::PeerToPeer, HostKind::Inline) => hosted(Inline::<PeerToPeer>::new(setup)),
+        (Topology::PrimaryReplica, HostKind::Tasks) => hosted(Tasks::<PrimaryReplica>::new(setup)?),
+        (Topology::PeerToPeer, HostKind::Tasks) => hosted(Tasks::<PeerToPeer>::new(setup)?),
+    })
+}
+
+fn hosted<P: Protocol, H: Host<P> + 'static>(host: H) -> Box<dyn Cluster> {
+    Box::new(Hosted { host, protocol: PhantomData })
+}
+
+/// A host behind the common face.
+struct Hosted<P, H> {
+    host: H,
+    protocol: PhantomData<fn() -> P>,
+}
+
+impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
+    fn now(&self) -> VirtualTime {
+        self.host.world().now()
+    }
+
+    fn next_at(&self) -> Option<VirtualTime> {
+        self.host.world().next_at()
+    }
+
+    fn advance(&mut self, limit: VirtualTime) {
+        self.host.advance(limit);
+    }
+
+    fn turn(&mut self, limit: VirtualTime) -> bool {
+        self.host.turn(limit)
+    }
+
+    fn apply(&mut self, command: &Command) -> Applied {
+        // Only a command that asks for a key's owners needs the nodes.
+        let cells: Vec<NodeCell<P>> = match command.to_string().contains("-of ") {
+            true => self.host.cells().into_owned(),
+            false => Vec::new(),
+        };
+        let owners = |key: Key| -> Vec<NodeId> {
+            cells.iter().find_map(NodeCell::state).map_or(Vec::new(), |state| state.owners(key))
+        };
+        self.host.world_mut().apply(command, &mut { owners })
+    }
+
+    fn settle(&mut self) {
+        self.host.world_mut().settle();
+    }
+
+    fn view(&mut self) -> ClusterView {
+        let cells = self.host.cells().into_owned();
+        self.host.world().picture(&cells)
+    }
+
+    fn truth(&mut self) -> Truth {
+        let cells = self.host.cells().into_owned();
+        P::truth(&self.host.world().living(&cells))
+    }
+
+    fn measure(&self, truth: &Truth, window: Window) -> MetricSet {
+        self.host.world().measure(truth, window)
+    }
+
+    fn write_rates(&self, seconds: u64) -> (Vec<u32>, Vec<u32>) {
+        self.host.world().write_rates(seconds)
+    }
+
+    fn digest(&self) -> u64 {
+        self.host.world().trace().digest()
+    }
+
+    fn events(&self) -> u64 {
+        self.host.world().handled()
+    }
+
+    fn messages(&self) -> MessageCounts {
+        self.host.world().messages()
+    }
+
+    fn lines(&self, code: &str, window: Window) -> usize {
+        self.host.world().trace().count(code, window)
+    }
+
+    fn stints(&self) -> Vec<Stint> {
+        self.host.world().tally().stints().to_vec()
+    }
+
+    fn double_terms(&self) -> u32 {
+        self.host.world().tally().double_terms
+    }
+
+    fn open_operations(&self) -> usize {
+        self.host.world().open_operations()
+    }
+
+    fn checkpoint(&mut self) -> Box<dyn Cluster> {
+        let cells = self.host.cells().into_owned();
+        hosted(Inline::from_parts(self.host.world().clone(), cells))
+    }
+}

@@ -1,0 +1,182 @@
+//! What a node runs on: a process that can pause and crash, one processor with a queue, timers, a disk.
+
+use super::disk::Disk;
+use super::trace::Mark;
+use super::view::Health;
+use crate::base::ids::NodeId;
+use crate::base::time::{Span, VirtualTime};
+use crate::protocol::{Input, Protocol, Timer};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What waits for a node's processor.
+#[derive(Clone, Debug)]
+pub enum Work<P: Protocol> {
+    /// Start from this disk image.
+    Boot(P::Durable),
+    /// Take this input.
+    Step(Input<P>),
+}
+
+/// One machine.
+#[derive(Clone, Debug)]
+pub struct Machine<P: Protocol> {
+    /// The node it hosts.
+    pub node: NodeId,
+    /// Whether its process lives.
+    pub health: Health,
+    /// Since when.
+    pub since: VirtualTime,
+    /// Which life of the process this is, from 1.
+    pub incarnation: u32,
+    /// Its disk.
+    pub disk: Disk<P::Durable>,
+    inbox: VecDeque<Work<P>>,
+    /// Guards against the completion of work that a crash or pause interrupted.
+    token: u64,
+    /// When the work in progress will be done.
+    busy_until: Option<VirtualTime>,
+    /// What the trace will say of that work, if it has been handed out ahead of time.
+    foreseen: Option<StepNote>,
+    timers: BTreeMap<Timer, u64>,
+}
+
+/// The front of the queue, done.
+#[derive(Debug)]
+pub enum Done<P: Protocol> {
+    /// To be run now.
+    Work(Work<P>),
+    /// It was handed out ahead of time by [`Machine::foresee`]; its effects are due now.
+    Foreseen(StepNote),
+}
+
+/// What the trace says of a step: its kind, and one telling number.
+#[derive(Clone, Copy, Debug)]
+pub struct StepNote {
+    /// The kind.
+    pub mark: Mark,
+    /// The sender, operation, timer or position.
+    pub detail: u64,
+}
+
+impl<P: Protocol> Work<P> {
+    /// What the trace will say of it.
+    pub fn note(&self) -> StepNote {
+        let (mark, detail) = match self {
+            Work::Boot(_) => (Mark::Boot, 0),
+            Work::Step(Input::Message { from, .. }) => (Mark::Message, u64::from(from.0)),
+            Work::Step(Input::Client(request)) => (Mark::Client, u64::from(request.op.0)),
+            Work::Step(Input::Timer(timer)) => (Mark::Timer, timer.0),
+            Work::Step(Input::Flushed { upto }) => (Mark::Flushed, upto.0),
+            Work::Step(Input::Operator(_)) => (Mark::Operator, 0),
+        };
+        StepNote { mark, detail }
+    }
+}
+
+impl<P: Protocol> Machine<P> {
+    /// A machine about to boot for the first time.
+    pub fn new(node: NodeId) -> Self {
+        Machine {
+            node,
+            health: Health::Up,
+            since: VirtualTime::ZERO,
+            incarnation: 1,
+            disk: Disk::default(),
+            inbox: VecDeque::from([Work::Boot(P::Durable::default())]),
+            token: 0,
+            busy_until: None,
+            foreseen: None,
+            timers: BTreeMap::new(),
+        }
+    }
+
+    /// Queues work. A process that is down takes none.
+    pub fn queue(&mut self, work: Work<P>) {
+        if self.health != Health::Down {
+            self.inbox.push_back(work);
+        }
+    }
+
+    /// If the processor is free and has work, it begins: gives the token of its completion at `now + service`.
+    pub fn begin(&mut self, now: VirtualTime, service: Span) -> Option<u64> {
+        if self.busy_until.is_some() || self.health != Health::Up || self.inbox.is_empty() {
+            return None;
+        }
+        self.busy_until = Some(now + service);
+        Some(self.token)
+    }
+
+    /// The processor is done with the front of the queue; `None` if it was interrupted since it began.
+    pub fn complete(&mut self, token: u64) -> Option<Done<P>> {
+        if token != self.token || self.busy_until.take().is_none() {
+            return None;
+        }
+        match self.foreseen.take() {
+            Some(note) => Some(Done::Foreseen(note)),
+            None => self.inbox.pop_front().map(Done::Work),
+        }
+    }
+
+    /// Work in progress that is certain to be done before `limit`, once: only a command or the node itself could
+    /// stop it. Gives when it is done.
+    pub fn foresee(&mut self, limit: VirtualTime) -> Option<(VirtualTime, Work<P>)> {
+        let done_at = self.busy_until.filter(|&done_at| done_at < limit && self.foreseen.is_none())?;
+        let work = self.inbox.pop_front()?;
+        self.foreseen = Some(work.note());
+        Some((done_at, work))
+    }
+
+    /// Inputs that wait.
+    pub fn queued(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// Sets a timer; a timer of the same name is forgotten. `token` must be new.
+    pub fn set_timer(&mut self, timer: Timer, token: u64) {
+        self.timers.insert(timer, token);
+    }
+
+    /// Forgets a timer.
+    pub fn cancel_timer(&mut self, timer: Timer) {
+        self.timers.remove(&timer);
+    }
+
+    /// Whether the timer that was set under `token` is still wanted; it is forgotten if so.
+    pub fn take_timer(&mut self, timer: Timer, token: u64) -> bool {
+        let is_wanted = self.timers.get(&timer) == Some(&token);
+        if is_wanted {
+            self.timers.remove(&timer);
+        }
+        is_wanted
+    }
+
+    fn interrupt(&mut self, health: Health, now: VirtualTime) {
+        self.token += 1;
+        self.busy_until = None;
+        (self.health, self.since) = (health, now);
+    }
+
+    /// The process freezes; its queue goes on growing.
+    pub fn pause(&mut self, now: VirtualTime) {
+        self.interrupt(Health::Paused, now);
+    }
+
+    /// The process goes on with what has queued up.
+    pub fn resume(&mut self, now: VirtualTime) {
+        (self.health, self.since) = (Health::Up, now);
+    }
+
+    /// The process dies with its queue and its timers. The disk is crashed by the caller, who knows the kind.
+    pub fn crash(&mut self, now: VirtualTime) {
+        self.interrupt(Health::Down, now);
+        self.inbox.clear();
+        self.timers.clear();
+    }
+
+    /// A new life begins from the disk.
+    pub fn restart(&mut self, now: VirtualTime) {
+        self.incarnation += 1;
+        (self.health, self.since) = (Health::Up, now);
+        self.inbox.push_back(Work::Boot(self.disk.image()));
+    }
+}

@@ -1,0 +1,288 @@
+//! Fills the table of metrics for a window of a run, from the ledger and the counts. Definitions: the rows of
+//! `base::metric::METRICS`.
+
+use super::ledger::{Ledger, OpRecord};
+use super::staleness::Staleness;
+use super::tally::{Bucket, Failover};
+use super::world::World;
+use crate::base::ids::{Key, OpId, Version};
+use crate::base::knob::Topology;
+use crate::base::metric::{Metric, MetricSet};
+use crate::base::operation::{Outcome, Success};
+use crate::base::time::{Span, VirtualTime};
+use crate::protocol::{Protocol, Survivors, Traffic, Truth};
+use std::collections::BTreeMap;
+
+/// From the first instant to before the second.
+pub type Window = (VirtualTime, VirtualTime);
+
+/// The whole of a run.
+pub const WHOLE: Window = (VirtualTime::ZERO, VirtualTime::MAX);
+
+/// An operation is available if it succeeds within this.
+const AVAILABLE_WITHIN: Span = Span::seconds(1);
+/// Acknowledgements closer than this count as "at once".
+const AT_ONCE: Span = Span::millis(500);
+
+/// What became of the acknowledged writes of a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Cut off with a log suffix.
+    pub rolled_back: u32,
+    /// Beaten by a write that had returned before.
+    pub inverted: u32,
+    /// On no replica any more.
+    pub vanished: u32,
+}
+
+impl<P: Protocol> World<P> {
+    /// Everything measured in `window`, given what has survived.
+    pub fn measure(&self, truth: &Truth, window: Window) -> MetricSet {
+        let mut set = MetricSet::default();
+        let end = window.1.min(self.now);
+        let is_inside = |record: &&OpRecord| window.0 <= record.scheduled && record.scheduled < window.1;
+        let records: Vec<&OpRecord> = self.ledger.records().filter(is_inside).collect();
+        self.put_outcomes(&mut set, &records);
+        put_latencies(&mut set, &records);
+        put_losses(&mut set, losses(&self.ledger, truth, window));
+        put_staleness(&mut set, &Staleness::of(&self.ledger, window));
+        self.put_traffic(&mut set, window, end);
+        self.put_roles(&mut set, &records, window, end);
+        set.put(Metric::Conflicts, self.ledger.conflicts_in(window) as f64);
+        set.put(Metric::Copies, f64::from(truth.copies));
+        set.put(Metric::Converged, f64::from(u8::from(truth.is_converged)));
+        set
+    }
+
+    fn put_outcomes(&self, set: &mut MetricSet, records: &[&OpRecord]) {
+        let count =
+            |is_such: &dyn Fn(&OpRecord) -> bool| records.iter().filter(|record| is_such(record)).count();
+        let is_write = |record: &OpRecord| record.action.is_write();
+        set.put(Metric::ScheduledOps, records.len() as f64);
+        set.put(Metric::OkOps, count(&OpRecord::is_ok) as f64);
+        set.put(Metric::FailedOps, count(&|r| matches!(r.outcome, Outcome::Fail(_))) as f64);
+        set.put(Metric::UnknownOps, count(&|r| matches!(r.outcome, Outcome::Unknown(_))) as f64);
+        set.put(Metric::ScheduledWrites, count(&is_write) as f64);
+        set.put(Metric::AckedWrites, count(&OpRecord::is_acked_write) as f64);
+        set.put(Metric::OkReads, count(&|r| r.is_ok() && !is_write(r)) as f64);
+        let is_closed = |record: &OpRecord| record.outcome != Outcome::Pending;
+        let missed = count(&|r| is_write(r) && is_closed(r) && !r.is_ok());
+        set.put(Metric::FailedWrites, missed as f64);
+        for (metric, writes) in [(Metric::AvailWritePct, true), (Metric::AvailReadPct, false)] {
+            let asked = count(&|r| is_write(r) == writes && is_closed(r));
+            let served = count(&|r| is_write(r) == writes && r.is_ok() && r.latency() <= AVAILABLE_WITHIN);
+            put_share(set, metric, served, asked);
+        }
+        let late = count(&|r| r.is_ok() && r.latency() > AVAILABLE_WITHIN);
+        put_share(set, Metric::LatePct, late, count(&OpRecord::is_ok));
+    }
+
+    fn put_traffic(&self, set: &mut MetricSet, window: Window, end: VirtualTime) {
+        let buckets = self.tally.buckets_in(window);
+        let messages =
+            |kind: Traffic| buckets.iter().map(|b| u64::from(b.messages[kind as usize])).sum::<u64>() as f64;
+        let bytes = |kind: Traffic| buckets.iter().map(|b| b.bytes[kind as usize]).sum::<u64>() as f64;
+        for (per_message, per_byte, kind, ops) in [
+            (Metric::MsgsPerWrite, Metric::BytesPerWrite, Traffic::Write, Metric::AckedWrites),
+            (Metric::MsgsPerRead, Metric::BytesPerRead, Traffic::Read, Metric::OkReads),
+        ] {
+            if let Some(ops) = set.get(ops).filter(|&ops| ops > 0.0) {
+                set.put(per_message, messages(kind) / ops);
+                set.put(per_byte, bytes(kind) / ops);
+            }
+        }
+        let seconds = end.since(window.0).0 as f64 / 1e6;
+        if seconds > 0.0 {
+            set.put(Metric::BackgroundMsgsS, messages(Traffic::Background) / seconds);
+            set.put(Metric::BackgroundBytesS, bytes(Traffic::Background) / seconds);
+        }
+        set.put(Metric::RepairBytes, bytes(Traffic::Repair));
+        set.put(Metric::ResyncBytes, bytes(Traffic::Resync));
+        if let Some(imbalance) = imbalance(buckets) {
+            set.put(Metric::LoadImbalance, imbalance);
+        }
+    }
+
+    fn put_roles(&self, set: &mut MetricSet, records: &[&OpRecord], window: Window, end: VirtualTime) {
+        set.put(Metric::WritableNodesMax, writable_at_once(records) as f64);
+        let buckets = self.tally.buckets_in(window);
+        if self.knobs.topology() == Topology::PeerToPeer {
+            set.put(Metric::FailoverMs, longest_wait(records, end).as_millis());
+            set.put(Metric::HintsPeakBytes, buckets.iter().map(|b| b.hint_bytes).max().unwrap_or(0) as f64);
+            set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
+            return;
+        }
+        set.put(Metric::Elections, self.trace.count("ELECT_START", window) as f64);
+        set.put(Metric::Failovers, self.tally.failovers_in(window).count() as f64);
+        set.put(Metric::SplitBrainMs, self.tally.split_brain(window).as_millis());
+        set.put(Metric::DivergedEntries, self.ledger.diverged_in(window) as f64);
+        set.put(Metric::FullResyncs, buckets.iter().map(|b| u64::from(b.full_resyncs)).sum::<u64>() as f64);
+        let served = |failover: &Failover| failover.served_at.unwrap_or(end);
+        let worst =
+            self.tally.failovers_in(window).max_by_key(|failover| served(failover).since(failover.fault_at));
+        if let Some(worst) = worst {
+            set.put(Metric::FailoverMs, served(worst).since(worst.fault_at).as_millis());
+            set.put(Metric::DetectMs, worst.suspected_at.since(worst.fault_at).as_millis());
+            set.put(Metric::ElectMs, worst.primary_at.since(worst.suspected_at).as_millis());
+            set.put(Metric::DiscoverMs, served(worst).since(worst.primary_at).as_millis());
+        }
+    }
+
+    /// Ok and scheduled writes in each of the last `seconds` whole seconds before now, oldest first.
+    pub fn write_rates(&self, seconds: u64) -> (Vec<u32>, Vec<u32>) {
+        let now = self.now.0 / 1_000_000;
+        let first = now.saturating_sub(seconds);
+        let (mut ok, mut asked) = (vec![0; (now - first) as usize], vec![0; (now - first) as usize]);
+        for record in
+            self.ledger.records().rev().take_while(|record| record.scheduled.0 / 1_000_000 + 2 > first)
+        {
+            let second = record.scheduled.0 / 1_000_000;
+            if record.action.is_write() && (first..now).contains(&second) {
+                asked[(second - first) as usize] += 1;
+                let is_served = record.is_acked_write() && record.latency() <= AVAILABLE_WITHIN;
+                ok[(second - first) as usize] += u32::from(is_served);
+            }
+        }
+        (ok, asked)
+    }
+}
+
+fn put_share(set: &mut MetricSet, metric: Metric, part: usize, of: usize) {
+    if of > 0 {
+        set.put(metric, part as f64 * 100.0 / of as f64);
+    }
+}
+
+fn put_latencies(set: &mut MetricSet, records: &[&OpRecord]) {
+    for (half, tail, writes) in
+        [(Metric::WriteP50Ms, Metric::WriteP99Ms, true), (Metric::ReadP50Ms, Metric::ReadP99Ms, false)]
+    {
+        let is_such = |record: &&&OpRecord| record.action.is_write() == writes && record.is_ok();
+        let mut latencies: Vec<Span> =
+            records.iter().filter(is_such).map(|record| record.latency()).collect();
+        latencies.sort_unstable();
+        if let (Some(p50), Some(p99)) = (percentile(&latencies, 50), percentile(&latencies, 99)) {
+            set.put(half, p50.as_millis());
+            set.put(tail, p99.as_millis());
+        }
+    }
+}
+
+/// The smallest value that at least `percent` of the sorted values do not exceed.
+pub(super) fn percentile(sorted: &[Span], percent: usize) -> Option<Span> {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
+}
+
+fn put_losses(set: &mut MetricSet, losses: Losses) {
+    set.put(Metric::LostRolledBack, f64::from(losses.rolled_back));
+    set.put(Metric::LostInverted, f64::from(losses.inverted));
+    set.put(Metric::LostVanished, f64::from(losses.vanished));
+    // Blind register writes have no effect that must survive any order; only such effects are lost to concurrency.
+    set.put(Metric::LostConcurrent, 0.0);
+    set.put(Metric::LostAcked, f64::from(losses.rolled_back + losses.inverted + losses.vanished));
+}
+
+fn put_staleness(set: &mut MetricSet, staleness: &Staleness) {
+    set.put(Metric::StaleReads, staleness.stale.len() as f64);
+    put_share(set, Metric::StaleReadPct, staleness.stale.len(), staleness.reads);
+    set.put(
+        Metric::StaleVersionsMax,
+        staleness.stale.iter().map(|stale| stale.missed).max().unwrap_or(0) as f64,
+    );
+    let mut ages: Vec<Span> = staleness.stale.iter().map(|stale| stale.age).collect();
+    ages.sort_unstable();
+    if let Some(age) = percentile(&ages, 99) {
+        set.put(Metric::StaleMsP99, age.as_millis());
+    }
+}
+
+/// Which acknowledged writes of `window` did not survive, by class (replication.md 7.2).
+pub fn losses(ledger: &Ledger, truth: &Truth, window: Window) -> Losses {
+    let mut losses = Losses::default();
+    for (number, record) in ledger.records().enumerate() {
+        let Outcome::Ok(Success::Written(version)) = record.outcome else { continue };
+        if record.scheduled < window.0 || record.scheduled >= window.1 {
+            continue;
+        }
+        match &truth.survivors {
+            Survivors::Log(ops) if ops.contains(&OpId(number as u32)) => {}
+            Survivors::Log(_) if record.fate.is_cut => losses.rolled_back += 1,
+            Survivors::Log(_) => losses.vanished += 1,
+            Survivors::Newest(_) if record.fate.is_inverted => losses.inverted += 1,
+            Survivors::Newest(newest) => losses.vanished += u32::from(has_vanished(newest, record, version)),
+        }
+    }
+    losses
+}
+
+/// Neither the newest version nor beaten by it.
+fn has_vanished(newest: &BTreeMap<Key, (Version, OpId)>, record: &OpRecord, version: Version) -> bool {
+    newest.get(&record.key).is_none_or(|(survivor, _)| *survivor < version)
+}
+
+fn imbalance(buckets: &[Bucket]) -> Option<f64> {
+    let members = buckets.first()?.steps.len();
+    let load = |node: usize| {
+        buckets.iter().filter_map(|b| b.steps.get(node)).map(|&steps| u64::from(steps)).sum::<u64>()
+    };
+    let loads: Vec<u64> = (0..members).map(load).collect();
+    let (most, total) = (*loads.iter().max()?, loads.iter().sum::<u64>());
+    (total > 0).then(|| most as f64 * members as f64 / total as f64)
+}
+
+/// The most nodes that acknowledged writes within the same half second.
+fn writable_at_once(records: &[&OpRecord]) -> usize {
+    let acked = records.iter().filter(|record| record.is_acked_write());
+    let mut acks: Vec<(VirtualTime, usize)> =
+        acked.filter_map(|record| Some((record.ended, record.node?.index()))).collect();
+    acks.sort_unstable();
+    let mut within: BTreeMap<usize, usize> = BTreeMap::new();
+    let (mut oldest, mut most) = (0, 0);
+    for &(at, node) in &acks {
+        *within.entry(node).or_default() += 1;
+        while at.since(acks[oldest].0) >= AT_ONCE {
+            let leaving = acks[oldest].1;
+            if let Some(count) = within.get_mut(&leaving) {
+                *count -= 1;
+                if *count == 0 {
+                    within.remove(&leaving);
+                }
+            }
+            oldest += 1;
+        }
+        most = most.max(within.len());
+    }
+    most
+}
+
+/// The longest time a key waited from a first failed or late write to its next ok one.
+fn longest_wait(records: &[&OpRecord], end: VirtualTime) -> Span {
+    let mut waiting: BTreeMap<Key, VirtualTime> = BTreeMap::new();
+    let mut longest = Span::ZERO;
+    for record in
+        records.iter().filter(|record| record.action.is_write() && record.outcome != Outcome::Pending)
+    {
+        let is_served = record.is_ok() && record.latency() <= AVAILABLE_WITHIN;
+        if !is_served {
+            waiting.entry(record.key).or_insert(record.scheduled);
+        } else if let Some(since) = waiting.remove(&record.key) {
+            longest = longest.max(record.ended.since(since));
+        }
+    }
+    waiting.values().map(|&since| end.since(since)).fold(longest, Span::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_sample() {
+        let sorted: Vec<Span> = (1..=200).map(Span).collect();
+        assert_eq!(percentile(&sorted, 50), Some(Span(100)));
+        assert_eq!(percentile(&sorted, 99), Some(Span(198)));
+        assert_eq!(percentile(&sorted[..1], 99), Some(Span(1)));
+        assert_eq!(percentile(&[], 50), None);
+    }
+}

@@ -1,0 +1,336 @@
+//! Commands as they act on one run's world. A command that means nothing at the moment it fires is refused with a
+//! reason; it never fails the world.
+
+use super::faults::{is_healed_by, is_neutral, replaces};
+use super::machine::Work;
+use super::resolve::{directed, named, resolve};
+use super::trace::Mark;
+use super::view::Health;
+use super::world::{Event, World};
+use crate::base::command::{Command, CrashKind, Healed, Links, NodeRef};
+use crate::base::ids::{Key, NodeId};
+use crate::base::knob::{Topology, knob_row};
+use crate::base::line::Line;
+use crate::base::operation::Action;
+use crate::protocol::{Input, Order, Protocol};
+use std::sync::Arc;
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Done. `text` is the command with its references resolved, `fault` the number of the fault it began.
+    Done {
+        /// The command as it was carried out, nodes by their names.
+        text: Arc<str>,
+        /// The fault that is active now because of it.
+        fault: Option<u32>,
+    },
+    /// Means nothing now.
+    Refused {
+        /// The command.
+        text: Arc<str>,
+        /// Why not.
+        why: Arc<str>,
+    },
+}
+
+/// How a command's way to a host's nodes looks: who owns a key.
+pub type Owners<'a> = &'a mut dyn FnMut(Key) -> Vec<NodeId>;
+
+impl<P: Protocol> World<P> {
+    /// Carries out `command` now, before any event of this instant that is still to come.
+    pub fn apply(&mut self, command: &Command, owners: Owners<'_>) -> Applied {
+        let resolved = resolve(command, &mut |node| self.look_up(node, owners));
+        let text: Arc<str> = resolved.as_ref().unwrap_or(command).spell(&self.names).into();
+        self.trace.note(self.now, Mark::Command, None, [text.len() as u64, 0]);
+        let result = resolved.and_then(|resolved| self.carry_out(&resolved, &text));
+        match result {
+            Ok(fault) => Applied::Done { text, fault },
+            Err(why) => {
+                let why: Arc<str> = why.into();
+                self.say(None, Line::Refused { what: Arc::clone(&text), why: Arc::clone(&why) });
+                Applied::Refused { text, why }
+            }
+        }
+    }
+
+    fn look_up(&mut self, node: &NodeRef, owners: Owners<'_>) -> Result<NodeId, String> {
+        match node {
+            NodeRef::Named(node) if node.index() < self.members() => Ok(*node),
+            NodeRef::Named(node) => Err(format!("this cluster has no {node}")),
+            NodeRef::Primary if self.knobs.topology() == Topology::PeerToPeer => {
+                Err("a peer-to-peer cluster has no primary".to_owned())
+            }
+            NodeRef::Primary => self.tally.latest_primary().ok_or_else(|| "there is no primary".to_owned()),
+            NodeRef::Owner { rank, key } => {
+                let interned = Arc::make_mut(&mut self.names).intern_key(key);
+                let all = owners(interned);
+                let place = usize::from(rank.saturating_sub(1));
+                all.get(place).copied().ok_or_else(|| format!("{key} has {} owner(s)", all.len()))
+            }
+        }
+    }
+
+    /// Does it. Gives the number of the fault that is active because of it.
+    fn carry_out(&mut self, command: &Command, text: &Arc<str>) -> Result<Option<u32>, String> {
+        match command {
+            Command::Crash { node, kind } => self.crash_command(command, text, named(node), *kind),
+            Command::Wipe { node } => self.crash_command(command, text, named(node), CrashKind::DiskLoss),
+            Command::Restart { node } => self.end_on_node(named(node), Health::Down),
+            Command::Resume { node } => self.end_on_node(named(node), Health::Paused),
+            Command::Pause { node } => self.pause_command(command, text, named(node)),
+            Command::Release { links } => self.release(links),
+            Command::Heal { what } => self.heal(what),
+            Command::Write { .. } | Command::Read { .. } | Command::Delete { .. } => self.operate(command),
+            Command::Workload { change } => {
+                self.workload.change(*change);
+                self.reschedule_arrival();
+                self.done(text)
+            }
+            Command::Burst { rate, lasting } => {
+                self.workload.burst(*rate, self.now + *lasting);
+                self.reschedule_arrival();
+                self.done(text)
+            }
+            Command::Promote { node } => self.promote(named(node), text),
+            Command::Set { knob, value } => self.set(knob, value, text),
+            Command::Drop { message } => match self.network.drop_one(self.now, *message) {
+                true => self.done(text),
+                false => Err(format!("{message} is not in flight")),
+            },
+            Command::Deliver { message } => match self.network.hurry(self.now, *message) {
+                Some(flight) => {
+                    self.agenda.push(self.now, Event::Arrive(flight));
+                    self.done(text)
+                }
+                None => Err(format!("{message} is not in flight")),
+            },
+            Command::Say { .. } | Command::Mark { .. } => Ok(None),
+            fault => Ok(self.impose(fault, text)),
+        }
+    }
+
+    fn done(&mut self, text: &Arc<str>) -> Result<Option<u32>, String> {
+        self.say(None, Line::Applied { what: Arc::clone(text) });
+        Ok(None)
+    }
+
+    /// A fault whose whole effect follows from the list of active faults.
+    fn impose(&mut self, command: &Command, text: &Arc<str>) -> Option<u32> {
+        let replaced = self.faults.end(|fault| replaces(command, &fault.command));
+        let is_change = !is_neutral(command);
+        for fault in replaced {
+            self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
+        }
+        let number = is_change.then(|| self.begin_fault(command, text));
+        if let Command::Clock { node, jump_us } = command {
+            self.say(Some(named(node)), Line::Clock { jump_us: *jump_us });
+        }
+        self.refresh();
+        number
+    }
+
+    fn begin_fault(&mut self, command: &Command, text: &Arc<str>) -> u32 {
+        let number = self.faults.add(command.clone(), Arc::clone(text), self.now);
+        self.tally.fault(self.now);
+        self.say(None, Line::FaultOn { number, what: Arc::clone(text) });
+        number
+    }
+
+    /// Links, disks and processors take what the active faults add up to now.
+    fn refresh(&mut self) {
+        let conditions = self.faults.conditions(self.members());
+        for (at, flight) in self.network.impose(self.now, conditions) {
+            self.agenda.push(at, Event::Arrive(flight));
+        }
+        (0..self.members()).for_each(|node| self.begin_flush(NodeId::at(node)));
+    }
+
+    fn crash_command(
+        &mut self,
+        command: &Command,
+        text: &Arc<str>,
+        node: NodeId,
+        kind: CrashKind,
+    ) -> Result<Option<u32>, String> {
+        if self.machines[node.index()].health == Health::Down {
+            let is_wipe = kind == CrashKind::DiskLoss;
+            if is_wipe {
+                self.machines[node.index()].disk.crash(kind);
+                return self.done(text);
+            }
+            return Err(format!("{} is down already", self.names.node(node)));
+        }
+        self.faults
+            .end(|fault| matches!(&fault.command, Command::Pause { node: paused } if named(paused) == node));
+        let number = self.begin_fault(command, text);
+        self.crash(node, kind);
+        Ok(Some(number))
+    }
+
+    fn pause_command(
+        &mut self,
+        command: &Command,
+        text: &Arc<str>,
+        node: NodeId,
+    ) -> Result<Option<u32>, String> {
+        if self.machines[node.index()].health != Health::Up {
+            return Err(format!("{} is not running", self.names.node(node)));
+        }
+        let number = self.begin_fault(command, text);
+        self.machines[node.index()].pause(self.now);
+        self.say(Some(node), Line::Paused);
+        Ok(Some(number))
+    }
+
+    /// `restart` and `resume`: ends the crash or pause that keeps `node` in `health`.
+    fn end_on_node(&mut self, node: NodeId, health: Health) -> Result<Option<u32>, String> {
+        if self.machines[node.index()].health != health {
+            let state = if health == Health::Down { "down" } else { "paused" };
+            return Err(format!("{} is not {state}", self.names.node(node)));
+        }
+        let is_its = |command: &Command| match command {
+            Command::Crash { node: hit, .. } | Command::Wipe { node: hit } => {
+                health == Health::Down && named(hit) == node
+            }
+            Command::Pause { node: hit } => health == Health::Paused && named(hit) == node,
+            _ => false,
+        };
+        for fault in self.faults.end(|fault| is_its(&fault.command)) {
+            self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
+        }
+        self.revive(node);
+        Ok(None)
+    }
+
+    /// Starts a crashed node, resumes a paused one.
+    fn revive(&mut self, node: NodeId) {
+        let machine = &mut self.machines[node.index()];
+        match machine.health {
+            Health::Up => return,
+            Health::Down => {
+                let kept_records = machine.disk.kept();
+                machine.restart(self.now);
+                self.say(Some(node), Line::Restart { kept_records });
+            }
+            Health::Paused => {
+                let (after, queued) = (self.now.since(machine.since), machine.queued());
+                machine.resume(self.now);
+                self.say(Some(node), Line::Resumed { after, queued });
+            }
+        }
+        self.tally.last_heal = Some(self.now);
+        self.wake(node);
+    }
+
+    fn heal(&mut self, what: &Healed) -> Result<Option<u32>, String> {
+        let members = self.members();
+        let ended = self.faults.end(|fault| is_healed_by(fault, what, members));
+        let revived: Vec<NodeId> = match what {
+            Healed::Everything => (0..members).map(NodeId::at).collect(),
+            Healed::Node(node) => vec![named(node)],
+            _ => ended.iter().filter_map(|fault| stopped_node(&fault.command)).collect(),
+        };
+        let is_idle = |node: &NodeId| self.machines[node.index()].health == Health::Up;
+        if ended.is_empty() && revived.iter().all(is_idle) {
+            return match what {
+                Healed::Everything => Ok(None),
+                _ => Err("there is no such fault".to_owned()),
+            };
+        }
+        for fault in ended {
+            self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
+        }
+        self.tally.last_heal = Some(self.now);
+        self.refresh();
+        revived.into_iter().for_each(|node| self.revive(node));
+        Ok(None)
+    }
+
+    fn release(&mut self, links: &Links) -> Result<Option<u32>, String> {
+        let released = directed(links, self.members());
+        let members = self.members();
+        let is_released = |command: &Command| match command {
+            Command::Hold { links } => directed(links, members).iter().any(|link| released.contains(link)),
+            _ => false,
+        };
+        let ended = self.faults.end(|fault| is_released(&fault.command));
+        if ended.is_empty() {
+            return Err("nothing is held there".to_owned());
+        }
+        for fault in ended {
+            self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
+        }
+        self.refresh();
+        Ok(None)
+    }
+
+    fn operate(&mut self, command: &Command) -> Result<Option<u32>, String> {
+        let names = Arc::make_mut(&mut self.names);
+        let (key, action, at) = match command {
+            Command::Write { key, value, at } => {
+                (names.intern_key(key), Action::Write(names.intern_value(value)), at)
+            }
+            Command::Delete { key, at } => (names.intern_key(key), Action::Delete, at),
+            Command::Read { key, at: Some(node) } => {
+                let at = Some(node.clone());
+                let key = names.intern_key(key);
+                self.invoke_by_hand(key, Action::ReadHere, at.as_ref().map(named));
+                return Ok(None);
+            }
+            Command::Read { key, at } => (names.intern_key(key), Action::Read, at),
+            _ => return Ok(None),
+        };
+        self.invoke_by_hand(key, action, at.as_ref().map(named));
+        Ok(None)
+    }
+
+    fn promote(&mut self, node: NodeId, text: &Arc<str>) -> Result<Option<u32>, String> {
+        if self.knobs.topology() == Topology::PeerToPeer {
+            return Err("a peer-to-peer cluster has no primary to promote".to_owned());
+        }
+        if self.machines[node.index()].health == Health::Down {
+            return Err(format!("{} is down", self.names.node(node)));
+        }
+        self.done(text)?;
+        self.queue(node, Input::Operator(Order::Promote));
+        Ok(None)
+    }
+
+    fn set(&mut self, knob: &str, value: &str, text: &Arc<str>) -> Result<Option<u32>, String> {
+        let topology = self.knobs.topology();
+        if knob_row(topology, knob).is_some_and(|row| !row.is_hot) {
+            return Err(format!("`{knob}` is settled when a cluster begins"));
+        }
+        let mut knobs = (*self.knobs).clone();
+        let names = Arc::clone(&self.names);
+        let members = self.members();
+        knobs
+            .set(knob, value, &|name| (0..members).map(NodeId::at).find(|&node| names.node(node) == name))?;
+        let config = Arc::new(P::config(&knobs, members, self.setup.seed));
+        self.clients.reroute(P::routing(&config));
+        (self.knobs, self.config) = (Arc::new(knobs), Arc::clone(&config));
+        for node in (0..members).map(NodeId::at) {
+            self.machines[node.index()]
+                .queue(Work::Step(Input::Operator(Order::Configure(Arc::clone(&config)))));
+            self.wake(node);
+        }
+        self.done(text)
+    }
+
+    /// The end of the load, for the final judgement: no more arrivals, everything healed and restarted.
+    pub fn settle(&mut self) {
+        self.workload.stop();
+        self.load_generation += 1;
+        let healed = self.heal(&Healed::Everything);
+        debug_assert_eq!(healed, Ok(None), "healing everything is never refused");
+    }
+}
+
+/// The node that a fault keeps from running.
+fn stopped_node(command: &Command) -> Option<NodeId> {
+    match command {
+        Command::Crash { node, .. } | Command::Wipe { node } | Command::Pause { node } => Some(named(node)),
+        _ => None,
+    }
+}

@@ -1,0 +1,241 @@
+//! One operation's way through the world: invoked, carried to a node, answered, or given up at its deadline.
+
+use super::clients::{ASK_EVERY, Next};
+use super::ledger::{OpRecord, WriteFate};
+use super::trace::Mark;
+use super::view::Health;
+use super::world::{Event, World};
+use crate::base::ids::{ClientId, Key, NodeId, OpId, Value};
+use crate::base::line::Line;
+use crate::base::operation::{Action, Answer, Doubt, Outcome, Refusal, Reply, Request, Success};
+use crate::base::time::{Span, VirtualTime};
+use crate::protocol::{Input, Protocol, Traffic};
+
+impl<P: Protocol> World<P> {
+    /// The load brings an operation.
+    pub(super) fn arrival(&mut self, generation: u32) {
+        if generation != self.load_generation {
+            return;
+        }
+        let arrival = self.workload.draw();
+        let next_op = OpId(self.ledger.records_len());
+        let action = if arrival.is_write { Action::Write(Value(next_op.0)) } else { Action::Read };
+        self.invoke(arrival.client, arrival.key, action, None);
+        self.schedule_arrival();
+    }
+
+    /// Someone asks by hand, beside `at` or beside the first node.
+    pub(super) fn invoke_by_hand(&mut self, key: Key, action: Action, at: Option<NodeId>) -> OpId {
+        let client = self.clients.by_hand(at.unwrap_or(NodeId(0)));
+        let op = self.invoke(client, key, action, at);
+        self.ledger.mark_by_hand(op);
+        op
+    }
+
+    /// Opens an operation and lets its client ask.
+    fn invoke(&mut self, client: ClientId, key: Key, action: Action, pinned: Option<NodeId>) -> OpId {
+        let sequence = self.clients.next_sequence(client);
+        let op = self.ledger.open(OpRecord {
+            client,
+            sequence,
+            key,
+            action,
+            scheduled: self.now,
+            ended: VirtualTime::ZERO,
+            outcome: Outcome::Pending,
+            node: None,
+            fate: WriteFate::default(),
+            is_by_hand: false,
+        });
+        self.trace.note(self.now, Mark::Invoked, None, [u64::from(op.0), u64::from(key.0)]);
+        self.clients.open(Request { op, client, sequence, key, action }, pinned);
+        let (timeout, retries) = (self.setup.workload.timeout, self.setup.workload.retries);
+        self.agenda.push(self.now + timeout, Event::Deadline { op });
+        if retries > 0 {
+            let pause = timeout.scaled(1, u64::from(retries) + 1);
+            self.agenda.push(self.now + pause, Event::Resend { op, left: retries });
+        }
+        let next = self.with_reach(|clients, now, can_reach| clients.first(op, now, can_reach));
+        self.follow(op, next);
+        op
+    }
+
+    /// Asks the clients with what they can reach: not through a partition, a node of their own side.
+    fn with_reach<R>(
+        &mut self,
+        ask: impl FnOnce(&mut super::clients::Clients, VirtualTime, &dyn Fn(NodeId, NodeId) -> bool) -> R,
+    ) -> R {
+        let network = &self.network;
+        ask(&mut self.clients, self.now, &|home, node| !network.is_parted(home, node))
+    }
+
+    /// Does what the client decided. A refused connection is known at once, so several nodes may be asked here.
+    fn follow(&mut self, op: OpId, mut next: Next) {
+        loop {
+            match next {
+                Next::Ask(node) => match self.ask(op, node) {
+                    Some(then) => next = then,
+                    None => return,
+                },
+                Next::Wait => return self.agenda.push(self.now + ASK_EVERY, Event::AskAgain { op }),
+                Next::GiveUp => return self.give_up_if_refused(op),
+            }
+        }
+    }
+
+    /// A client's request leaves for `node`. Gives what the client does next if the connection is refused.
+    fn ask(&mut self, op: OpId, node: NodeId) -> Option<Next> {
+        let open = *self.clients.get(op)?;
+        let home = self.clients.home(open.request.client);
+        if self.machines[node.index()].health == Health::Down && !self.network.is_parted(home, node) {
+            return Some(
+                self.with_reach(|clients, now, can_reach| clients.refused(op, node, now, can_reach)),
+            );
+        }
+        self.clients.asked(op, node, self.now);
+        self.count_client_message(&open.request, true);
+        match self.setup.network.client_delay {
+            Span::ZERO => self.request_arrives(op, node),
+            delay => self.agenda.push(self.now + delay, Event::Request { op, node }),
+        }
+        None
+    }
+
+    /// A pinned operation whose node refused it has nobody else to ask.
+    fn give_up_if_refused(&mut self, op: OpId) {
+        if self.clients.get(op).is_some_and(|open| !open.may_have_happened) {
+            self.finish(op, None, Outcome::Fail(Refusal::NobodyAccepted));
+        }
+    }
+
+    fn count_client_message(&mut self, request: &Request, carries_value: bool) {
+        let traffic = if request.action.is_write() { Traffic::Write } else { Traffic::Read };
+        let value = if carries_value == request.action.is_write() { self.network.sizes().value } else { 0 };
+        self.tally.message(self.now, traffic, 40 + 16 + self.network.sizes().key + value);
+    }
+
+    pub(super) fn request_arrives(&mut self, op: OpId, node: NodeId) {
+        let Some(open) = self.clients.get(op).copied() else { return };
+        if self.network.is_parted(self.clients.home(open.request.client), node) {
+            return;
+        }
+        if self.machines[node.index()].health == Health::Down {
+            let next = self.with_reach(|clients, now, can_reach| clients.refused(op, node, now, can_reach));
+            return self.follow(op, next);
+        }
+        self.queue(node, Input::Client(open.request));
+    }
+
+    /// A node answers.
+    pub(super) fn reply(&mut self, node: NodeId, reply: Reply) {
+        let Some(open) = self.clients.get(reply.op).copied() else { return };
+        self.trace.note(self.now, Mark::Replied, Some(node), [u64::from(reply.op.0), 0]);
+        self.count_client_message(&open.request, false);
+        if self.network.is_parted(self.clients.home(open.request.client), node) {
+            return;
+        }
+        match self.setup.network.client_delay {
+            Span::ZERO => self.answer_arrives(node, reply),
+            delay => self.agenda.push(self.now + delay, Event::Answer { node, reply }),
+        }
+    }
+
+    pub(super) fn answer_arrives(&mut self, node: NodeId, reply: Reply) {
+        let op = reply.op;
+        let outcome = match reply.answer {
+            Answer::NotPrimary { hint } => {
+                let next = self.clients.redirected(op, node, hint);
+                return self.follow(op, next);
+            }
+            Answer::Found(found) => Outcome::Ok(Success::Found(found)),
+            Answer::Written(version) => Outcome::Ok(Success::Written(version)),
+            Answer::Refused(refusal) => Outcome::Fail(refusal),
+            Answer::Uncertain(doubt) => Outcome::Unknown(doubt),
+        };
+        self.clients.answered(op, node, matches!(outcome, Outcome::Ok(_)));
+        if matches!(outcome, Outcome::Ok(Success::Written(_)))
+            && let Some(other) = self.tally.acked(self.now, node)
+        {
+            self.say(None, Line::SplitBrain { nodes: (other.min(node), other.max(node)) });
+        }
+        self.finish(op, Some(node), outcome);
+    }
+
+    /// Ends an operation for its client, once.
+    fn finish(&mut self, op: OpId, node: Option<NodeId>, outcome: Outcome) {
+        self.clients.close(op);
+        if !self.ledger.close(op, self.now, node, outcome) {
+            return;
+        }
+        let kind = match outcome {
+            Outcome::Pending => 0,
+            Outcome::Ok(_) => 1,
+            Outcome::Fail(_) => 2,
+            Outcome::Unknown(_) => 3,
+        };
+        self.trace.note(self.now, Mark::Ended, node, [u64::from(op.0), kind]);
+        if self.ledger.get(op).is_some_and(|record| record.is_by_hand) {
+            let text = self.story_of(op).into();
+            self.say(None, Line::ClientOutcome { op, text });
+        }
+    }
+
+    /// An operation in words: `write x=5 at n2: ok in 4.8 ms`.
+    fn story_of(&self, op: OpId) -> String {
+        let Some(record) = self.ledger.get(op) else { return String::new() };
+        let key = self.names.key(record.key);
+        let asked = match record.action {
+            Action::Write(value) => format!("write {key}={}", self.names.value(value)),
+            Action::Delete => format!("delete {key}"),
+            Action::Read | Action::ReadHere | Action::Locate => format!("read {key}"),
+        };
+        let at = record.node.map_or(String::new(), |node| format!(" at {}", self.names.node(node)));
+        let ended = match record.outcome {
+            Outcome::Pending => "open".to_owned(),
+            Outcome::Ok(Success::Written(_)) => format!("ok in {:.1} ms", record.latency().as_millis()),
+            Outcome::Ok(Success::Found(found)) => {
+                let value = found.and_then(|found| found.value);
+                value.map_or("no value".to_owned(), |value| format!("-> {}", self.names.value(value)))
+            }
+            Outcome::Fail(refusal) => format!("failed: {}", refusal.word()),
+            Outcome::Unknown(doubt) => format!("unknown: {}", doubt.word()),
+        };
+        format!("{asked}{at}: {ended}")
+    }
+
+    pub(super) fn ask_next(&mut self, op: OpId) {
+        let next = self.with_reach(|clients, now, can_reach| clients.in_turn(op, now, can_reach));
+        self.follow(op, next);
+    }
+
+    pub(super) fn resend(&mut self, op: OpId, left: u32) {
+        let Some(open) = self.clients.get(op).copied() else { return };
+        let pause = self.setup.workload.timeout.scaled(1, u64::from(self.setup.workload.retries) + 1);
+        if left > 1 {
+            self.agenda.push(self.now + pause, Event::Resend { op, left: left - 1 });
+        }
+        if open.at.is_some() {
+            self.ask_next(op);
+        }
+    }
+
+    /// An operation's time is up: sent and not answered is unknown, never accepted by any node is failed.
+    pub(super) fn deadline(&mut self, op: OpId) {
+        let Some(open) = self.clients.get(op) else { return };
+        let outcome = match open.may_have_happened {
+            true => Outcome::Unknown(Doubt::Silence),
+            false => Outcome::Fail(Refusal::NobodyAccepted),
+        };
+        self.finish(op, open.at, outcome);
+    }
+
+    /// `node` has crashed: whoever waits for it and can be told is told.
+    pub(super) fn reset_connections(&mut self, node: NodeId) {
+        for op in self.clients.at(node) {
+            let Some(open) = self.clients.get(op) else { continue };
+            if !self.network.is_parted(self.clients.home(open.request.client), node) {
+                self.finish(op, Some(node), Outcome::Unknown(Doubt::ConnectionReset));
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Stale reads: a read is stale if it returned something older than the newest write of its key that was
+//! acknowledged before the read was invoked. Its age counts from the acknowledgement of the first newer version.
+//!
+//! Source: the t- and k-staleness of Bailis et al., "Probabilistically Bounded Staleness" (VLDB 2012).
+
+use super::ledger::Ledger;
+use super::measure::Window;
+use crate::base::ids::{Key, OpId, Version};
+use crate::base::operation::{Outcome, Success};
+use crate::base::time::{Span, VirtualTime};
+use std::collections::BTreeMap;
+
+/// A read that missed an acknowledged write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaleRead {
+    /// The read.
+    pub op: OpId,
+    /// How long the first newer version had been acknowledged.
+    pub age: Span,
+    /// How many acknowledged versions it missed.
+    pub missed: usize,
+}
+
+/// The stale reads of a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Staleness {
+    /// Ok reads in the window.
+    pub reads: usize,
+    /// The stale ones among them.
+    pub stale: Vec<StaleRead>,
+}
+
+/// The acknowledged writes of one key in the order of their acknowledgement.
+#[derive(Default)]
+struct Acked {
+    writes: Vec<(VirtualTime, Version)>,
+    /// The newest version among the first i + 1 of them.
+    newest: Vec<Version>,
+}
+
+impl Staleness {
+    /// Judges every ok read of `window` against all writes of the run.
+    pub fn of(ledger: &Ledger, window: Window) -> Self {
+        let keys = acknowledged(ledger);
+        let mut result = Staleness::default();
+        for (number, record) in ledger.records().enumerate() {
+            let Outcome::Ok(Success::Found(found)) = record.outcome else { continue };
+            if record.scheduled < window.0 || record.scheduled >= window.1 {
+                continue;
+            }
+            result.reads += 1;
+            let version = found.map_or(Version(0), |found| found.version);
+            let judged = keys.get(&record.key).and_then(|acked| acked.judge(record.scheduled, version));
+            if let Some((age, missed)) = judged {
+                result.stale.push(StaleRead { op: OpId(number as u32), age, missed });
+            }
+        }
+        result
+    }
+}
+
+fn acknowledged(ledger: &Ledger) -> BTreeMap<Key, Acked> {
+    let mut keys: BTreeMap<Key, Acked> = BTreeMap::new();
+    for record in ledger.records() {
+        if let Outcome::Ok(Success::Written(version)) = record.outcome {
+            keys.entry(record.key).or_default().writes.push((record.ended, version));
+        }
+    }
+    for acked in keys.values_mut() {
+        acked.writes.sort_unstable();
+        let mut newest = Version(0);
+        acked.newest = acked
+            .writes
+            .iter()
+            .map(|&(_, version)| {
+                newest = newest.max(version);
+                newest
+            })
+            .collect();
+    }
+    keys
+}
+
+impl Acked {
+    /// Age and number of missed versions, if a read invoked at `invoked` that returned `version` was stale.
+    fn judge(&self, invoked: VirtualTime, version: Version) -> Option<(Span, usize)> {
+        let before = self.writes.partition_point(|&(acked, _)| acked <= invoked);
+        let first_newer = self.newest[..before].partition_point(|&newest| newest <= version);
+        if first_newer == before {
+            return None;
+        }
+        let missed = self.writes[first_newer..before].iter().filter(|(_, newer)| *newer > version).count();
+        Some((invoked.since(self.writes[first_newer].0), missed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acked(writes: &[(u64, u64)]) -> Acked {
+        let writes: Vec<_> =
+            writes.iter().map(|&(at, version)| (VirtualTime(at), Version(version))).collect();
+        let newest =
+            (0..writes.len()).map(|upto| writes[..=upto].iter().map(|w| w.1).max().expect("one")).collect();
+        Acked { writes, newest }
+    }
+
+    #[test]
+    fn age_counts_from_the_first_newer_version() {
+        let key = acked(&[(10, 1), (20, 2), (30, 3)]);
+        assert_eq!(key.judge(VirtualTime(35), Version(1)), Some((Span(15), 2)));
+        assert_eq!(key.judge(VirtualTime(35), Version(3)), None);
+        assert_eq!(key.judge(VirtualTime(15), Version(1)), None, "nothing newer was acknowledged yet");
+    }
+
+    #[test]
+    fn acknowledgements_may_come_out_of_version_order() {
+        let key = acked(&[(10, 5), (20, 3)]);
+        assert_eq!(key.judge(VirtualTime(25), Version(4)), Some((Span(15), 1)));
+        assert_eq!(key.judge(VirtualTime(25), Version(5)), None);
+    }
+}

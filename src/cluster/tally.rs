@@ -1,0 +1,258 @@
+//! Running counts that cannot be read off the ledger: traffic, load per node, roles, failovers. Kept in buckets of
+//! 100 ms, so that any window can be asked for afterwards.
+
+use crate::base::ids::NodeId;
+use crate::base::line::Line;
+use crate::base::time::{Span, VirtualTime};
+use crate::protocol::{TRAFFIC_KINDS, Traffic};
+
+/// The width of a bucket.
+pub const BUCKET: Span = Span::millis(100);
+/// Clusters up to this size keep the load of every node in every bucket.
+const NODES_BUCKETED: usize = 64;
+
+/// What happened within one bucket.
+#[derive(Clone, Debug, Default)]
+pub struct Bucket {
+    /// Messages by [`Traffic`].
+    pub messages: [u32; TRAFFIC_KINDS],
+    /// Bytes by [`Traffic`].
+    pub bytes: [u64; TRAFFIC_KINDS],
+    /// Steps taken by each node; empty in clusters of more than 64 nodes.
+    pub steps: Vec<u32>,
+    /// Most bytes of hints kept at one time.
+    pub hint_bytes: u64,
+    /// Snapshots begun.
+    pub full_resyncs: u32,
+}
+
+/// A time in which one node acknowledged writes as primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stint {
+    /// The primary.
+    pub node: NodeId,
+    /// Its term.
+    pub term: u64,
+    /// When it became primary.
+    pub since: VirtualTime,
+    /// Its first and last acknowledged write.
+    pub acked: Option<(VirtualTime, VirtualTime)>,
+}
+
+/// A change of primary, in its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failover {
+    /// The fault that began it; the suspicion itself if there was none.
+    pub fault_at: VirtualTime,
+    /// When some node first missed the primary.
+    pub suspected_at: VirtualTime,
+    /// When the new primary took over.
+    pub primary_at: VirtualTime,
+    /// When it first acknowledged a client's write.
+    pub served_at: Option<VirtualTime>,
+}
+
+/// The counts of one run.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    members: usize,
+    buckets: Vec<Bucket>,
+    hints: Vec<u64>,
+    /// Most versions kept side by side for one key.
+    pub siblings_max: u32,
+    stints: Vec<Stint>,
+    failovers: Vec<Failover>,
+    last_fault: Option<VirtualTime>,
+    suspected: Option<VirtualTime>,
+    /// When the last fault ended.
+    pub last_heal: Option<VirtualTime>,
+    /// Terms that had two primaries.
+    pub double_terms: u32,
+    is_split_said: bool,
+}
+
+impl Tally {
+    /// Counts for a cluster of `members` nodes.
+    pub fn new(members: usize) -> Self {
+        Tally { members, hints: vec![0; members], siblings_max: 1, ..Tally::default() }
+    }
+
+    fn bucket(&mut self, at: VirtualTime) -> &mut Bucket {
+        let index = (at.0 / BUCKET.0) as usize;
+        if self.buckets.len() <= index {
+            let hint_bytes = self.hints.iter().sum();
+            let steps = if self.members <= NODES_BUCKETED { vec![0; self.members] } else { Vec::new() };
+            self.buckets.resize(index + 1, Bucket { hint_bytes, steps, ..Bucket::default() });
+        }
+        &mut self.buckets[index]
+    }
+
+    /// The buckets that begin in `window`.
+    pub fn buckets_in(&self, window: (VirtualTime, VirtualTime)) -> &[Bucket] {
+        let last = self.buckets.len();
+        let index = |at: VirtualTime| ((at.0 / BUCKET.0) as usize).min(last);
+        let end = ((window.1.0.div_ceil(BUCKET.0)) as usize).min(last);
+        &self.buckets[index(window.0).min(end)..end]
+    }
+
+    /// A message was sent.
+    pub fn message(&mut self, at: VirtualTime, traffic: Traffic, bytes: u64) {
+        let bucket = self.bucket(at);
+        bucket.messages[traffic as usize] += 1;
+        bucket.bytes[traffic as usize] += bytes;
+    }
+
+    /// A node took a step.
+    pub fn step(&mut self, at: VirtualTime, node: NodeId) {
+        if let Some(steps) = self.bucket(at).steps.get_mut(node.index()) {
+            *steps += 1;
+        }
+    }
+
+    /// A node keeps `bytes` of hints now.
+    pub fn hints(&mut self, at: VirtualTime, node: NodeId, bytes: u64) {
+        self.hints[node.index()] = bytes;
+        let total = self.hints.iter().sum();
+        let bucket = self.bucket(at);
+        bucket.hint_bytes = bucket.hint_bytes.max(total);
+    }
+
+    /// A fault began.
+    pub fn fault(&mut self, at: VirtualTime) {
+        self.last_fault = Some(at);
+    }
+
+    /// Takes what a node's log line tells about roles.
+    pub fn hear(&mut self, at: VirtualTime, node: NodeId, line: &Line) {
+        match line {
+            Line::PreVote { .. } | Line::ElectStart { .. } | Line::PrimaryLost { .. } => {
+                let is_old_news =
+                    self.suspected.is_some_and(|since| self.last_fault.is_none_or(|fault| fault <= since));
+                if !is_old_news {
+                    self.suspected = Some(at);
+                }
+            }
+            Line::Promoted { .. } => self.suspected = self.suspected.or(Some(at)),
+            Line::RolePrimary { term, .. } => self.crown(at, node, *term),
+            Line::FullStart { .. } => self.bucket(at).full_resyncs += 1,
+            _ => {}
+        }
+    }
+
+    fn crown(&mut self, at: VirtualTime, node: NodeId, term: u64) {
+        if self.stints.iter().any(|stint| stint.term == term && stint.node != node) {
+            self.double_terms += 1;
+        }
+        if !self.stints.is_empty() {
+            let suspected_at = self.suspected.unwrap_or(at);
+            let fault_at = self.last_fault.filter(|&fault| fault <= suspected_at).unwrap_or(suspected_at);
+            self.failovers.push(Failover { fault_at, suspected_at, primary_at: at, served_at: None });
+        }
+        self.suspected = None;
+        self.stints.push(Stint { node, term, since: at, acked: None });
+    }
+
+    /// A primary acknowledged a write. Gives the other node if this makes it a split brain for the first time.
+    pub fn acked(&mut self, at: VirtualTime, node: NodeId) -> Option<NodeId> {
+        if let Some(last) = self.failovers.last_mut().filter(|last| last.served_at.is_none())
+            && self.stints.last().is_some_and(|stint| stint.node == node)
+        {
+            last.served_at = Some(at);
+        }
+        let stint = self.stints.iter_mut().rev().find(|stint| stint.node == node)?;
+        let first = stint.acked.map_or(at, |(first, _)| first);
+        stint.acked = Some((first, at));
+        let other = self.stints.iter().find(|other| {
+            other.node != node && other.acked.is_some_and(|(begun, last)| begun <= at && first < last)
+        })?;
+        (!std::mem::replace(&mut self.is_split_said, true)).then_some(other.node)
+    }
+
+    /// The primary with the highest term that ever was, if any.
+    pub fn latest_primary(&self) -> Option<NodeId> {
+        self.stints.iter().max_by_key(|stint| stint.term).map(|stint| stint.node)
+    }
+
+    /// Changes of primary whose new primary took over in `window`.
+    pub fn failovers_in(&self, window: (VirtualTime, VirtualTime)) -> impl Iterator<Item = &Failover> {
+        self.failovers
+            .iter()
+            .filter(move |failover| window.0 <= failover.primary_at && failover.primary_at < window.1)
+    }
+
+    /// Every change of role, for markers on the timeline.
+    pub fn stints(&self) -> &[Stint] {
+        &self.stints
+    }
+
+    /// Time within `window` in which at least two primaries stood between their first and last acknowledged write.
+    pub fn split_brain(&self, window: (VirtualTime, VirtualTime)) -> Span {
+        let mut edges: Vec<(VirtualTime, i32)> = Vec::new();
+        for (first, last) in self.stints.iter().filter_map(|stint| stint.acked) {
+            let (first, last) = (first.max(window.0), last.min(window.1));
+            if first < last {
+                edges.extend([(first, 1), (last, -1)]);
+            }
+        }
+        edges.sort_unstable();
+        let (mut depth, mut total) = (0, Span::ZERO);
+        for pair in edges.windows(2) {
+            depth += pair[0].1;
+            if depth >= 2 {
+                total = total + pair[1].0.since(pair[0].0);
+            }
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: (VirtualTime, VirtualTime) = (VirtualTime::ZERO, VirtualTime::MAX);
+
+    fn crowned(tally: &mut Tally, at: u64, node: u16, term: u64) {
+        tally.hear(VirtualTime(at), NodeId(node), &Line::RolePrimary { term, index: 0 });
+    }
+
+    #[test]
+    fn a_failover_is_measured_in_its_parts() {
+        let mut tally = Tally::new(3);
+        crowned(&mut tally, 0, 0, 1);
+        tally.acked(VirtualTime(5), NodeId(0));
+        tally.fault(VirtualTime(10));
+        tally.hear(VirtualTime(70), NodeId(1), &Line::PreVote { term: 2 });
+        tally.hear(VirtualTime(75), NodeId(1), &Line::ElectStart { silent: Span(65), term: 2 });
+        crowned(&mut tally, 90, 1, 2);
+        assert_eq!(tally.acked(VirtualTime(100), NodeId(1)), None, "the old primary had stopped before");
+        let failover = *tally.failovers_in(ALL).next().expect("one failover");
+        let parts = [failover.fault_at, failover.suspected_at, failover.primary_at].map(|at| at.0);
+        assert_eq!((parts, failover.served_at), ([10, 70, 90], Some(VirtualTime(100))));
+    }
+
+    #[test]
+    fn split_brain_is_the_time_both_acknowledge() {
+        let mut tally = Tally::new(5);
+        crowned(&mut tally, 0, 0, 1);
+        crowned(&mut tally, 50, 2, 2);
+        let mut told = Vec::new();
+        for at in (0..200).step_by(10) {
+            told.extend(tally.acked(VirtualTime(at), NodeId(0)));
+            if at >= 60 {
+                told.extend(tally.acked(VirtualTime(at + 1), NodeId(2)));
+            }
+        }
+        assert_eq!(told.len(), 1, "said once");
+        assert_eq!(tally.split_brain(ALL), Span(190 - 61));
+        assert_eq!(tally.split_brain((VirtualTime(100), VirtualTime(150))), Span(50));
+    }
+
+    #[test]
+    fn two_primaries_in_one_term_are_counted() {
+        let mut tally = Tally::new(3);
+        crowned(&mut tally, 0, 0, 1);
+        crowned(&mut tally, 50, 1, 1);
+        assert_eq!(tally.double_terms, 1);
+    }
+}

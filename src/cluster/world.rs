@@ -1,0 +1,392 @@
+//! The world of one run: everything but the nodes' own states. It hands a job to a host whenever a node must take
+//! a step, and takes the effects back; between two jobs it does all that needs no node.
+//!
+//! ```text
+//!      turn() -> Job { node, now, work } -> host runs the node -> absorb(effects)
+//! ```
+//!
+//! What comes out depends only on the setup, the commands and the nodes' answers, never on which host ran them.
+
+use super::agenda::Agenda;
+use super::clients::Clients;
+use super::faults::Faults;
+use super::ledger::Ledger;
+use super::machine::{Done, Machine, StepNote, Work};
+use super::network::{FlightRef, Network};
+use super::spec::RunSetup;
+use super::tally::Tally;
+use super::trace::{Mark, Trace};
+use super::view::{DropReason, Health, MessageCounts};
+use super::workload::Workload;
+use crate::base::command::CrashKind;
+use crate::base::delay::DelayTable;
+use crate::base::ids::{NodeId, OpId};
+use crate::base::knob::Knobs;
+use crate::base::line::Line;
+use crate::base::names::Names;
+use crate::base::operation::Reply;
+use crate::base::random::Keyed;
+use crate::base::time::{VirtualTime, WallTime};
+use crate::protocol::{Effect, Ghost, Input, Message, Protocol, Sizes, Timer};
+use std::sync::Arc;
+
+/// What is on the agenda.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    /// A message reaches its receiver.
+    Arrive(FlightRef),
+    /// A processor is done with the front of its queue.
+    Complete { node: NodeId, token: u64 },
+    /// A timer runs out.
+    Timer { node: NodeId, timer: Timer, token: u64 },
+    /// A flush is done.
+    Flushed { node: NodeId, incarnation: u32 },
+    /// The load brings the next operation.
+    Arrival { generation: u32 },
+    /// A request reaches a node.
+    Request { op: OpId, node: NodeId },
+    /// A client asks the next node in turn.
+    AskAgain { op: OpId },
+    /// A client sends a silent operation again.
+    Resend { op: OpId, left: u32 },
+    /// An answer reaches its client.
+    Answer { node: NodeId, reply: Reply },
+    /// An operation's time is up.
+    Deadline { op: OpId },
+}
+
+/// A step that a node must take.
+#[derive(Debug)]
+pub struct Job<P: Protocol> {
+    /// The node.
+    pub node: NodeId,
+    /// The instant.
+    pub now: VirtualTime,
+    /// What its wall clock shows.
+    pub wall: WallTime,
+    /// Whether its disk is full.
+    pub disk_full: bool,
+    /// Which life of the node this is.
+    pub incarnation: u32,
+    /// Boot or step.
+    pub work: Work<P>,
+}
+
+/// What the world did in one turn.
+#[derive(Debug)]
+pub enum Turn<P: Protocol> {
+    /// A node must take a step before anything else happens.
+    Step(Job<P>),
+    /// A node's step is due that [`World::foresee`] has handed out already; its effects must be absorbed now.
+    Foreseen(NodeId),
+    /// One event was handled without any node.
+    Handled,
+    /// Nothing is due before the limit; the clock stands at the limit now.
+    Idle,
+}
+
+/// The world of one run.
+#[derive(Clone, Debug)]
+pub struct World<P: Protocol> {
+    pub(super) setup: Arc<RunSetup>,
+    pub(super) knobs: Arc<Knobs>,
+    pub(super) config: Arc<P::Config>,
+    pub(super) now: VirtualTime,
+    pub(super) agenda: Agenda<Event>,
+    pub(super) machines: Vec<Machine<P>>,
+    pub(super) network: Network<P::Message>,
+    pub(super) faults: Faults,
+    pub(super) clients: Clients,
+    pub(super) workload: Workload,
+    pub(super) load_generation: u32,
+    pub(super) ledger: Ledger,
+    pub(super) tally: Tally,
+    pub(super) trace: Trace,
+    pub(super) names: Arc<Names>,
+    flush: DelayTable,
+    flushes: Vec<(Keyed, u64)>,
+    token: u64,
+    handled: u64,
+}
+
+impl<P: Protocol> World<P> {
+    /// The world of `setup` at its beginning: every node is about to boot.
+    pub fn new(setup: RunSetup) -> Self {
+        let members = setup.cluster.nodes;
+        let config = Arc::new(P::config(&setup.knobs, members, setup.seed));
+        let sizes = Sizes { key: 8, value: setup.workload.value_bytes };
+        let routing = P::routing(&config);
+        let disk = |node: usize| (Keyed::new(setup.seed, &format!("disk:{}", NodeId::at(node))), 0);
+        let mut world = World {
+            knobs: Arc::new(setup.knobs.clone()),
+            config,
+            now: VirtualTime::ZERO,
+            agenda: Agenda::default(),
+            machines: (0..members).map(|node| Machine::new(NodeId::at(node))).collect(),
+            network: Network::new(setup.seed, &setup.cluster, &setup.network, sizes),
+            faults: Faults::default(),
+            clients: Clients::new(setup.seed, &setup.workload, members, routing, setup.knobs.node("primary")),
+            workload: Workload::new(setup.seed, &setup.workload),
+            load_generation: 0,
+            ledger: Ledger::default(),
+            tally: Tally::new(members),
+            trace: Trace::new(members),
+            names: Arc::new(Names::new(setup.cluster.names.clone())),
+            flush: DelayTable::new(setup.cluster.flush),
+            flushes: (0..members).map(disk).collect(),
+            token: 0,
+            handled: 0,
+            setup: Arc::new(setup),
+        };
+        (0..members).for_each(|node| world.wake(NodeId::at(node)));
+        world.schedule_arrival();
+        world
+    }
+
+    /// The instant at which the world stands.
+    pub fn now(&self) -> VirtualTime {
+        self.now
+    }
+
+    /// When the next event is due.
+    pub fn next_at(&self) -> Option<VirtualTime> {
+        self.agenda.next_at()
+    }
+
+    /// Events handled since the beginning.
+    pub fn handled(&self) -> u64 {
+        self.handled
+    }
+
+    /// Its trace.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Its counts.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Its ledger of operations.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The books of its network.
+    pub fn messages(&self) -> MessageCounts {
+        self.network.counts()
+    }
+
+    /// Operations whose clients still wait.
+    pub fn open_operations(&self) -> usize {
+        self.clients.open_count()
+    }
+
+    pub(super) fn members(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// Handles the next event that is due before `limit`.
+    pub fn turn(&mut self, limit: VirtualTime) -> Turn<P> {
+        let Some((at, event)) = self.agenda.pop_before(limit) else {
+            self.now = self.now.max(limit.min(VirtualTime(u64::MAX - 1)));
+            return Turn::Idle;
+        };
+        self.now = at;
+        self.handled += 1;
+        match event {
+            Event::Complete { node, token } => match self.machines[node.index()].complete(token) {
+                Some(Done::Work(work)) => {
+                    self.note_step(node, work.note());
+                    return Turn::Step(self.job(node, self.now, work));
+                }
+                Some(Done::Foreseen(note)) => {
+                    self.note_step(node, note);
+                    return Turn::Foreseen(node);
+                }
+                None => return Turn::Handled,
+            },
+            Event::Arrive(flight) => self.arrive(flight),
+            Event::Timer { node, timer, token } => {
+                if self.machines[node.index()].take_timer(timer, token) {
+                    self.queue(node, Input::Timer(timer));
+                }
+            }
+            Event::Flushed { node, incarnation } => self.flushed(node, incarnation),
+            Event::Arrival { generation } => self.arrival(generation),
+            Event::Request { op, node } => self.request_arrives(op, node),
+            Event::AskAgain { op } => self.ask_next(op),
+            Event::Resend { op, left } => self.resend(op, left),
+            Event::Answer { node, reply } => self.answer_arrives(node, reply),
+            Event::Deadline { op } => self.deadline(op),
+        }
+        Turn::Handled
+    }
+
+    /// Steps that are certain to be taken before `limit`, as long as no command comes in between: work that other
+    /// processors are already busy with. A host may run them at once, because no node can reach another within the
+    /// time its processor takes; their effects still wait for their turn (conservative lookahead).
+    pub fn foresee(&mut self, limit: VirtualTime, jobs: &mut Vec<Job<P>>) {
+        for node in (0..self.members()).map(NodeId::at) {
+            if let Some((at, work)) = self.machines[node.index()].foresee(limit) {
+                jobs.push(self.job(node, at, work));
+            }
+        }
+    }
+
+    /// Books a step that a node takes now.
+    fn note_step(&mut self, node: NodeId, note: StepNote) {
+        self.trace.note(self.now, note.mark, Some(node), [note.detail, 0]);
+        self.trace.count_step();
+        self.tally.step(self.now, node);
+    }
+
+    fn job(&self, node: NodeId, now: VirtualTime, work: Work<P>) -> Job<P> {
+        Job {
+            node,
+            now,
+            wall: WallTime(now.0 as i64 + self.faults.clock_error_us(node, now)),
+            disk_full: self.faults.is_disk_full(node),
+            incarnation: self.machines[node.index()].incarnation,
+            work,
+        }
+    }
+
+    /// Puts the effects of a step on the agenda, in order, and lets the node's processor go on.
+    pub fn absorb(&mut self, node: NodeId, effects: &mut Vec<Effect<P>>) {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send { to, message } => self.send(node, to, message),
+                Effect::Reply(reply) => self.reply(node, reply),
+                Effect::SetTimer { timer, after } => {
+                    self.token += 1;
+                    self.machines[node.index()].set_timer(timer, self.token);
+                    self.agenda.push(self.now + after, Event::Timer { node, timer, token: self.token });
+                }
+                Effect::CancelTimer(timer) => self.machines[node.index()].cancel_timer(timer),
+                Effect::Append(record) => self.machines[node.index()].disk.append(record),
+                Effect::Flush => {
+                    let is_full = self.faults.is_disk_full(node);
+                    if self.machines[node.index()].disk.request_flush(is_full) {
+                        self.schedule_flush(node);
+                    }
+                }
+                Effect::Say(line) => self.say(Some(node), line),
+                Effect::Ghost(ghost) => self.learn(node, ghost),
+            }
+        }
+        self.wake(node);
+    }
+
+    /// A node's code panicked: it becomes that node's crash, with the text in its log.
+    pub fn absorb_panic(&mut self, node: NodeId, text: &str) {
+        self.trace.note(self.now, Mark::Panic, Some(node), [0, 0]);
+        self.say(Some(node), Line::Panicked { text: text.into() });
+        self.crash(node, CrashKind::Process);
+    }
+
+    fn send(&mut self, from: NodeId, to: NodeId, message: P::Message) {
+        assert!(from != to, "a node sends no message to itself");
+        let bytes = message.bytes(self.network.sizes());
+        self.tally.message(self.now, message.traffic(), bytes);
+        self.trace.note(self.now, Mark::Sent, Some(from), [u64::from(to.0), bytes]);
+        for (at, flight) in self.network.send(self.now, from, to, message, bytes).into_iter().flatten() {
+            self.agenda.push(at, Event::Arrive(flight));
+        }
+    }
+
+    fn arrive(&mut self, flight: FlightRef) {
+        let Some(landed) = self.network.land(flight) else { return };
+        if self.machines[landed.to.index()].health == Health::Down {
+            self.network.bounce(self.now, &landed, DropReason::Down);
+            return;
+        }
+        self.queue(landed.to, Input::Message { from: landed.from, message: landed.message });
+    }
+
+    /// Gives a node an input and its processor a push.
+    pub(super) fn queue(&mut self, node: NodeId, input: Input<P>) {
+        self.machines[node.index()].queue(Work::Step(input));
+        self.wake(node);
+    }
+
+    pub(super) fn wake(&mut self, node: NodeId) {
+        let service = self.setup.cluster.service * u64::from(self.faults.cpu_factor(node));
+        if let Some(token) = self.machines[node.index()].begin(self.now, service) {
+            self.agenda.push(self.now + service, Event::Complete { node, token });
+        }
+    }
+
+    fn schedule_flush(&mut self, node: NodeId) {
+        let (chance, number) = &mut self.flushes[node.index()];
+        *number += 1;
+        let takes = self.flush.sample(chance.bits(*number, 0)) * u64::from(self.faults.disk_factor(node));
+        let incarnation = self.machines[node.index()].incarnation;
+        self.agenda.push(self.now + takes, Event::Flushed { node, incarnation });
+    }
+
+    fn flushed(&mut self, node: NodeId, incarnation: u32) {
+        let machine = &mut self.machines[node.index()];
+        if machine.incarnation != incarnation || machine.health == Health::Down {
+            return;
+        }
+        let Some(upto) = machine.disk.finish() else { return };
+        self.queue(node, Input::Flushed { upto });
+        self.begin_flush(node);
+    }
+
+    /// Begins the next flush if one is wanted.
+    pub(super) fn begin_flush(&mut self, node: NodeId) {
+        let is_full = self.faults.is_disk_full(node);
+        if self.machines[node.index()].disk.begin(is_full) {
+            self.schedule_flush(node);
+        }
+    }
+
+    /// Puts a line into the trace and lets the counts hear it.
+    pub(super) fn say(&mut self, node: Option<NodeId>, line: Line) {
+        if let Some(node) = node {
+            self.tally.hear(self.now, node, &line);
+        }
+        self.trace.say(self.now, node, line);
+    }
+
+    fn learn(&mut self, node: NodeId, ghost: Ghost) {
+        match ghost {
+            Ghost::Discarded { key, winner, loser } => {
+                if self.ledger.discard(self.now, winner, loser) {
+                    self.say(None, Line::OpInverted { op: loser, key });
+                }
+            }
+            Ghost::Cut { entries, ops, .. } => self.ledger.cut(self.now, entries, &ops),
+            Ghost::HintBytes(bytes) => self.tally.hints(self.now, node, bytes),
+            Ghost::Siblings(count) => self.tally.siblings_max = self.tally.siblings_max.max(count),
+        }
+    }
+
+    /// The process of `node` dies; its disk keeps what `kind` says. Clients see their connections reset.
+    pub(super) fn crash(&mut self, node: NodeId, kind: CrashKind) {
+        let machine = &mut self.machines[node.index()];
+        machine.crash(self.now);
+        let lost_records = machine.disk.crash(kind);
+        if kind != CrashKind::Process {
+            self.network.lose_unsent(self.now, node);
+        }
+        self.tally.hints(self.now, node, 0);
+        self.say(Some(node), Line::Crash { kind, lost_records });
+        self.reset_connections(node);
+    }
+
+    pub(super) fn schedule_arrival(&mut self) {
+        if let Some(at) = self.workload.next_after(self.now) {
+            self.agenda.push(at, Event::Arrival { generation: self.load_generation });
+        }
+    }
+
+    /// The load has changed: the arrival that was scheduled is void, the next one is drawn anew.
+    pub(super) fn reschedule_arrival(&mut self) {
+        self.load_generation += 1;
+        self.schedule_arrival();
+    }
+}

@@ -1,0 +1,222 @@
+//! A scenario played to its end without a watcher: settled, measured, judged against its expectations.
+
+use super::player::Player;
+use crate::base::metric::{Metric, MetricSet};
+use crate::base::time::{Span, VirtualTime};
+use crate::check::{Findings, Verdict, checker};
+use crate::cluster::live::{Cluster, HostKind};
+use crate::cluster::measure::Window;
+use crate::protocol::Truth;
+use crate::scenario::model::{Expectation, Scenario, Subject};
+use std::sync::Arc;
+
+/// How often the settling world is looked at.
+const LOOK_EVERY: Span = Span::millis(100);
+
+/// What a scenario came to.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// One per run, in order.
+    pub runs: Vec<RunResult>,
+    /// One per expectation and run it speaks of.
+    pub expectations: Vec<Met>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct RunResult {
+    /// Digest of its trace up to the scenario's duration.
+    pub digest: u64,
+    /// Events handled up to then.
+    pub events: u64,
+    /// Everything measured over its duration.
+    pub metrics: MetricSet,
+    /// The checkers that the scenario names, and those every run must pass.
+    pub checks: Vec<Check>,
+}
+
+/// One checker's word on one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The checker.
+    pub checker: &'static str,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Its evidence.
+    pub witness: Option<String>,
+}
+
+/// Whether an expectation came out in one run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Met {
+    /// The expectation, by its place in the scenario.
+    pub expectation: usize,
+    /// The run, by its place.
+    pub run: usize,
+    /// What came out: a number, or nothing if it has no meaning for this run.
+    pub value: Option<f64>,
+    /// The verdict that came out, where one was wanted.
+    pub verdict: Option<Verdict>,
+    /// What was wanted, in words.
+    pub wanted: String,
+    /// Whether it came out.
+    pub is_met: bool,
+}
+
+impl Judgement {
+    /// Whether everything came out as expected and no run failed a check it must always pass.
+    pub fn is_as_expected(&self) -> bool {
+        let always = |run: &RunResult| {
+            !run.checks.iter().any(|c| is_mandatory(c.checker) && c.verdict == Verdict::Fail)
+        };
+        self.expectations.iter().all(|met| met.is_met) && self.runs.iter().all(always)
+    }
+}
+
+/// The check that no run may ever fail.
+fn is_mandatory(checker: &str) -> bool {
+    checker == "messages-conserved"
+}
+
+/// Plays `scenario` to its end on `host`.
+///
+/// # Errors
+/// If the operating system gives no runtime for tasks.
+pub fn play_out(scenario: &Arc<Scenario>, host: HostKind) -> std::io::Result<Judgement> {
+    let mut player = Player::new(Arc::clone(scenario), host)?;
+    player.advance(VirtualTime(scenario.duration.0));
+    Ok(judge(scenario, &mut player))
+}
+
+/// A run whose world has settled.
+struct Settled<'a> {
+    cluster: &'a dyn Cluster,
+    truth: Truth,
+    result: RunResult,
+}
+
+/// Settles the runs where they stand and judges them.
+pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
+    let whole = (VirtualTime::ZERO, player.now());
+    let named = named_checkers(scenario);
+    let settled: Vec<Settled<'_>> = player
+        .clusters()
+        .iter_mut()
+        .map(|cluster| settle_and_measure(cluster.as_mut(), scenario.settle, whole, &named))
+        .collect();
+    let mut expectations = Vec::new();
+    for (place, expectation) in scenario.expectations.iter().enumerate() {
+        for run in 0..settled.len() {
+            if expectation.runs.is_empty() || expectation.runs.contains(&run) {
+                expectations.push(meet(place, expectation, run, &settled, whole));
+            }
+        }
+    }
+    Judgement { expectations, runs: settled.into_iter().map(|run| run.result).collect() }
+}
+
+fn named_checkers(scenario: &Scenario) -> Vec<&str> {
+    let mut named = vec!["messages-conserved"];
+    for expectation in &scenario.expectations {
+        if let Subject::Checker { checker, .. } = &expectation.subject {
+            if !named.contains(&checker.as_str()) {
+                named.push(checker);
+            }
+        }
+    }
+    named
+}
+
+fn settle_and_measure<'a>(
+    cluster: &'a mut dyn Cluster,
+    patience: Span,
+    whole: Window,
+    checkers: &[&str],
+) -> Settled<'a> {
+    let (digest, events) = (cluster.digest(), cluster.events());
+    let (truth, converged_after) = settle(cluster, patience);
+    let mut metrics = cluster.measure(&truth, whole);
+    if let Some(span) = converged_after {
+        metrics.put(Metric::ConvergeMs, span.as_millis());
+    }
+    let findings = Findings {
+        metrics: metrics.clone(),
+        double_terms: cluster.double_terms(),
+        books_balance: cluster.messages().balances(),
+    };
+    let check = |name: &&str| {
+        let row = checker(name)?;
+        let (verdict, witness) = row.judge(&findings);
+        Some(Check { checker: row.name, verdict, witness })
+    };
+    let checks = checkers.iter().filter_map(check).collect();
+    Settled { cluster, truth, result: RunResult { digest, events, metrics, checks } }
+}
+
+/// Ends load and faults and lets the world run until it is quiet, `patience` at most. Gives what has survived, and
+/// how long it took until all replicas agreed for good.
+fn settle(cluster: &mut dyn Cluster, patience: Span) -> (Truth, Option<Span>) {
+    let begun = cluster.now();
+    cluster.settle();
+    let mut agreed_since = None;
+    loop {
+        cluster.advance(cluster.now() + LOOK_EVERY);
+        let truth = cluster.truth();
+        match (truth.is_converged, agreed_since) {
+            (false, _) => agreed_since = None,
+            (true, None) => agreed_since = Some(cluster.now().since(begun)),
+            (true, Some(_)) => {}
+        }
+        let is_quiet = truth.is_converged && cluster.open_operations() == 0;
+        // One more second without a change of mind: a late hint or repair may still be on its way.
+        let is_sure =
+            agreed_since.is_some_and(|since| cluster.now().since(begun) - since >= Span::seconds(1));
+        if (is_quiet && is_sure) || cluster.now().since(begun) >= patience {
+            return (truth, agreed_since);
+        }
+    }
+}
+
+fn meet(place: usize, expectation: &Expectation, run: usize, settled: &[Settled<'_>], whole: Window) -> Met {
+    let window = expectation.during.unwrap_or(whole);
+    let met =
+        |value, verdict, wanted, is_met| Met { expectation: place, run, value, verdict, wanted, is_met };
+    match &expectation.subject {
+        Subject::Metric { metric, wanted, percent_of, compared_to } => {
+            let measured = |run: usize| measure(&settled[run], *metric, window, whole);
+            let mut words = wanted.words();
+            let mut value = measured(run);
+            if let Some(base) = percent_of {
+                let of = measure(&settled[run], *base, window, whole);
+                value = value.zip(of).filter(|(_, of)| *of > 0.0).map(|(part, of)| round(part * 100.0 / of));
+                words = format!("{words} % of {}", base.row().name);
+            }
+            if let Some(other) = compared_to {
+                let of = measured(*other);
+                value = value.zip(of).filter(|(_, of)| *of > 0.0).map(|(own, of)| round(own / of));
+                words = format!("{words} times the other run's");
+            }
+            met(value, None, words, value.is_some_and(|value| wanted.admits(value)))
+        }
+        Subject::Lines { code, wanted } => {
+            let count = settled[run].cluster.lines(code, window) as f64;
+            met(Some(count), None, format!("{} lines {code}", wanted.words()), wanted.admits(count))
+        }
+        Subject::Checker { checker, verdict } => {
+            let found =
+                settled[run].result.checks.iter().find(|check| check.checker == checker).map(|c| c.verdict);
+            met(None, found, format!("{checker}: {}", verdict.word()), found == Some(*verdict))
+        }
+    }
+}
+
+fn measure(settled: &Settled<'_>, metric: Metric, window: Window, whole: Window) -> Option<f64> {
+    if window == whole {
+        return settled.result.metrics.get(metric);
+    }
+    settled.cluster.measure(&settled.truth, window).get(metric)
+}
+
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}

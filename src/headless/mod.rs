@@ -1,0 +1,99 @@
+//! The face without a terminal: play scenarios to their end, print what came out, answer with an exit code.
+//!
+//! Start with [`run`]; [`report`] gives the shapes. Must not know: screens, keys, how anything is simulated.
+
+pub mod report;
+pub mod tables;
+
+use crate::cluster::live::HostKind;
+use crate::driver::verdict::play_out;
+use crate::scenario::model::Scenario;
+use std::io::{self, Write};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+/// How a program ends (scenario.md section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All as expected.
+    AsExpected,
+    /// An expectation failed or a violation was found.
+    Violated,
+    /// Wrong use or a bad file.
+    BadInput,
+    /// Our own bug.
+    Bug,
+    /// A signal, after cleaning up.
+    Signal(u8),
+}
+
+impl Exit {
+    /// The number given to the shell.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::AsExpected => 0,
+            Exit::Violated => 1,
+            Exit::BadInput => 2,
+            Exit::Bug => 101,
+            Exit::Signal(number) => 128_u8.saturating_add(number),
+        }
+    }
+
+    /// The graver of two ends: 2 over 1 over 0.
+    pub fn graver(self, other: Exit) -> Exit {
+        let weight = |exit: Exit| match exit {
+            Exit::AsExpected => 0,
+            Exit::Violated => 1,
+            Exit::BadInput => 2,
+            Exit::Bug => 3,
+            Exit::Signal(_) => 4,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+}
+
+/// What to run and how to print it.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The scenarios, in order.
+    pub scenarios: Vec<Scenario>,
+    /// The seeds each is played with; each scenario's own if `None`.
+    pub seeds: Option<RangeInclusive<u64>>,
+    /// One JSON object a line instead of a report.
+    pub as_json: bool,
+}
+
+/// Plays every scenario with every seed; prints to `out`, one object or report after the other.
+///
+/// # Errors
+/// If `out` cannot be written; a pipe whose reader has gone is no error.
+pub fn run(order: &Order, out: &mut dyn Write) -> io::Result<Exit> {
+    let mut exit = Exit::AsExpected;
+    for scenario in &order.scenarios {
+        let own = scenario.seed..=scenario.seed;
+        for seed in order.seeds.clone().unwrap_or(own) {
+            let scenario = Arc::new(reseeded(scenario, seed));
+            let judgement = play_out(&scenario, HostKind::Inline)?;
+            if !judgement.is_as_expected() {
+                exit = exit.graver(Exit::Violated);
+            }
+            let printed = match order.as_json {
+                true => report::write_json(&scenario, &judgement, out),
+                false => report::write_text(&scenario, &judgement, out),
+            };
+            match printed {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit),
+                other => other?,
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// The scenario under another seed.
+pub fn reseeded(scenario: &Scenario, seed: u64) -> Scenario {
+    let mut scenario = scenario.clone();
+    scenario.seed = seed;
+    scenario.runs.iter_mut().for_each(|run| run.setup.seed = seed);
+    scenario
+}

@@ -1,0 +1,158 @@
+//! What `run` prints: one JSON object a line, or a report for people.
+
+use crate::base::metric::{METRICS, Metric, MetricSet};
+use crate::base::text::{safe, width};
+use crate::base::time::Span;
+use crate::driver::verdict::{Judgement, Met, RunResult};
+use crate::scenario::model::{Scenario, Subject};
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
+
+/// Writes the object of scenario.md section 4.
+///
+/// # Errors
+/// If `out` cannot be written.
+pub fn write_json(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
+    let runs: Vec<Value> =
+        scenario.runs.iter().zip(&judgement.runs).map(|(run, result)| run_json(&run.id, run.topology().word(), result)).collect();
+    let expectations: Vec<Value> = judgement.expectations.iter().map(|met| met_json(scenario, met)).collect();
+    let object = json!({
+        "scenario": scenario.id,
+        "seed": scenario.seed,
+        "duration_us": scenario.duration.0,
+        "as_expected": judgement.is_as_expected(),
+        "runs": runs,
+        "expectations": expectations,
+    });
+    writeln!(out, "{object}")
+}
+
+fn run_json(id: &str, topology: &str, result: &RunResult) -> Value {
+    let checks: Vec<Value> = result
+        .checks
+        .iter()
+        .map(|check| json!({"checker": check.checker, "verdict": check.verdict.word(), "witness": check.witness}))
+        .collect();
+    json!({
+        "id": id,
+        "topology": topology,
+        "trace_digest": format!("{:016x}", result.digest),
+        "events": result.events,
+        "metrics": metrics_json(&result.metrics),
+        "checks": checks,
+    })
+}
+
+/// Every metric under its name; `null` where it has no meaning.
+fn metrics_json(metrics: &MetricSet) -> Value {
+    let value = |metric: Metric| match metrics.get(metric) {
+        None => Value::Null,
+        Some(value) if metric.row().decimals == 0 => json!(value as i64),
+        Some(value) => json!(value),
+    };
+    let all: Map<String, Value> = METRICS.iter().map(|row| (row.name.to_owned(), value(row.metric))).collect();
+    Value::Object(all)
+}
+
+fn met_json(scenario: &Scenario, met: &Met) -> Value {
+    let expectation = &scenario.expectations[met.expectation];
+    let mut object = Map::new();
+    object.insert("run".into(), json!(scenario.runs[met.run].id));
+    match &expectation.subject {
+        Subject::Metric { metric, .. } => object.insert("metric".into(), json!(metric.row().name)),
+        Subject::Lines { code, .. } => object.insert("lines".into(), json!(code)),
+        Subject::Checker { checker, .. } => object.insert("checker".into(), json!(checker)),
+    };
+    let during = expectation.during.map(|(from, to)| [from.0, to.0]);
+    object.insert("during_us".into(), json!(during));
+    let value = met.verdict.map_or(json!(met.value), |verdict| json!(verdict.word()));
+    object.insert("value".into(), value);
+    object.insert("wanted".into(), json!(met.wanted));
+    object.insert("met".into(), json!(met.is_met));
+    Value::Object(object)
+}
+
+/// Writes a report for people: the runs side by side, then every expectation with its reason.
+///
+/// # Errors
+/// If `out` cannot be written.
+pub fn write_text(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
+    let heading = format!("{} · seed {} · {}", safe(&scenario.title), scenario.seed, Span(scenario.duration.0));
+    writeln!(out, "{heading}\n{}", safe(&scenario.summary))?;
+    writeln!(out)?;
+    write_table(scenario, judgement, out)?;
+    writeln!(out)?;
+    for met in &judgement.expectations {
+        write_met(scenario, met, out)?;
+    }
+    let missed = judgement.expectations.iter().filter(|met| !met.is_met).count();
+    match (judgement.expectations.len(), missed) {
+        (0, _) => writeln!(out, "no expectations"),
+        (all, 0) => writeln!(out, "all {all} expectations met"),
+        (all, missed) => writeln!(out, "{missed} of {all} expectations NOT met"),
+    }
+}
+
+fn write_table(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
+    let mut rows: Vec<Vec<String>> = vec![header(scenario, |run| run.id.clone())];
+    rows.push(header(scenario, |run| run.topology().word().to_owned()));
+    for row in METRICS {
+        if judgement.runs.iter().any(|run| run.metrics.get(row.metric).is_some_and(|value| value != 0.0)) {
+            let cells = judgement.runs.iter().map(|run| run.metrics.text(row.metric));
+            rows.push(std::iter::once(row.name.to_owned()).chain(cells).collect());
+        }
+    }
+    let digests = judgement.runs.iter().map(|run| format!("{:016x}", run.digest));
+    rows.push(std::iter::once("trace_digest".to_owned()).chain(digests).collect());
+    write_columns(&rows, out)
+}
+
+fn header(scenario: &Scenario, cell: impl Fn(&crate::scenario::model::Run) -> String) -> Vec<String> {
+    std::iter::once(String::new()).chain(scenario.runs.iter().map(cell)).collect()
+}
+
+/// Writes rows with their first column to the left and the others to the right, each as wide as it needs.
+///
+/// # Errors
+/// If `out` cannot be written.
+pub fn write_columns(rows: &[Vec<String>], out: &mut dyn Write) -> io::Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widest = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max();
+    let widths: Vec<usize> = (0..columns).map(|column| widest(column).unwrap_or(0)).collect();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let pad = " ".repeat(widths[column] - width(cell));
+            match column {
+                0 => line.push_str(&format!("  {cell}{pad}")),
+                _ => line.push_str(&format!("  {pad}{cell}")),
+            }
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn write_met(scenario: &Scenario, met: &Met, out: &mut dyn Write) -> io::Result<()> {
+    let expectation = &scenario.expectations[met.expectation];
+    let mark = if met.is_met { "met   " } else { "MISSED" };
+    let run = &scenario.runs[met.run].id;
+    let came = match (met.verdict, met.value) {
+        (Some(verdict), _) => verdict.word().to_owned(),
+        (None, Some(value)) => value.to_string(),
+        (None, None) => "nothing".to_owned(),
+    };
+    let subject = match &expectation.subject {
+        Subject::Metric { metric, .. } => metric.row().name.to_owned(),
+        Subject::Lines { code, .. } => format!("lines {code}"),
+        Subject::Checker { checker, .. } => checker.clone(),
+    };
+    let window = expectation.during.map_or(String::new(), |(from, to)| {
+        format!(" from {} to {}", Span(from.0), Span(to.0))
+    });
+    writeln!(out, "  {mark}  {run}: {subject}{window} is {came}, wanted {}", met.wanted)?;
+    if !expectation.why.is_empty() {
+        writeln!(out, "          {}", safe(&expectation.why))?;
+    }
+    Ok(())
+}

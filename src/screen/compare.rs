@@ -1,0 +1,56 @@
+//! Side by side: two runs under one clock, their nodes in condensed rows, the difference in figures.
+
+use super::layout::{columns, split_top};
+use super::look::Token;
+use super::pen::Pen;
+use super::{Watch, metrics, nodes};
+use crate::driver::frame::Frame;
+use ratatui::layout::Rect;
+
+pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    let left = watch.run.min(frame.runs.len() - 1);
+    let Some(right) = watch.other_run(frame) else {
+        pen.text(
+            area.x + 1,
+            area.y,
+            area.width - 2,
+            "this scenario has one run; there is nothing to compare",
+            Token::Warn,
+        );
+        return;
+    };
+    let members = [left, right].iter().map(|&run| frame.runs[run].view.nodes.len()).max().unwrap_or(0) as u16;
+    let upper_height = (members + 4).min(area.height.saturating_sub(6)).max(4);
+    let (upper, lower) = split_top(area, upper_height);
+    for (place, run) in columns(upper, 2).into_iter().zip([left, right]) {
+        draw_run(pen, place, watch, frame, run);
+    }
+    let figures = (lower.height * 3 / 5).max(6);
+    let (upper, events) = split_top(lower, figures);
+    metrics::draw_difference(pen, upper, &frame.runs[left], &frame.runs[right]);
+    if events.height >= 4 {
+        for (place, run) in columns(events, 2).into_iter().zip([left, right]) {
+            nodes::draw_events(pen, place, &frame.runs[run].view, watch);
+        }
+    }
+}
+
+fn draw_run(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame, run: usize) {
+    let shown = &frame.runs[run];
+    let title = format!("{} {} {}", shown.id, shown.topology, shown.gist);
+    let border = if run == watch.run { Token::Chosen } else { Token::Border };
+    let inside = pen.boxed(area, &title, border);
+    let rows = inside.height.saturating_sub(2);
+    for (y, node) in (inside.y..inside.y + rows).zip(&shown.view.nodes) {
+        nodes::row(pen, Rect { y, height: 1, ..inside }, &shown.view, node, watch);
+    }
+    if inside.height >= 2 {
+        let faults = shown.view.faults.len();
+        let text = format!(
+            "{} messages, {} dropped, {faults} faults",
+            shown.view.messages.sent, shown.view.messages.dropped
+        );
+        pen.text(inside.x, inside.bottom() - 2, inside.width, &text, Token::Dim);
+        metrics::draw_rate(pen, Rect { y: inside.bottom() - 1, height: 1, ..inside }, shown);
+    }
+}

@@ -1,0 +1,103 @@
+//! The lines above and below the body: what is playing, active faults, narration, toast and keys.
+
+use super::Watch;
+use super::look::{Sign, Token};
+use super::pen::Pen;
+use crate::base::text::width;
+use crate::driver::frame::{FULL_SPEED, Frame};
+use ratatui::layout::Rect;
+
+/// `1x`, `0.25x`, `max`.
+pub(super) fn speed(speed_milli: u32) -> String {
+    match speed_milli {
+        FULL_SPEED => "max".to_owned(),
+        whole if whole % 1000 == 0 => format!("{}x", whole / 1000),
+        part => format!("{}x", f64::from(part) / 1000.0),
+    }
+}
+
+pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    let run = &frame.runs[watch.run.min(frame.runs.len() - 1)];
+    let state = match (frame.is_running, frame.is_over) {
+        (true, _) => format!("{} {}", pen.sign(Sign::Run), speed(frame.speed_milli)),
+        (false, true) => "paused: the end".to_owned(),
+        (false, false) => "paused".to_owned(),
+    };
+    let clock = format!("{state}  {} ", frame.at);
+    let token = if frame.is_running { Token::Good } else { Token::Paused };
+    let used = pen.right(area, &clock, token);
+    let place = format!("{}/{} ", watch.run + 1, frame.runs.len());
+    let seed = format!("  seed {}", frame.head.seed);
+    let profile = if frame.head.profile == "real" { "  real timers" } else { "" };
+    let left = area.width.saturating_sub(used + 1);
+    let pieces = [
+        (" splitbrain ", Token::Title),
+        (frame.head.id.as_str(), Token::Dim),
+        ("  ", Token::Plain),
+        (place.as_str(), Token::Dim),
+        (run.topology.word(), Token::Title),
+        (" ", Token::Plain),
+        (&run.gist, Token::Plain),
+        (seed.as_str(), Token::Dim),
+        (profile, Token::Dim),
+    ];
+    pen.pieces(area.x, area.y, left, &pieces);
+}
+
+/// The active faults of the shown run, always visible.
+pub(super) fn draw_faults(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
+    if view.faults.is_empty() {
+        pen.text(area.x, area.y, area.width, " no faults", Token::Dim);
+        return;
+    }
+    let mut x = area.x + pen.text(area.x, area.y, area.width, " faults ", Token::Bad) + 1;
+    for (place, fault) in view.faults.iter().enumerate() {
+        let text = format!("f{} {}   ", fault.number, fault.what);
+        let left = area.right().saturating_sub(x);
+        let more = format!("+{} more", view.faults.len() - place);
+        if width(&text) as u16 > left && place > 0 {
+            pen.text(x, area.y, left, &more, Token::Warn);
+            return;
+        }
+        x += pen.text(x, area.y, left, &text, Token::Warn);
+    }
+}
+
+pub(super) fn draw_narration(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    let Some(narration) = &frame.narration else { return };
+    let mark = format!(" {} ", pen.sign(Sign::Chosen));
+    let lines = narration.text.trim().lines();
+    for (nth, (y, line)) in (area.y..area.bottom()).zip(lines).enumerate() {
+        let lead = if nth == 0 { mark.as_str() } else { "   " };
+        pen.pieces(area.x, y, area.width, &[(lead, Token::Title), (line, Token::Plain)]);
+    }
+    let _ = watch;
+}
+
+/// Toast (or coach) above, keys below; on one row the toast wins while it is fresh.
+pub(super) fn draw_footer(pen: &mut Pen<'_>, area: Rect, watch: &Watch) {
+    let keys = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+    draw_hints(pen, keys, &watch.hints);
+    let line = match (&watch.toast, &watch.coach) {
+        (Some((text, true)), _) => Some((format!(" {text}"), Token::Bad)),
+        (Some((text, false)), _) => Some((format!(" {text}"), Token::Good)),
+        (None, Some(coach)) => Some((format!(" {coach}"), Token::Primary)),
+        (None, None) => None,
+    };
+    if let Some((text, token)) = line.filter(|_| area.height > 1) {
+        pen.text(area.x, area.y, area.width, &text, token);
+    }
+}
+
+/// Keys and what they do now, as many as fit; the least useful are dropped first.
+fn draw_hints(pen: &mut Pen<'_>, area: Rect, hints: &[(String, String)]) {
+    let mut x = area.x + 1;
+    for (key, does) in hints {
+        let wide = (width(key) + width(does) + 3) as u16;
+        if x + wide > area.right() {
+            return;
+        }
+        x += pen.pieces(x, area.y, wide, &[(key, Token::Key), (" ", Token::Plain), (does, Token::Dim)]) + 2;
+    }
+}

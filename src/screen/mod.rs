@@ -1,0 +1,128 @@
+//! Pure drawing: a frame of the driver and what the watcher has chosen give a buffer. The same inputs give the same
+//! cells, on a terminal, in a test, in an export.
+//!
+//! Must not know: the cluster and protocols (their views apart), the driver (its frames apart), terminals, clocks.
+//!
+//! Start with [`draw`], then [`layout`] (which panel gets which space) and [`look`] (what means what).
+
+mod cells;
+mod compare;
+mod header;
+pub mod layout;
+pub mod look;
+mod matrix;
+mod metrics;
+mod network;
+mod nodes;
+mod overlay;
+mod pen;
+mod replica;
+mod timeline;
+
+pub use overlay::{Overlay, Row};
+
+use crate::base::ids::NodeId;
+use crate::driver::frame::Frame;
+use layout::Layout;
+use look::{Look, Token};
+use pen::Pen;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// The least size that is drawn.
+pub const LEAST: (u16, u16) = (60, 16);
+
+/// What fills the body of the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Nodes side by side, messages, events, figures.
+    Cluster,
+    /// The logs, one column an index, one row a node.
+    Log,
+    /// Who reaches whom, and who thinks what of whom.
+    Network,
+    /// Every figure, run by run.
+    Metrics,
+    /// Two runs under one clock.
+    SideBySide,
+}
+
+/// Everything the watcher has chosen; the frame is everything else.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// What fills the body.
+    pub view: View,
+    /// The run shown.
+    pub run: usize,
+    /// The node that keys act on; `None` for all.
+    pub target: Option<NodeId>,
+    /// Whether the target's card fills the body.
+    pub is_expanded: bool,
+    /// Only events that contain this text are shown.
+    pub filter: String,
+    /// Whether the timeline's list of markers is open.
+    pub shows_markers: bool,
+    /// What lies on top.
+    pub overlay: Option<Overlay>,
+    /// Keys that are useful now, most useful first: (key, what it does).
+    pub hints: Vec<(String, String)>,
+    /// What was done last, and whether it was refused.
+    pub toast: Option<(String, bool)>,
+    /// What a newcomer may try next.
+    pub coach: Option<String>,
+    /// Colours and signs.
+    pub look: Look,
+}
+
+impl Watch {
+    /// The run other than the shown one that is compared with it.
+    pub fn other_run(&self, frame: &Frame) -> Option<usize> {
+        (frame.runs.len() > 1).then(|| (self.run + 1) % frame.runs.len())
+    }
+}
+
+/// Draws one picture into `buffer`.
+pub fn draw(watch: &Watch, frame: &Frame, buffer: &mut Buffer) {
+    let area = buffer.area;
+    let mut pen = Pen::new(buffer, &watch.look);
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        return too_small(&mut pen, area);
+    }
+    let layout = Layout::of(area, watch, frame);
+    header::draw(&mut pen, layout.header, watch, frame);
+    header::draw_faults(&mut pen, layout.faults, watch, frame);
+    body(&mut pen, layout.body, watch, frame);
+    header::draw_narration(&mut pen, layout.narration, watch, frame);
+    timeline::draw(&mut pen, layout.timeline, watch, frame);
+    header::draw_footer(&mut pen, layout.footer, watch);
+    if let Some(overlay) = &watch.overlay {
+        overlay::draw(&mut pen, layout.above_footer(), overlay);
+    }
+}
+
+fn body(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    match watch.view {
+        View::Cluster => nodes::draw(pen, area, watch, frame),
+        View::Log => cells::draw_table(pen, area, watch, frame),
+        View::Network => matrix::draw(pen, area, watch, frame),
+        View::Metrics => metrics::draw_all(pen, area, watch, frame),
+        View::SideBySide => compare::draw(pen, area, watch, frame),
+    }
+}
+
+/// What a window below the least size shows: how large it is and how large it should be.
+fn too_small(pen: &mut Pen<'_>, area: Rect) {
+    let lines = [
+        "too small".to_owned(),
+        format!("{}x{}, needs {}x{}", area.width, area.height, LEAST.0, LEAST.1),
+        "q quits".to_owned(),
+    ];
+    for (row, line) in (area.y..area.bottom()).zip(&lines) {
+        pen.text(area.x, row, area.width, line, Token::Plain);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! The cluster view: nodes side by side, then messages, events and figures.
+
+use super::layout::{columns, split_left, split_top};
+use super::look::{Sign, Token};
+use super::pen::Pen;
+use super::{Watch, cells, metrics, network, replica};
+use crate::base::line::{Level, Stamped};
+use crate::base::names::Names;
+use crate::cluster::view::{ClusterView, Health, NodeView};
+use crate::driver::frame::Frame;
+use crate::protocol::view::{ReplicaDetail, Role};
+use ratatui::layout::Rect;
+
+/// The least width of a node's card.
+const CARD: u16 = 24;
+/// The least height of the body in which cards are drawn instead of rows.
+const CARDS_FROM: u16 = 22;
+/// Rows that the lower panels get where cards are drawn.
+const LOWER: u16 = 12;
+
+pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
+    if watch.is_expanded {
+        if let Some(node) = watch.target.and_then(|target| view.nodes.get(target.index())) {
+            return card(pen, area, view, node, watch);
+        }
+    }
+    let fits = view.nodes.len() * usize::from(CARD) <= usize::from(area.width);
+    if fits && area.height >= CARDS_FROM {
+        let (upper, lower) = split_top(area, area.height - LOWER.max(area.height / 3));
+        for (place, node) in columns(upper, view.nodes.len()).into_iter().zip(&view.nodes) {
+            card(pen, place, view, node, watch);
+        }
+        draw_lower(pen, lower, watch, frame);
+    } else {
+        draw_rows(pen, area, watch, frame);
+    }
+}
+
+/// One row a node, the chosen one's log lines, and the figures.
+fn draw_rows(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
+    let shown = view.nodes.len().min(usize::from(area.height.saturating_sub(6)).max(1));
+    let first = watch.target.map_or(0, |target| (target.index() + 1).saturating_sub(shown));
+    let (upper, lower) = split_top(area, shown as u16);
+    for (y, node) in (upper.y..upper.bottom()).zip(view.nodes.iter().skip(first)) {
+        row(pen, Rect { y, height: 1, ..upper }, view, node, watch);
+    }
+    let wide = lower.width >= 76;
+    let (left, right) =
+        if wide { split_left(lower, lower.width - 38) } else { (lower, Rect { width: 0, ..lower }) };
+    let (messages, events) = split_top(left, if left.height >= 9 { left.height / 3 } else { 0 });
+    network::draw(pen, messages, view);
+    draw_events(pen, events, view, watch);
+    if right.width > 0 {
+        metrics::draw(pen, right, watch, frame);
+    }
+}
+
+fn draw_lower(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
+    let figures = if area.width >= 150 { 56 } else { 46 };
+    let (rest, right) = split_left(area, area.width.saturating_sub(figures));
+    let (left, middle) = split_left(rest, rest.width * 45 / 100);
+    network::draw(pen, left, view);
+    draw_events(pen, middle, view, watch);
+    metrics::draw(pen, right, watch, frame);
+}
+
+/// What happened, newest at the bottom. With a target chosen by `e`, or a filter, only what fits it.
+pub(super) fn draw_events(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, watch: &Watch) {
+    let title = match watch.filter.as_str() {
+        "" => "events".to_owned(),
+        filter => format!("events /{filter}"),
+    };
+    let inside = pen.boxed(area, &title, Token::Border);
+    let is_wanted = |stamped: &&Stamped| {
+        watch.filter.is_empty() || line_words(stamped, &view.names).contains(&watch.filter)
+    };
+    let newest: Vec<&Stamped> =
+        view.events.iter().rev().filter(is_wanted).take(usize::from(inside.height)).collect();
+    for (y, stamped) in (inside.y..inside.bottom()).zip(newest.into_iter().rev()) {
+        line(pen, Rect { y, height: 1, ..inside }, stamped, &view.names, true);
+    }
+}
+
+fn line_words(stamped: &Stamped, names: &Names) -> String {
+    let who = stamped.node.map_or_else(|| "world".to_owned(), |node| names.node(node));
+    format!("{} {who} {} {}", stamped.at, stamped.line.code(), stamped.line.text(names))
+}
+
+fn level_token(level: Level) -> Token {
+    match level {
+        Level::Info => Token::Plain,
+        Level::Warn => Token::Warn,
+        Level::Error => Token::Bad,
+        Level::Client => Token::Primary,
+        Level::Fault => Token::Paused,
+    }
+}
+
+/// One log line: instant, node (where it is not plain from the place), text.
+pub(super) fn line(pen: &mut Pen<'_>, area: Rect, stamped: &Stamped, names: &Names, with_node: bool) {
+    let at = stamped.at.to_string();
+    // The minutes matter little next to the milliseconds.
+    let at = at.split_once(':').map_or(at.as_str(), |(_, rest)| rest);
+    let who = stamped.node.map_or_else(|| "world".to_owned(), |node| names.node(node));
+    let who = if with_node { format!(" {who:<5} ") } else { " ".to_owned() };
+    let text = stamped.line.text(names);
+    let token = level_token(stamped.line.level());
+    pen.pieces(area.x, area.y, area.width, &[(at, Token::Dim), (&who, Token::Title), (&text, token)]);
+}
+
+/// State in a word with its sign.
+pub(super) fn state(node: &NodeView) -> (Sign, &'static str, Token) {
+    match node.health {
+        Health::Down => (Sign::Crashed, "crashed", Token::Bad),
+        Health::Paused => (Sign::Paused, "paused", Token::Paused),
+        Health::Up if node.is_isolated => (Sign::Isolated, "isolated", Token::Warn),
+        Health::Up => (Sign::Healthy, "", Token::Good),
+    }
+}
+
+/// What else is wrong with a node, in words.
+pub(super) fn ailments(node: &NodeView) -> String {
+    let mut words = Vec::new();
+    if node.cpu_factor > 1 {
+        words.push(format!("cpu {}x slower", node.cpu_factor));
+    }
+    if node.disk_factor > 1 {
+        words.push(format!("disk {}x slower", node.disk_factor));
+    }
+    if node.is_disk_full {
+        words.push("disk full".to_owned());
+    }
+    if node.clock_error_us != 0 {
+        words.push(format!("clock {:+.0} ms", node.clock_error_us as f64 / 1e3));
+    }
+    if node.queued > 20 {
+        words.push(format!("{} inputs queued", node.queued));
+    }
+    words.join(", ")
+}
+
+/// A node's card.
+fn card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch) {
+    let is_chosen = watch.target == Some(node.node) || watch.target.is_none();
+    let (sign, word, token) = state(node);
+    let chosen = if is_chosen { pen.sign(Sign::Chosen) } else { ' ' };
+    let site = node.site.as_ref().map_or(String::new(), |site| format!(" @{site}"));
+    let title = format!("{chosen}{} {}{site} {word}", pen.sign(sign), view.names.node(node.node))
+        .trim_end()
+        .to_owned();
+    let border = match (node.health, is_chosen) {
+        (Health::Up, true) if !node.is_isolated => Token::Chosen,
+        (Health::Up, false) if !node.is_isolated => Token::Border,
+        _ => token,
+    };
+    let inside = pen.boxed(area, &title, border);
+    if inside.height == 0 || inside.width < 4 {
+        return;
+    }
+    let lines_height = if inside.height > 18 { inside.height / 3 } else { (inside.height / 4).max(2) };
+    let (upper, lower) = split_top(inside, inside.height.saturating_sub(lines_height));
+    let mut pad = replica::Pad::new(upper);
+    let ailing = ailments(node);
+    if !ailing.is_empty() {
+        pad.row(pen, &[(&ailing, Token::Warn)]);
+    }
+    match &node.replica {
+        None => {
+            let since = format!("down since {}", node.since);
+            pad.row(pen, &[(&since, Token::Bad)]);
+            pad.row(pen, &[("its disk keeps what was flushed", Token::Dim)]);
+        }
+        Some(held) => replica::draw(pen, &mut pad, view, node, held),
+    }
+    let newest = node.lines.iter().rev().take(usize::from(lower.height)).collect::<Vec<_>>();
+    let blank = usize::from(lower.height).saturating_sub(newest.len()) as u16;
+    for (y, stamped) in (lower.y + blank..lower.bottom()).zip(newest.into_iter().rev()) {
+        line(pen, Rect { y, height: 1, ..lower }, stamped, &view.names, false);
+    }
+}
+
+/// A node in one row: sign, name, role, log, positions.
+pub(super) fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch) {
+    let is_chosen = watch.target == Some(node.node) || watch.target.is_none();
+    let (sign, word, token) = state(node);
+    let chosen = if is_chosen { pen.sign(Sign::Chosen) } else { ' ' };
+    let head = format!("{chosen}{} {:<4} ", pen.sign(sign), view.names.node(node.node));
+    let used = pen.text(area.x, area.y, area.width, &head, token);
+    let rest = Rect { x: area.x + used, width: area.width.saturating_sub(used), ..area };
+    let Some(held) = &node.replica else {
+        let text = format!("{word} since {}", node.since);
+        pen.text(rest.x, rest.y, rest.width, &text, token);
+        return;
+    };
+    let role = match &held.detail {
+        ReplicaDetail::PrimaryReplica(detail) => {
+            let badge = if detail.role == Role::Primary { Token::Primary } else { Token::Plain };
+            (format!("{:<9} t{} ", detail.role.word(), detail.term), badge)
+        }
+        ReplicaDetail::PeerToPeer(detail) => {
+            (format!("{:>3}% of keys ", detail.ring_permille / 10), Token::Plain)
+        }
+    };
+    let used = pen.text(rest.x, rest.y, rest.width, &role.0, role.1);
+    let rest = Rect { x: rest.x + used, width: rest.width.saturating_sub(used), ..rest };
+    let mut facts = replica::facts(view, node, held);
+    for extra in [word.to_owned(), ailments(node)] {
+        if !extra.is_empty() {
+            facts = format!("{extra}  {facts}");
+        }
+    }
+    let facts_width = (crate::base::text::width(&facts) as u16).min(rest.width.saturating_sub(12));
+    let (bar, right) = split_left(rest, rest.width.saturating_sub(facts_width + 1));
+    match &held.detail {
+        ReplicaDetail::PrimaryReplica(_) => cells::draw_strip(pen, bar, view, node),
+        ReplicaDetail::PeerToPeer(_) => replica::opinions_strip(pen, bar, view, held),
+    }
+    let tone = if word.is_empty() { Token::Dim } else { token };
+    pen.text(right.x + 1, right.y, facts_width, &facts, tone);
+}

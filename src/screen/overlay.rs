@@ -1,0 +1,99 @@
+//! What lies on top of the screen: help, palette, menus, prompts. All are one thing: a title, perhaps a line being
+//! typed, and rows of two columns.
+
+use super::look::{Sign, Token};
+use super::pen::Pen;
+use crate::base::text::width;
+use ratatui::layout::Rect;
+
+/// A row of an overlay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The left column: a key, a command.
+    pub left: String,
+    /// The right column: what it does.
+    pub right: String,
+    /// Whether it is a heading.
+    pub is_heading: bool,
+}
+
+impl Row {
+    /// An ordinary row.
+    pub fn new(left: impl Into<String>, right: impl Into<String>) -> Self {
+        Row { left: left.into(), right: right.into(), is_heading: false }
+    }
+
+    /// A heading.
+    pub fn heading(text: impl Into<String>) -> Self {
+        Row { left: text.into(), right: String::new(), is_heading: true }
+    }
+}
+
+/// Something on top of the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlay {
+    /// Its title.
+    pub title: String,
+    /// A line being typed, with its prompt and the cursor's place in columns.
+    pub input: Option<(String, String, usize)>,
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// The chosen row.
+    pub selected: Option<usize>,
+    /// What keys do here.
+    pub hint: String,
+}
+
+/// Draws it at the bottom of `area`, as large as it needs and may be.
+pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
+    let input = u16::from(overlay.input.is_some());
+    let wanted = overlay.rows.len() as u16 + input + 2;
+    let height = wanted.clamp(3, area.height.saturating_sub(2).max(3)).min(area.height);
+    let width = area.width.min(100);
+    let place = Rect { x: area.x, y: area.bottom().saturating_sub(height), width, height };
+    pen.clear(place);
+    let title = match overlay.hint.as_str() {
+        "" => overlay.title.clone(),
+        hint => format!("{} · {hint}", overlay.title),
+    };
+    let mut inside = pen.boxed(place, &title, Token::Chosen);
+    if let Some((prompt, typed, cursor)) = &overlay.input {
+        draw_input(pen, inside, prompt, typed, *cursor);
+        inside = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+    }
+    draw_rows(pen, inside, overlay);
+}
+
+fn draw_input(pen: &mut Pen<'_>, area: Rect, prompt: &str, typed: &str, cursor: usize) {
+    let used = pen.text(area.x, area.y, area.width, prompt, Token::Key);
+    let room = area.width.saturating_sub(used + 1);
+    let skip = cursor.saturating_sub(usize::from(room.saturating_sub(1)));
+    let shown: String = typed.chars().skip(skip).collect();
+    pen.text(area.x + used, area.y, room, &shown, Token::Plain);
+    let x = area.x + used + (cursor - skip) as u16;
+    pen.reverse(Rect { x: x.min(area.right().saturating_sub(1)), width: 1, height: 1, ..area });
+}
+
+fn draw_rows(pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
+    if area.height == 0 {
+        return;
+    }
+    let selected = overlay.selected.unwrap_or(0);
+    let first = (selected + 1).saturating_sub(usize::from(area.height));
+    let widest =
+        overlay.rows.iter().filter(|row| !row.is_heading).map(|row| width(&row.left)).max().unwrap_or(0);
+    let left = (widest as u16 + 2).min(area.width * 2 / 3);
+    for (y, (nth, row)) in (area.y..area.bottom()).zip(overlay.rows.iter().enumerate().skip(first)) {
+        if row.is_heading {
+            pen.text(area.x, y, area.width, &row.left, Token::Title);
+            continue;
+        }
+        let is_chosen = overlay.selected == Some(nth);
+        let mark = if is_chosen { pen.sign(Sign::Chosen) } else { ' ' };
+        pen.text(area.x, y, left + 1, &format!("{mark}{}", row.left), Token::Key);
+        pen.text(area.x + left + 1, y, area.width.saturating_sub(left + 1), &row.right, Token::Plain);
+        if is_chosen {
+            pen.reverse(Rect { y, height: 1, ..area });
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a node's card says of its replica, row by row, most telling first.
+
+use super::cells;
+use super::look::{Sign, Token};
+use super::pen::Pen;
+use crate::base::line::size;
+use crate::cluster::view::{ClusterView, NodeView};
+use crate::protocol::view::{
+    KeyRow, PeerStatus, PeerToPeerView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role,
+};
+use ratatui::layout::Rect;
+
+/// Rows to be filled from the top.
+pub(super) struct Pad {
+    area: Rect,
+    y: u16,
+}
+
+impl Pad {
+    pub(super) fn new(area: Rect) -> Self {
+        Pad { area, y: area.y }
+    }
+
+    /// The next free row, if there is one.
+    fn next(&mut self) -> Option<Rect> {
+        if self.y >= self.area.bottom() {
+            return None;
+        }
+        self.y += 1;
+        Some(Rect { y: self.y - 1, height: 1, ..self.area })
+    }
+
+    fn left(&self) -> usize {
+        usize::from(self.area.bottom().saturating_sub(self.y))
+    }
+
+    pub(super) fn row(&mut self, pen: &mut Pen<'_>, pieces: &[(&str, Token)]) {
+        if let Some(row) = self.next() {
+            pen.pieces(row.x, row.y, row.width, pieces);
+        }
+    }
+}
+
+pub(super) fn draw(
+    pen: &mut Pen<'_>,
+    pad: &mut Pad,
+    view: &ClusterView,
+    node: &NodeView,
+    held: &ReplicaView,
+) {
+    match &held.detail {
+        ReplicaDetail::PrimaryReplica(detail) => draw_member(pen, pad, view, node, detail),
+        ReplicaDetail::PeerToPeer(detail) => draw_peer(pen, pad, view, detail),
+    }
+    let title = format!("keys {}", held.keys_total);
+    pad.row(pen, &[(&title, Token::Dim)]);
+    draw_keys(pen, pad, view, &held.keys);
+}
+
+fn draw_member(
+    pen: &mut Pen<'_>,
+    pad: &mut Pad,
+    view: &ClusterView,
+    node: &NodeView,
+    detail: &PrimaryReplicaView,
+) {
+    let badge = match detail.role {
+        Role::Primary => Token::Primary,
+        Role::Replica => Token::Plain,
+        _ => Token::Warn,
+    };
+    let term = format!("  term {}", detail.term);
+    let countdown = match detail.election_at {
+        Some(at) if at > view.at => format!("  patience {:.0} ms", at.since(view.at).as_millis()),
+        _ => String::new(),
+    };
+    pad.row(pen, &[(detail.role.word(), badge), (&term, Token::Plain), (&countdown, Token::Dim)]);
+    if let Some(row) = pad.next() {
+        cells::draw_strip(pen, row, view, node);
+    }
+    let positions = format!(
+        "log {} fl {} ap {} c {}",
+        detail.last_index, detail.flushed_index, detail.applied_index, detail.commit_index
+    );
+    pad.row(pen, &[(&positions, Token::Plain)]);
+    let (text, token) = standing(view, detail);
+    pad.row(pen, &[(&text, token)]);
+    let from = detail.history.len().saturating_sub(3);
+    let history: Vec<String> =
+        detail.history[from..].iter().map(|(term, start)| format!("t{term}@{start}")).collect();
+    pad.row(pen, &[("history ", Token::Dim), (&history.join(" "), Token::Dim)]);
+    if let Some(branch) = detail.archive.last() {
+        let cut = format!("cut {} from {} ({} acked)", branch.entries, branch.from, branch.acked);
+        pad.row(pen, &[(&cut, Token::Diverged)]);
+    }
+}
+
+/// How a member stands: what the primary waits for, how far a replica lags, and when it was degraded.
+fn standing(view: &ClusterView, detail: &PrimaryReplicaView) -> (String, Token) {
+    if detail.role == Role::Primary {
+        let slowest = detail.followers.iter().map(|follower| follower.lag_entries).max().unwrap_or(0);
+        let degraded = if detail.is_degraded { " fallen back to async" } else { "" };
+        let token = if detail.is_degraded || slowest > 50 { Token::Warn } else { Token::Dim };
+        return (format!("{} waiting, slowest lag {slowest}{degraded}", detail.waiting), token);
+    }
+    let follows = detail
+        .primary
+        .map_or_else(|| "no primary".to_owned(), |node| format!("follows {}", view.names.node(node)));
+    let behind = missing(view, detail);
+    let token = if detail.primary.is_none() || behind > 20 { Token::Warn } else { Token::Dim };
+    let lag = if behind > 0 { format!(", lag {behind}") } else { String::new() };
+    (format!("{follows}{lag}"), token)
+}
+
+/// Entries between this replica and the longest log of the highest term's primary, as one who sees all would say.
+fn missing(view: &ClusterView, detail: &PrimaryReplicaView) -> u64 {
+    cells::authority(view).map_or(0, |primary| primary.last_index.saturating_sub(detail.applied_index))
+}
+
+fn draw_peer(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, detail: &PeerToPeerView) {
+    let owns = format!("owns {}% first, {}% in all", detail.ring_permille / 10, detail.copies_permille / 10);
+    pad.row(pen, &[(&owns, Token::Plain)]);
+    if let Some(row) = pad.next() {
+        draw_opinions(pen, row, view, detail);
+    }
+    let busy = format!("coordinates {}  incarnation {}", detail.pending_total, detail.incarnation);
+    pad.row(pen, &[(&busy, Token::Dim)]);
+    for hint in detail.hints.iter().take(3) {
+        let text =
+            format!("hints for {}: {} ({})", view.names.node(hint.target), hint.count, size(hint.bytes));
+        pad.row(pen, &[(&text, Token::Warn)]);
+    }
+    let room = pad.left().saturating_sub(4).min(3);
+    for pending in detail.pending.iter().take(room) {
+        let sign = |nth: u32| if nth < pending.got { Sign::Dot } else { Sign::Hollow };
+        let dots: String = (0..pending.of.min(9)).map(|nth| pen.sign(sign(nth))).collect();
+        let verb = if pending.is_write { "PUT" } else { "GET" };
+        let text = format!("{verb} {} {dots} needs {}", view.names.key(pending.key), pending.need);
+        pad.row(pen, &[(&text, Token::Pending)]);
+    }
+    if detail.tombstones > 0 {
+        let text = format!("{} tombstones", detail.tombstones);
+        pad.row(pen, &[(&text, Token::Dim)]);
+    }
+}
+
+fn status_look(status: PeerStatus) -> (Sign, Token) {
+    match status {
+        PeerStatus::Alive => (Sign::Healthy, Token::Good),
+        PeerStatus::Suspect => (Sign::Suspect, Token::Warn),
+        PeerStatus::Down => (Sign::Crashed, Token::Bad),
+    }
+}
+
+/// What a peer thinks of the others: `sees n2+ n3x`.
+fn draw_opinions(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, detail: &PeerToPeerView) {
+    let mut x = area.x + pen.text(area.x, area.y, area.width, "sees ", Token::Dim);
+    for opinion in &detail.opinions {
+        let (sign, token) = status_look(opinion.status);
+        let text = format!("{}{} ", view.names.node(opinion.node), pen.sign(sign));
+        x += pen.text(x, area.y, area.right().saturating_sub(x), &text, token);
+        if x >= area.right() {
+            return;
+        }
+    }
+}
+
+/// The same for a row of the condensed view.
+pub(super) fn opinions_strip(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, held: &ReplicaView) {
+    if let ReplicaDetail::PeerToPeer(detail) = &held.detail {
+        draw_opinions(pen, area, view, detail);
+    }
+}
+
+/// The key table: the keys that changed last, in as many columns as fit, marked where other nodes know better.
+fn draw_keys(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, keys: &[KeyRow]) {
+    let per_row = usize::from(pad.area.width / 18).max(1);
+    for chunk in keys.chunks(per_row) {
+        let Some(row) = pad.next() else { return };
+        for (nth, key) in chunk.iter().enumerate() {
+            let value = key.value.map_or_else(|| "deleted".to_owned(), |value| view.names.value(value));
+            let siblings =
+                if key.siblings > 1 { format!(" {} siblings", key.siblings) } else { String::new() };
+            let is_old = is_stale(view, key);
+            let mark = if is_old { " stale" } else { "" };
+            let text = format!("{}={value}{siblings}{mark}", view.names.key(key.key));
+            let token = if is_old { Token::Warn } else { Token::Plain };
+            let wide = if per_row == 1 { row.width } else { 17 };
+            pen.text(row.x + nth as u16 * 18, row.y, wide, &text, token);
+        }
+    }
+}
+
+/// Whether another live node shows a newer version of this key.
+fn is_stale(view: &ClusterView, key: &KeyRow) -> bool {
+    let shown = view.nodes.iter().filter_map(|node| node.replica.as_ref()).flat_map(|replica| &replica.keys);
+    shown.filter(|other| other.key == key.key).any(|other| other.version > key.version)
+}
+
+/// The facts at the end of a condensed row.
+pub(super) fn facts(view: &ClusterView, node: &NodeView, held: &ReplicaView) -> String {
+    let _ = node;
+    match &held.detail {
+        ReplicaDetail::PrimaryReplica(detail) => {
+            let behind = missing(view, detail);
+            let lag = if detail.role != Role::Primary && behind > 0 {
+                format!(" lag {behind}")
+            } else {
+                String::new()
+            };
+            let cut: u64 = detail.archive.iter().map(|branch| branch.entries).sum();
+            let cut = if cut > 0 { format!(" cut {cut}") } else { String::new() };
+            format!("log {} c {}{lag}{cut}", detail.last_index, detail.commit_index)
+        }
+        ReplicaDetail::PeerToPeer(detail) => {
+            let hints: u64 = detail.hints.iter().map(|hint| hint.count).sum();
+            let hints = if hints > 0 { format!("  hints {hints}") } else { String::new() };
+            format!("keys {}{hints}", held.keys_total)
+        }
+    }
+}
