@@ -37,11 +37,11 @@
 
 pub mod base;
 pub mod check;
-pub mod cli;
+//pub mod cli;
 pub mod cluster;
 pub mod driver;
 pub mod headless;
 pub mod protocol;
 pub mod scenario;
 pub mod screen;
-pub mod tui;
+//pub mod tui;

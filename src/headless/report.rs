@@ -13,8 +13,12 @@ use std::io::{self, Write};
 /// # Errors
 /// If `out` cannot be written.
 pub fn write_json(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
-    let runs: Vec<Value> =
-        scenario.runs.iter().zip(&judgement.runs).map(|(run, result)| run_json(&run.id, run.topology().word(), result)).collect();
+    let runs: Vec<Value> = scenario
+        .runs
+        .iter()
+        .zip(&judgement.runs)
+        .map(|(run, result)| run_json(&run.id, run.topology().word(), result))
+        .collect();
     let expectations: Vec<Value> = judgement.expectations.iter().map(|met| met_json(scenario, met)).collect();
     let object = json!({
         "scenario": scenario.id,
@@ -50,7 +54,8 @@ fn metrics_json(metrics: &MetricSet) -> Value {
         Some(value) if metric.row().decimals == 0 => json!(value as i64),
         Some(value) => json!(value),
     };
-    let all: Map<String, Value> = METRICS.iter().map(|row| (row.name.to_owned(), value(row.metric))).collect();
+    let all: Map<String, Value> =
+        METRICS.iter().map(|row| (row.name.to_owned(), value(row.metric))).collect();
     Value::Object(all)
 }
 
@@ -77,7 +82,8 @@ fn met_json(scenario: &Scenario, met: &Met) -> Value {
 /// # Errors
 /// If `out` cannot be written.
 pub fn write_text(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
-    let heading = format!("{} · seed {} · {}", safe(&scenario.title), scenario.seed, Span(scenario.duration.0));
+    let heading =
+        format!("{} · seed {} · {}", safe(&scenario.title), scenario.seed, Span(scenario.duration.0));
     writeln!(out, "{heading}\n{}", safe(&scenario.summary))?;
     writeln!(out)?;
     write_table(scenario, judgement, out)?;
@@ -147,9 +153,9 @@ fn write_met(scenario: &Scenario, met: &Met, out: &mut dyn Write) -> io::Result<
         Subject::Lines { code, .. } => format!("lines {code}"),
         Subject::Checker { checker, .. } => checker.clone(),
     };
-    let window = expectation.during.map_or(String::new(), |(from, to)| {
-        format!(" from {} to {}", Span(from.0), Span(to.0))
-    });
+    let window = expectation
+        .during
+        .map_or(String::new(), |(from, to)| format!(" from {} to {}", Span(from.0), Span(to.0)));
     writeln!(out, "  {mark}  {run}: {subject}{window} is {came}, wanted {}", met.wanted)?;
     if !expectation.why.is_empty() {
         writeln!(out, "          {}", safe(&expectation.why))?;
