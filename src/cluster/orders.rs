@@ -307,7 +307,8 @@ impl<P: Protocol> World<P> {
         let members = self.members();
         knobs
             .set(knob, value, &|name| (0..members).map(NodeId::at).find(|&node| names.node(node) == name))?;
-        let config = Arc::new(P::config(&knobs, members, self.setup.seed));
+        let config = P::config(&knobs, members, self.setup.seed);
+        let config = Arc::new(P::sized(config, self.network.sizes()));
         self.clients.reroute(P::routing(&config));
         (self.knobs, self.config) = (Arc::new(knobs), Arc::clone(&config));
         for node in (0..members).map(NodeId::at) {

@@ -113,8 +113,8 @@ impl<P: Protocol> World<P> {
     /// The world of `setup` at its beginning: every node is about to boot.
     pub fn new(setup: RunSetup) -> Self {
         let members = setup.cluster.nodes;
-        let config = Arc::new(P::config(&setup.knobs, members, setup.seed));
         let sizes = Sizes { key: 8, value: setup.workload.value_bytes };
+        let config = Arc::new(P::sized(P::config(&setup.knobs, members, setup.seed), sizes));
         let routing = P::routing(&config);
         let disk = |node: usize| (Keyed::new(setup.seed, &format!("disk:{}", NodeId::at(node))), 0);
         let mut world = World {
