@@ -1,1 +1,216 @@
-//! x
+//! The command line: types only. What each subcommand does stands beside its face.
+
+use crate::base::knob::Topology;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ops::RangeInclusive;
+
+/// A terminal playground for replication: primary-replica and peer-to-peer under the same seed, operations and
+/// faults.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "splitbrain",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n\nWithout a terminal on standard output only the subcommands work.",
+    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  101    our own bug\n  128+n  signal n, after cleaning up"
+)]
+pub struct Cli {
+    /// What to do; the playground if nothing.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to play.
+    #[command(flatten)]
+    pub play: Play,
+}
+
+/// The subcommands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// List the presets, or print one as TOML.
+    #[command(
+        after_help = "Examples:\n  splitbrain presets\n  splitbrain presets async-gap > my.toml\n  splitbrain presets --names"
+    )]
+    Presets {
+        /// The preset to print.
+        name: Option<String>,
+        /// Print the names alone, one a line.
+        #[arg(long, conflicts_with = "name")]
+        names: bool,
+    },
+    /// Play scenarios to their end without a terminal, measure and judge them.
+    #[command(
+        after_help = "Examples:\n  splitbrain run pair-kill-one\n  splitbrain run my.toml --seed 1..20 --json\n  splitbrain run async-gap --set async.ack=majority --do \"12s crash n2\" --for 30s"
+    )]
+    Run(Run),
+    /// Print the knobs of a topology: values, defaults, meaning, what each mirrors.
+    Knobs {
+        /// The topology.
+        topology: TopologyWord,
+    },
+    /// Print the metrics and the checkers.
+    Metrics,
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// The topologies as the command line writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TopologyWord {
+    /// One primary orders all writes.
+    PrimaryReplica,
+    /// Any node coordinates.
+    PeerToPeer,
+}
+
+impl From<TopologyWord> for Topology {
+    fn from(word: TopologyWord) -> Topology {
+        match word {
+            TopologyWord::PrimaryReplica => Topology::PrimaryReplica,
+            TopologyWord::PeerToPeer => Topology::PeerToPeer,
+        }
+    }
+}
+
+/// What changes a scenario before it begins.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Changing the scenario")]
+pub struct Changes {
+    /// Set a knob or a part of the world: majority.ack=async, workload.rate=500, network.loss=0.1, cluster.nodes=7.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Add a command to the timeline: "5s crash n1".
+    #[arg(long = "do", value_name = "TIME COMMAND")]
+    pub at: Vec<String>,
+    /// Play for this long instead.
+    #[arg(long = "for", value_name = "DURATION")]
+    pub lasting: Option<String>,
+}
+
+/// `splitbrain [SCENARIO]`.
+#[derive(Args, Clone, Debug)]
+pub struct Play {
+    /// A preset's name, a file, or - for standard input.
+    pub scenario: Option<String>,
+    /// Another seed.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What changes the scenario.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// Times real time: 0.5, 2, max.
+    #[arg(long, value_name = "SPEED", default_value = "1", value_parser = parse_speed, help_heading = "Playing")]
+    pub speed: u32,
+    /// Begin paused.
+    #[arg(long, help_heading = "Playing")]
+    pub paused: bool,
+    /// Show this run first.
+    #[arg(long = "run", value_name = "ID", help_heading = "Playing")]
+    pub run: Option<String>,
+    /// No tour for newcomers.
+    #[arg(long, help_heading = "Playing")]
+    pub no_tour: bool,
+    /// Draw with ASCII signs only.
+    #[arg(long, help_heading = "Looks")]
+    pub ascii: bool,
+    /// Messages in flight as plain lines.
+    #[arg(long, help_heading = "Looks")]
+    pub no_motion: bool,
+    /// How many colours.
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Looks")]
+    pub color: ColorWhen,
+    /// The theme: auto, okabe-dark, okabe-light, high-contrast, ansi16, mono.
+    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = "Looks")]
+    pub theme: String,
+}
+
+/// How many colours the terminal is taken to have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// As the environment says.
+    #[default]
+    Auto,
+    /// None.
+    Never,
+    /// At least sixteen, whatever the environment says.
+    Always,
+    /// Sixteen.
+    #[value(name = "16")]
+    Sixteen,
+    /// 256.
+    #[value(name = "256")]
+    Indexed,
+    /// 24 bits.
+    #[value(name = "true")]
+    True,
+}
+
+/// `splitbrain run`.
+#[derive(Args, Clone, Debug)]
+pub struct Run {
+    /// Presets' names, files, or - for standard input.
+    #[arg(required = true)]
+    pub scenarios: Vec<String>,
+    /// Another seed, or several: 7, 1..20 (20 included).
+    #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
+    pub seed: Option<RangeInclusive<u64>>,
+    /// What changes the scenarios.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// One JSON object a line instead of a report.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is no seed"));
+    match text.split_once("..") {
+        None => number(text).map(|seed| seed..=seed),
+        Some((first, last)) => {
+            let (first, last) = (number(first)?, number(last)?);
+            if first > last || last - first >= 100_000 {
+                return Err("seeds go up, at most 100000 of them: 1..20".to_owned());
+            }
+            Ok(first..=last)
+        }
+    }
+}
+
+fn parse_speed(text: &str) -> Result<u32, String> {
+    if text == "max" {
+        return Ok(crate::driver::frame::FULL_SPEED);
+    }
+    let milli = crate::base::knob::parse_decimal(text.trim_end_matches('x'), 1000);
+    milli
+        .filter(|milli| (1..=1_000_000).contains(milli))
+        .map(|milli| milli as u32)
+        .ok_or_else(|| "a speed is a number from 0.001 to 1000, or max".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn seeds_are_one_or_an_inclusive_range() {
+        assert_eq!(parse_seeds("7"), Ok(7..=7));
+        assert_eq!(parse_seeds("1..20"), Ok(1..=20));
+        assert!(parse_seeds("20..1").is_err() && parse_seeds("x").is_err() && parse_seeds("1..").is_err());
+    }
+
+    #[test]
+    fn speeds_are_numbers_or_max() {
+        assert_eq!((parse_speed("0.5"), parse_speed("2x")), (Ok(500), Ok(2000)));
+        assert!(parse_speed("fast").is_err() && parse_speed("0").is_err());
+    }
+}

@@ -17,6 +17,7 @@
 //! | [`screen`] | pure drawing: a frame and a model give a buffer |
 //! | [`headless`] | the face without a terminal: reports and exit codes |
 //! | [`tui`] | the living terminal: keys, update, the loop |
+//! | [`cli`], [`face`] | the command line's types; from arguments to a face |
 //!
 //! # One write, from key to screen
 //!
@@ -37,11 +38,12 @@
 
 pub mod base;
 pub mod check;
-//pub mod cli;
+pub mod cli;
 pub mod cluster;
 pub mod driver;
+pub mod face;
 pub mod headless;
 pub mod protocol;
 pub mod scenario;
 pub mod screen;
-//pub mod tui;
+pub mod tui;

@@ -1,1 +1,25 @@
-fn main() {}
+//! Arguments, one face, an exit code. Nothing else.
+
+use clap::Parser;
+use splitbrain::cli::{Cli, Command};
+use splitbrain::headless::Exit;
+use splitbrain::{face, headless};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        None => face::playground(&cli.play),
+        Some(Command::Run(run)) => face::run(run),
+        Some(Command::Presets { name, names }) => headless::tables::presets(name.as_deref(), *names),
+        Some(Command::Knobs { topology }) => headless::tables::knobs((*topology).into()),
+        Some(Command::Metrics) => headless::tables::metrics(),
+        Some(Command::Completions { shell }) => face::completions(*shell),
+        Some(Command::Man) => face::manual(),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        eprintln!("splitbrain: {error}");
+        Exit::Bug
+    });
+    ExitCode::from(exit.code())
+}

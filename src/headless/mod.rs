@@ -90,6 +90,18 @@ pub fn run(order: &Order, out: &mut dyn Write) -> io::Result<Exit> {
     Ok(exit)
 }
 
+/// Prints `bytes`; a reader that has gone is no error.
+///
+/// # Errors
+/// If standard output cannot be written for another reason.
+pub fn print(bytes: &[u8]) -> io::Result<Exit> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(Exit::AsExpected),
+    }
+}
+
 /// The scenario under another seed.
 pub fn reseeded(scenario: &Scenario, seed: u64) -> Scenario {
     let mut scenario = scenario.clone();

@@ -1,16 +1,65 @@
-//! `splitbrain knobs` and `splitbrain metrics`: the program's own tables, printed.
+//! `splitbrain presets`, `knobs` and `metrics`: the program's own tables, printed.
 
 use super::report::write_columns;
+use super::{Exit, print};
 use crate::base::knob::{KNOBS, KnobKind, Topology};
 use crate::base::metric::METRICS;
+use crate::base::text::nearest;
 use crate::check::CHECKERS;
+use crate::scenario::presets::{PRESETS, load, preset};
 use std::io::{self, Write};
+
+/// Lists the presets, prints one as TOML, or prints their names alone.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn presets(name: Option<&str>, names_alone: bool) -> io::Result<Exit> {
+    if let Some(name) = name {
+        let Some(preset) = preset(name) else {
+            let near = nearest(name, PRESETS.iter().map(|preset| preset.name));
+            let help = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            eprintln!("splitbrain: no preset `{}`{help}", crate::base::text::safe(name));
+            return Ok(Exit::BadInput);
+        };
+        return print(preset.text.as_bytes());
+    }
+    let mut text = Vec::new();
+    for row in PRESETS {
+        match load(row.name) {
+            Ok(scenario) if !names_alone => {
+                writeln!(text, "{:<24} {}\n{:24} {}", row.name, scenario.title, "", scenario.summary)?;
+            }
+            _ => writeln!(text, "{}", row.name)?,
+        }
+    }
+    print(&text)
+}
+
+/// Prints the knobs of a topology.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn knobs(topology: Topology) -> io::Result<Exit> {
+    let mut text = Vec::new();
+    write_knobs(topology, &mut text)?;
+    print(&text)
+}
+
+/// Prints the metrics and checkers.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn metrics() -> io::Result<Exit> {
+    let mut text = Vec::new();
+    write_metrics(&mut text)?;
+    print(&text)
+}
 
 /// Prints the knobs of `topology`: key, type or values, demo and real default, meaning, what it mirrors.
 ///
 /// # Errors
 /// If `out` cannot be written.
-pub fn write_knobs(topology: Topology, out: &mut dyn Write) -> io::Result<()> {
+fn write_knobs(topology: Topology, out: &mut dyn Write) -> io::Result<()> {
     for row in KNOBS.iter().filter(|row| row.topology == topology) {
         let default = |text: &str| if text.is_empty() { "all".to_owned() } else { text.to_owned() };
         writeln!(out, "{}  ({})", row.key, kind_words(row.kind))?;
@@ -42,7 +91,7 @@ fn kind_words(kind: KnobKind) -> String {
 ///
 /// # Errors
 /// If `out` cannot be written.
-pub fn write_metrics(out: &mut dyn Write) -> io::Result<()> {
+fn write_metrics(out: &mut dyn Write) -> io::Result<()> {
     for row in METRICS {
         let unit = if row.unit.is_empty() { String::new() } else { format!(" ({})", row.unit) };
         writeln!(out, "{}{unit}\n    {}", row.name, row.meaning)?;

@@ -5,6 +5,7 @@
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,10 @@ struct Terminal {
     output: Receiver<Vec<u8>>,
     screen: vt100::Parser,
     raw: Vec<u8>,
+}
+
+fn nonzero(size: u16) -> NonZero<u16> {
+    NonZero::new(size).expect("a terminal has rows and columns")
 }
 
 impl Terminal {
@@ -45,7 +50,7 @@ impl Terminal {
                 }
             }
         });
-        let screen = vt100::Parser::new(rows, columns, 0);
+        let screen = vt100::Parser::new(nonzero(rows), nonzero(columns), 0);
         Terminal { child, master: pair.master, keys, output, screen, raw: Vec::new() }
     }
 
@@ -166,7 +171,7 @@ fn a_small_window_says_so_and_a_large_one_is_used() {
     terminal.wait_for("60x16");
     let size = PtySize { rows: 50, cols: 200, pixel_width: 0, pixel_height: 0 };
     terminal.master.resize(size).expect("the window grows");
-    terminal.screen.screen_mut().set_size(50, 200);
+    terminal.screen.screen_mut().set_size(nonzero(50), nonzero(200));
     terminal.wait_for("PRIMARY");
     terminal.press("q");
     assert_eq!(terminal.end(), 0);

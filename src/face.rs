@@ -1,0 +1,256 @@
+//! From the command line to a face: finds scenarios, chooses colours, starts the simulation, plays or runs.
+
+use crate::base::text::safe;
+use crate::cli::{Changes, Cli, ColorWhen, Play, Run};
+use crate::cluster::live::HostKind;
+use crate::driver::frame::Frame;
+use crate::driver::thread::{Parse, Start, start};
+use crate::headless::{self, Exit};
+use crate::scenario::grammar::{complete, parse};
+use crate::scenario::load::load;
+use crate::scenario::model::Scenario;
+use crate::scenario::overrides::Override;
+use crate::scenario::presets::{PRESETS, preset};
+use crate::scenario::vocabulary;
+use crate::screen::look::{Depth, Look, THEMES, Theme};
+use crate::tui::{self, End};
+use clap::CommandFactory;
+use std::io::{self, IsTerminal, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The longest scenario read from a file or a pipe; the loader's own limit is below it.
+const READ_MAX: u64 = 4 << 20;
+
+/// Opens the playground.
+///
+/// # Errors
+/// If the terminal or the operating system refuses.
+pub fn playground(play: &Play) -> io::Result<Exit> {
+    let is_piped = play.scenario.as_deref() == Some("-");
+    if !io::stdout().is_terminal() || (!io::stdin().is_terminal() && !is_piped) {
+        let name = play.scenario.as_deref().unwrap_or("playground");
+        eprintln!(
+            "splitbrain: the playground needs a terminal; `splitbrain run {}` works without one",
+            safe(name)
+        );
+        return Ok(Exit::BadInput);
+    }
+    let mut changes = overrides(&play.changes);
+    changes.extend(play.seed.map(|seed| Override::Set(format!("seed={seed}"))));
+    let name = play.scenario.as_deref().unwrap_or(PRESETS[0].name);
+    let Some(scenario) = find(name, &changes) else { return Ok(Exit::BadInput) };
+    let Some(run) = first_run(&scenario, play.run.as_deref()) else { return Ok(Exit::BadInput) };
+    let Some(look) = look(play) else { return Ok(Exit::BadInput) };
+    let with_tour = play.scenario.is_none() && !play.no_tour;
+    live(scenario, play, run, look, with_tour)
+}
+
+fn first_run(scenario: &Scenario, wanted: Option<&str>) -> Option<usize> {
+    let Some(wanted) = wanted else { return Some(0) };
+    let found = scenario.runs.iter().position(|run| run.id == wanted);
+    if found.is_none() {
+        let ids: Vec<&str> = scenario.runs.iter().map(|run| run.id.as_str()).collect();
+        eprintln!("splitbrain: unknown run `{}`; the runs are {}", safe(wanted), ids.join(", "));
+    }
+    found
+}
+
+fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool) -> io::Result<Exit> {
+    let words = vocabulary(&scenario);
+    let grammar = words.clone();
+    let parser: Parse = Box::new(move |text| parse(text, &grammar).map_err(|error| error.to_string()));
+    let begin = Start { speed_milli: play.speed, is_paused: play.paused, host: HostKind::Tasks };
+    let simulation = start(Arc::new(scenario), begin, parser)?;
+    let completions = move |text: &str| {
+        complete(text, &words).into_iter().map(|completion| (completion.text, completion.meaning)).collect()
+    };
+    let options = tui::Options { run, look, complete: Box::new(completions), with_tour };
+    let frames = simulation.frames.clone();
+    let end = tui::play(frames, &simulation.requests, options);
+    let last = Arc::clone(&simulation.frames.borrow());
+    drop(simulation.requests);
+    let is_sound = simulation.thread.join().is_ok();
+    let exit = match end? {
+        End::Left => Exit::AsExpected,
+        End::Signal(number) => Exit::Signal(number),
+        End::SimulationGone => Exit::Bug,
+    };
+    if !is_sound || exit == Exit::Bug {
+        eprintln!(
+            "splitbrain: the simulation stopped by itself; please report this with the seed and your keys"
+        );
+        return Ok(Exit::Bug);
+    }
+    farewell(&last);
+    Ok(exit)
+}
+
+/// One line that says how to see the same again.
+fn farewell(frame: &Frame) {
+    let line = format!("{} · seed {} · {}", safe(&frame.head.id), frame.head.seed, frame.at);
+    // A terminal that is gone needs no farewell.
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Runs scenarios without a terminal.
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn run(run: &Run) -> io::Result<Exit> {
+    let changes = overrides(&run.changes);
+    let mut scenarios = Vec::new();
+    for name in &run.scenarios {
+        match find(name, &changes) {
+            Some(scenario) => scenarios.push(scenario),
+            None => return Ok(Exit::BadInput),
+        }
+    }
+    let order = headless::Order { scenarios, seeds: run.seed.clone(), as_json: run.json };
+    headless::run(&order, &mut io::stdout().lock())
+}
+
+fn overrides(changes: &Changes) -> Vec<Override> {
+    let set = changes.set.iter().cloned().map(Override::Set);
+    let at = changes.at.iter().cloned().map(Override::Do);
+    set.chain(changes.lasting.iter().cloned().map(Override::For)).chain(at).collect()
+}
+
+/// Finds and loads a scenario: a preset's name, a file, `-`. What is wrong is printed.
+fn find(name: &str, changes: &[Override]) -> Option<Scenario> {
+    let (file, text) = match preset(name) {
+        Some(preset) => (format!("{name}.toml"), preset.text.to_owned()),
+        None => match read(name) {
+            Ok(text) => (if name == "-" { "standard input".to_owned() } else { name.to_owned() }, text),
+            Err(problem) => {
+                eprintln!("splitbrain: {problem}");
+                return None;
+            }
+        },
+    };
+    match load(&file, &text, changes) {
+        Ok(scenario) => Some(scenario),
+        Err(problems) => {
+            eprint!(
+                "{}",
+                problems.render(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+            );
+            None
+        }
+    }
+}
+
+fn read(name: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let done = match name {
+        "-" => io::stdin().take(READ_MAX).read_to_end(&mut bytes),
+        path => std::fs::File::open(path).and_then(|file| file.take(READ_MAX).read_to_end(&mut bytes)),
+    };
+    let shown = safe(name);
+    if let Err(error) = done {
+        let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+        let near = crate::base::text::nearest(name, names.iter().copied());
+        let help = near.map_or_else(
+            || format!("the presets are {}", names.join(", ")),
+            |near| format!("did you mean the preset `{near}`?"),
+        );
+        return Err(format!("no preset `{shown}`, and no file: {error}; {help}"));
+    }
+    String::from_utf8(bytes).map_err(|_| format!("`{shown}` is no text in UTF-8"))
+}
+
+/// Colours and signs: what the flags say, else what the environment says, else what the terminal answers.
+fn look(play: &Play) -> Option<Look> {
+    let theme = match play.theme.as_str() {
+        "auto" => None,
+        word => match THEMES.iter().find(|(name, _)| *name == word) {
+            Some((_, theme)) => Some(*theme),
+            None => {
+                let names: Vec<&str> = THEMES.iter().map(|(name, _)| *name).collect();
+                eprintln!(
+                    "splitbrain: unknown theme `{}`; the themes are auto, {}",
+                    safe(word),
+                    names.join(", ")
+                );
+                return None;
+            }
+        },
+    };
+    let depth = depth(play.color);
+    Some(Look {
+        theme: theme.unwrap_or_else(|| guess_theme(depth)),
+        depth,
+        is_ascii: play.ascii || !speaks_unicode(),
+        is_still: play.no_motion,
+    })
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
+fn depth(when: ColorWhen) -> Depth {
+    let (term, color_term) = (variable("TERM"), variable("COLORTERM"));
+    let of_terminal = match (color_term.as_str(), term.as_str()) {
+        ("truecolor" | "24bit", _) => Depth::True,
+        (_, "dumb" | "") => Depth::Mono,
+        (_, term) if term.contains("256") || term.contains("kitty") || term.contains("alacritty") => {
+            Depth::Indexed
+        }
+        _ => Depth::Sixteen,
+    };
+    let is_forced = !variable("CLICOLOR_FORCE").is_empty() || !variable("FORCE_COLOR").is_empty();
+    match when {
+        ColorWhen::Never => Depth::Mono,
+        ColorWhen::Sixteen => Depth::Sixteen,
+        ColorWhen::Indexed => Depth::Indexed,
+        ColorWhen::True => Depth::True,
+        ColorWhen::Always if of_terminal == Depth::Mono => Depth::Sixteen,
+        ColorWhen::Always => of_terminal,
+        ColorWhen::Auto if !variable("NO_COLOR").is_empty() => Depth::Mono,
+        ColorWhen::Auto if is_forced && of_terminal == Depth::Mono => Depth::Sixteen,
+        ColorWhen::Auto => of_terminal,
+    }
+}
+
+/// Dark or light, as the terminal answers within a tenth of a second; its own colours if it does not.
+fn guess_theme(depth: Depth) -> Theme {
+    if matches!(depth, Depth::Mono | Depth::Sixteen) {
+        return Theme::Ansi16;
+    }
+    let mut options = terminal_colorsaurus::QueryOptions::default();
+    options.timeout = Duration::from_millis(100);
+    match terminal_colorsaurus::theme_mode(options) {
+        Ok(terminal_colorsaurus::ThemeMode::Dark) => Theme::OkabeDark,
+        Ok(terminal_colorsaurus::ThemeMode::Light) => Theme::OkabeLight,
+        Err(_) => Theme::Ansi16,
+    }
+}
+
+/// Whether the locale and the terminal draw more than ASCII.
+fn speaks_unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().map(variable).find(|value| !value.is_empty());
+    let locale = locale.unwrap_or_default().to_lowercase();
+    let is_plain = ["linux", "dumb"].contains(&variable("TERM").as_str());
+    (locale.contains("utf-8") || locale.contains("utf8")) && !is_plain
+}
+
+/// Prints a completion script.
+///
+/// # Errors
+/// Never; printing a script to a closed pipe ends quietly.
+pub fn completions(shell: clap_complete::Shell) -> io::Result<Exit> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "splitbrain", &mut script);
+    headless::print(&script)
+}
+
+/// Prints the manual page.
+///
+/// # Errors
+/// If the page cannot be made.
+pub fn manual() -> io::Result<Exit> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    headless::print(&page)
+}

@@ -1,0 +1,65 @@
+//! The terminal, taken and given back. Whatever was switched on is switched off again, once, in reverse order: on
+//! quit, on errors, on a panic in any thread, on signals, before suspending.
+
+use crate::base::panic;
+use crossterm::cursor::{Hide, Show};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::execute;
+use crossterm::terminal::{
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use std::io::{self, stdout};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the terminal is ours now.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
+/// Holds the terminal; gives it back when dropped.
+#[derive(Debug)]
+pub struct Guard(());
+
+impl Guard {
+    /// Takes the terminal: raw mode, alternate screen, bracketed paste, no cursor.
+    ///
+    /// # Errors
+    /// If the terminal refuses; whatever was switched on is switched off again.
+    pub fn take() -> io::Result<Self> {
+        HOOK.call_once(restore_on_panic);
+        IS_TAKEN.store(true, Ordering::SeqCst);
+        let guard = Guard(());
+        enable_raw_mode()?;
+        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        Ok(guard)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back, if it is taken; a second call does nothing.
+pub fn restore() {
+    if !IS_TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    // Nothing can be done about a terminal that is gone; the rest is tried all the same.
+    let _ = execute!(stdout(), EndSynchronizedUpdate, DisableBracketedPaste, Show, LeaveAlternateScreen);
+    let _ = disable_raw_mode();
+}
+
+/// A panic in any thread restores the terminal before it is reported. A panic inside a node's code is caught where
+/// it happens and stays that node's crash.
+fn restore_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if panic::is_contained() {
+            return;
+        }
+        restore();
+        report(info);
+    }));
+}

@@ -1,0 +1,258 @@
+//! The only table of keys. Help, footer and tests read it; nothing describes a key a second time.
+
+use super::model::Model;
+use crate::base::ids::NodeId;
+use crate::cluster::view::{FaultView, Health, NodeView};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Where a key has its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The screen itself.
+    World,
+    /// A line is being typed.
+    Prompt,
+    /// The help.
+    Help,
+    /// A menu.
+    Menu,
+    /// The partition editor.
+    Partition,
+}
+
+/// What a key means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "documented by the rows of BINDINGS")]
+pub enum Action {
+    TogglePause,
+    Step,
+    Faster,
+    Slower,
+    RealSpeed,
+    Target(u8),
+    TargetAll,
+    NextNode,
+    PreviousNode,
+    Expand,
+    Crash,
+    CrashPower,
+    Isolate,
+    PauseNode,
+    Partition,
+    Loss,
+    Slow,
+    Clock,
+    Faults,
+    HealAll,
+    Write,
+    Read,
+    ToggleLoad,
+    NextRun,
+    SideBySide,
+    Options,
+    Views,
+    Timeline,
+    Mark,
+    Filter,
+    Help,
+    Palette,
+    Redraw,
+    Restart,
+    Suspend,
+    QuitNow,
+    Back,
+    Leave,
+    Enter,
+    Up,
+    Down,
+    Complete,
+    Toggle,
+}
+
+/// A key as the table names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub code: KeyCode,
+    /// Whether Ctrl is held.
+    pub is_ctrl: bool,
+}
+
+/// One row: keys, what they mean where, and what is said of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding {
+    /// The keys as people write them, `/`-separated where several do the same.
+    pub keys: &'static str,
+    /// Where.
+    pub mode: Mode,
+    /// What they mean.
+    pub action: Action,
+    /// In the help.
+    pub doc: &'static str,
+    /// In the footer: the words, and how useful they are there (0: not shown).
+    pub hint: (&'static str, u8),
+}
+
+const fn row(
+    mode: Mode,
+    keys: &'static str,
+    action: Action,
+    doc: &'static str,
+    hint: (&'static str, u8),
+) -> Binding {
+    Binding { keys, mode, action, doc, hint }
+}
+
+use Mode::{Help as H, Menu as M, Partition as P, Prompt as I, World as W};
+
+/// The keys.
+pub const BINDINGS: &[Binding] = &[
+    row(W, "space", Action::TogglePause, "run or pause", ("run/pause", 95)),
+    row(W, ".", Action::Step, "take one event", ("step", 60)),
+    row(W, "+", Action::Faster, "faster", ("", 0)),
+    row(W, "-", Action::Slower, "slower", ("", 0)),
+    row(W, "=", Action::RealSpeed, "real speed", ("", 0)),
+    row(W, "0", Action::TargetAll, "target all nodes", ("", 0)),
+    row(W, "right/l", Action::NextNode, "target the next node", ("", 0)),
+    row(W, "left/h", Action::PreviousNode, "target the previous node", ("", 0)),
+    row(W, "e", Action::Expand, "the target's card fills the screen, and back", ("", 0)),
+    row(W, "c", Action::Crash, "crash the target; if it is down: restart it", ("crash", 100)),
+    row(W, "C", Action::CrashPower, "crash the target with loss of power: unflushed data is gone", ("", 0)),
+    row(W, "i", Action::Isolate, "isolate the target; if it is: let it rejoin", ("isolate", 90)),
+    row(W, "z", Action::PauseNode, "pause the target's process; if it is: resume it", ("pause it", 50)),
+    row(W, "p", Action::Partition, "partition editor; if there is a partition: heal it", ("partition", 70)),
+    row(W, "d", Action::Loss, "loss on the target's links: 0, 10, 50, 100 %", ("loss", 30)),
+    row(W, "s", Action::Slow, "slow the target's processor: 1x, 20x, 100x", ("slow", 30)),
+    row(W, "x", Action::Clock, "skew the target's clock: 0, -500 ms, +500 ms", ("clock", 25)),
+    row(W, "f", Action::Faults, "all faults, with their words", ("faults", 55)),
+    row(W, "H", Action::HealAll, "heal everything: restart, resume, reconnect", ("heal all", 92)),
+    row(W, "w", Action::Write, "write a key at the target", ("write", 45)),
+    row(W, "r", Action::Read, "read a key at the target", ("read", 44)),
+    row(W, "W", Action::ToggleLoad, "stop the load, or let it go on", ("", 0)),
+    row(W, "t", Action::NextRun, "show the next run: same seed, operations, faults", ("other topology", 98)),
+    row(W, "T", Action::SideBySide, "two runs side by side, with their difference", ("side by side", 85)),
+    row(W, "o", Action::Options, "the shown run's knobs", ("options", 35)),
+    row(W, "v", Action::Views, "views: cluster, log, network, metrics", ("views", 40)),
+    row(W, "J", Action::Timeline, "list the timeline's markers", ("", 0)),
+    row(W, "m", Action::Mark, "put a marker on the timeline", ("", 0)),
+    row(W, "/", Action::Filter, "show only events that contain a text", ("", 0)),
+    row(W, "?", Action::Help, "this help", ("help", 97)),
+    row(W, ":/ctrl-p", Action::Palette, "type a command", ("command", 65)),
+    row(W, "ctrl-l", Action::Redraw, "draw the whole screen again", ("", 0)),
+    row(W, "ctrl-r", Action::Restart, "start the scenario again, same seed", ("", 0)),
+    row(W, "ctrl-z", Action::Suspend, "suspend to the shell", ("", 0)),
+    row(W, "esc", Action::Leave, "back one level; skip the tour", ("", 0)),
+    row(W, "q", Action::Back, "back; at the top: quit", ("quit", 20)),
+    row(W, "ctrl-c", Action::QuitNow, "quit now", ("", 0)),
+    row(I, "enter", Action::Enter, "do it", ("do it", 90)),
+    row(I, "esc", Action::Leave, "leave it", ("leave", 80)),
+    row(I, "tab", Action::Complete, "take the completion", ("complete", 70)),
+    row(I, "up", Action::Up, "previous completion or past command", ("", 0)),
+    row(I, "down", Action::Down, "next completion", ("", 0)),
+    row(I, "ctrl-c", Action::QuitNow, "quit now", ("", 0)),
+    row(H, "esc/?", Action::Leave, "close the help", ("close", 90)),
+    row(H, "up", Action::Up, "scroll up", ("scroll", 50)),
+    row(H, "down", Action::Down, "scroll down", ("", 0)),
+    row(H, "enter", Action::Enter, "do what the row says", ("do it", 60)),
+    row(H, "ctrl-c", Action::QuitNow, "quit now", ("", 0)),
+    row(M, "enter", Action::Enter, "choose", ("choose", 90)),
+    row(M, "up/k", Action::Up, "previous row", ("", 0)),
+    row(M, "down/j", Action::Down, "next row", ("", 0)),
+    row(M, "esc/q", Action::Leave, "close", ("close", 80)),
+    row(M, "ctrl-c", Action::QuitNow, "quit now", ("", 0)),
+    row(P, "space", Action::Toggle, "move the node to the other side", ("other side", 80)),
+    row(P, "up/k", Action::Up, "previous node", ("", 0)),
+    row(P, "down/j", Action::Down, "next node", ("", 0)),
+    row(P, "enter", Action::Enter, "cut between the two sides", ("cut", 95)),
+    row(P, "esc/p/q", Action::Leave, "leave it", ("leave", 70)),
+    row(P, "ctrl-c", Action::QuitNow, "quit now", ("", 0)),
+];
+
+/// The single keys of a row; `/` alone is the slash itself.
+pub fn keys_of(binding: &Binding) -> Vec<&'static str> {
+    if binding.keys == "/" { vec!["/"] } else { binding.keys.split('/').collect() }
+}
+
+/// Reads a key as the table writes it.
+pub fn parse_key(text: &str) -> Option<Key> {
+    if let Some(letter) = text.strip_prefix("ctrl-") {
+        return letter.chars().next().map(|c| Key { code: KeyCode::Char(c), is_ctrl: true });
+    }
+    let code = match text {
+        "space" => KeyCode::Char(' '),
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "tab" => KeyCode::Tab,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
+        "right" => KeyCode::Right,
+        _ => {
+            let mut letters = text.chars();
+            KeyCode::Char(letters.next().filter(|_| letters.next().is_none())?)
+        }
+    };
+    Some(Key { code, is_ctrl: false })
+}
+
+/// What `event` means in `mode`.
+pub fn resolve(mode: Mode, event: &KeyEvent) -> Option<Action> {
+    let key = Key { code: event.code, is_ctrl: event.modifiers.contains(KeyModifiers::CONTROL) };
+    if let (Mode::World | Mode::Partition, KeyCode::Char(digit @ '1'..='9'), false) =
+        (mode, key.code, key.is_ctrl)
+    {
+        return Some(Action::Target(digit as u8 - b'1'));
+    }
+    let is_it = |binding: &&Binding| {
+        binding.mode == mode && keys_of(binding).iter().any(|text| parse_key(text) == Some(key))
+    };
+    BINDINGS.iter().find(is_it).map(|binding| binding.action)
+}
+
+/// The active fault of this verb on `node`, to be taken back.
+pub fn fault_on<'a>(model: &'a Model, verb: &str, node: NodeId) -> Option<&'a FaultView> {
+    model.cluster().faults.iter().find(|fault| fault.verb == verb && fault.nodes.contains(&node))
+}
+
+/// What keys do at this moment, most useful first: the words follow the target's state.
+pub fn hints(model: &Model) -> Vec<(String, String)> {
+    let mode = model.mode();
+    let mut rows: Vec<&Binding> =
+        BINDINGS.iter().filter(|binding| binding.mode == mode && binding.hint.1 > 0).collect();
+    rows.sort_by_key(|binding| std::cmp::Reverse(binding.hint.1));
+    let is_useful = |binding: &&Binding| match binding.action {
+        Action::NextRun | Action::SideBySide => model.frame.runs.len() > 1,
+        Action::HealAll => !model.cluster().faults.is_empty(),
+        Action::Step => !model.frame.is_running,
+        _ => true,
+    };
+    rows.into_iter()
+        .filter(is_useful)
+        .map(|binding| (keys_of(binding)[0].to_owned(), words(model, binding)))
+        .collect()
+}
+
+fn words(model: &Model, binding: &Binding) -> String {
+    let node = model.node();
+    let name = node.map_or_else(|| "all".to_owned(), |node| model.name(node.node));
+    let is = |health: Health| node.is_some_and(|node: &NodeView| node.health == health);
+    match binding.action {
+        Action::TogglePause if model.frame.is_running => "pause".to_owned(),
+        Action::TogglePause => "run".to_owned(),
+        Action::Crash if is(Health::Down) => format!("restart {name}"),
+        Action::Crash => format!("crash {name}"),
+        Action::Isolate if node.is_some_and(|node| fault_on(model, "isolate", node.node).is_some()) => {
+            format!("rejoin {name}")
+        }
+        Action::Isolate => format!("isolate {name}"),
+        Action::PauseNode if is(Health::Paused) => format!("resume {name}"),
+        Action::Partition if model.cluster().faults.iter().any(|fault| fault.verb == "partition") => {
+            "heal partition".to_owned()
+        }
+        Action::NextRun => {
+            let next = (model.run + 1) % model.frame.runs.len();
+            format!("show {}", model.frame.runs[next].id)
+        }
+        _ => binding.hint.0.to_owned(),
+    }
+}

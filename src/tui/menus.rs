@@ -1,0 +1,156 @@
+//! What overlays show: help, palette, menus, the partition editor, the tour. Made from the tables, never by hand.
+
+use super::keymap::{BINDINGS, Mode, keys_of};
+use super::model::{Menu, Model, Prompt, PromptKind};
+use super::palette;
+use crate::base::command::{Group, VERBS, Verb};
+use crate::base::ids::NodeId;
+use crate::screen::{Overlay, Row, View};
+
+/// What the tour asks for, step by step, and the action that fulfils it.
+pub const TOUR: &[(&str, super::keymap::Action)] = &[
+    (
+        "Tour (esc skips) · the world runs. Press space to stop it, and again to go on.",
+        super::keymap::Action::TogglePause,
+    ),
+    (
+        "Tour · the primary orders all writes. Press c to crash the marked node, and watch the others.",
+        super::keymap::Action::Crash,
+    ),
+    (
+        "Tour · press t: the same seconds, lived through by the other topology.",
+        super::keymap::Action::NextRun,
+    ),
+    (
+        "Tour · press T for both side by side, in numbers; T again comes back.",
+        super::keymap::Action::SideBySide,
+    ),
+    ("Tour · press H to heal everything.", super::keymap::Action::HealAll),
+    (
+        "Tour · press ? for every key, : for every command. That is all there is to know.",
+        super::keymap::Action::Help,
+    ),
+];
+
+/// The words of a step of the tour.
+pub fn tour_line(step: usize) -> Option<&'static str> {
+    TOUR.get(step).map(|(words, _)| *words)
+}
+
+/// The views with their keys.
+pub const VIEWS: &[(View, &str, &str)] = &[
+    (View::Cluster, "1 cluster", "nodes, messages, events, figures"),
+    (View::Log, "2 log", "the logs, one row an index, one column a node"),
+    (View::Network, "3 network", "who reaches whom, who thinks what of whom"),
+    (View::Metrics, "4 metrics", "everything measured, run by run"),
+    (View::SideBySide, "5 side by side", "two runs under one clock"),
+];
+
+/// The faults of the menu.
+pub fn fault_verbs() -> Vec<&'static Verb> {
+    VERBS.iter().filter(|row| row.is_fault).collect()
+}
+
+/// The rows of the help that contain `filter`: keys here, then the grammar.
+pub fn help_rows(filter: &str) -> Vec<Row> {
+    let mut rows = vec![Row::heading("Keys")];
+    rows.push(Row::new("1-9", "target a node by its number"));
+    let of_world = BINDINGS.iter().filter(|binding| binding.mode == Mode::World);
+    rows.extend(of_world.map(|binding| Row::new(keys_of(binding).join(" or "), binding.doc)));
+    for (group, title) in [
+        (Group::Process, "Commands: processes"),
+        (Group::Network, "Commands: network"),
+        (Group::Clock, "Commands: clocks"),
+        (Group::Machine, "Commands: machines"),
+        (Group::Client, "Commands: clients and load"),
+        (Group::Operator, "Commands: operators"),
+        (Group::Message, "Commands: messages in flight"),
+        (Group::Words, "Commands: words"),
+    ] {
+        rows.push(Row::heading(title));
+        rows.extend(
+            VERBS.iter().filter(|row| row.group == group).map(|row| Row::new(row.syntax, row.meaning)),
+        );
+    }
+    let wanted = filter.to_lowercase();
+    rows.retain(|row| {
+        filter.is_empty()
+            || (!row.is_heading && format!("{} {}", row.left, row.right).to_lowercase().contains(&wanted))
+    });
+    rows
+}
+
+pub(super) fn help(_: &Model, filter: &str, selected: usize) -> Overlay {
+    let rows = help_rows(filter);
+    let typed = (!filter.is_empty()).then(|| ("only ".to_owned(), filter.to_owned(), filter.chars().count()));
+    Overlay {
+        title: "help".to_owned(),
+        selected: (!rows.is_empty()).then(|| selected.min(rows.len() - 1)),
+        input: typed,
+        rows,
+        hint: "type to narrow, up and down to scroll, esc closes".to_owned(),
+    }
+}
+
+pub(super) fn menu(model: &Model, menu: Menu, selected: usize) -> Overlay {
+    let (title, hint, rows) = match menu {
+        Menu::Faults => (
+            "faults",
+            "enter takes the row to the command line",
+            fault_verbs().into_iter().map(|row| Row::new(row.syntax, row.meaning)).collect(),
+        ),
+        Menu::Views => (
+            "views",
+            "a digit or enter",
+            VIEWS.iter().map(|(_, name, what)| Row::new(*name, *what)).collect::<Vec<_>>(),
+        ),
+        Menu::Options => ("options of this run", "enter takes a knob to the command line", knob_rows(model)),
+    };
+    Overlay { title: title.to_owned(), input: None, rows, selected: Some(selected), hint: hint.to_owned() }
+}
+
+fn knob_rows(model: &Model) -> Vec<Row> {
+    let knobs = &model.cluster().knobs;
+    let row = |(row, value): (&crate::base::knob::Knob, &crate::base::knob::KnobValue)| {
+        let settled = if row.is_hot { "" } else { " (settled at the beginning)" };
+        Row::new(format!("{}={value}", row.key), format!("{}{settled}", row.meaning))
+    };
+    knobs.rows().map(row).collect()
+}
+
+pub(super) fn prompt(model: &Model, prompt: &Prompt) -> Overlay {
+    let (title, label) = match prompt.kind {
+        PromptKind::Command => ("command", ": "),
+        PromptKind::Filter => ("show only events that contain", "/ "),
+        PromptKind::Mark => ("label of the mark", "m "),
+    };
+    let rows: Vec<Row> = match prompt.kind {
+        PromptKind::Command => palette::completions(model, prompt)
+            .into_iter()
+            .map(|(text, meaning)| Row::new(text, meaning))
+            .collect(),
+        PromptKind::Filter | PromptKind::Mark => Vec::new(),
+    };
+    Overlay {
+        title: title.to_owned(),
+        input: Some((label.to_owned(), prompt.input.value().to_owned(), prompt.input.cursor())),
+        rows,
+        selected: prompt.selected,
+        hint: "enter does it, esc leaves".to_owned(),
+    }
+}
+
+pub(super) fn partition(model: &Model, sides: &[bool], cursor: usize) -> Overlay {
+    let row = |(node, is_second): (usize, &bool)| {
+        let name = model.name(NodeId::at(node));
+        let side = if *is_second { "          | right" } else { "left      |" };
+        Row::new(name, side)
+    };
+    Overlay {
+        title: "partition".to_owned(),
+        input: None,
+        rows: sides.iter().enumerate().map(row).collect(),
+        selected: Some(cursor),
+        hint: "digits or space move a node to the other side, enter cuts".to_owned(),
+    }
+}

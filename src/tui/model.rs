@@ -1,0 +1,209 @@
+//! What the watcher has chosen and is doing. Plain state; [`super::update`] changes it, [`Model::watch`] turns it
+//! into what the screen needs.
+
+use super::keymap::{self, Mode};
+use super::menus;
+use crate::base::ids::NodeId;
+use crate::cluster::view::{ClusterView, NodeView};
+use crate::driver::frame::Frame;
+use crate::screen::look::Look;
+use crate::screen::{Overlay, View, Watch};
+use std::sync::Arc;
+use tui_input::Input;
+
+/// What has the keyboard.
+#[derive(Clone, Debug)]
+pub enum Focus {
+    /// The screen itself.
+    World,
+    /// A line is being typed.
+    Prompt(Prompt),
+    /// The help is open, with what was typed to narrow it and how far it is scrolled.
+    Help {
+        /// Only rows that contain this.
+        filter: String,
+        /// The first row shown.
+        selected: usize,
+    },
+    /// A menu: the chosen row.
+    Menu(Menu, usize),
+    /// The partition editor: which nodes stand on the second side, and the one the cursor is on.
+    Partition {
+        /// By node.
+        sides: Vec<bool>,
+        /// The chosen node.
+        cursor: usize,
+    },
+}
+
+/// A line being typed.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// What it is for.
+    pub kind: PromptKind,
+    /// The text and the cursor.
+    pub input: Input,
+    /// The chosen completion, if one was chosen.
+    pub selected: Option<usize>,
+}
+
+/// What a line is typed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptKind {
+    /// A command of the grammar.
+    Command,
+    /// What events must contain.
+    Filter,
+    /// The label of a mark.
+    Mark,
+}
+
+/// The menus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Menu {
+    /// Every fault of the grammar.
+    Faults,
+    /// The views.
+    Views,
+    /// The shown run's knobs.
+    Options,
+}
+
+/// What the first-minute tour waits for next; `None` when it is over.
+pub type Tour = Option<usize>;
+
+/// Finds completions for a partial command: (command, meaning).
+pub type Complete = Box<dyn Fn(&str) -> Vec<(String, String)>>;
+
+/// The whole of the watching.
+pub struct Model {
+    /// The newest frame.
+    pub frame: Arc<Frame>,
+    /// What has the keyboard.
+    pub focus: Focus,
+    /// What fills the body.
+    pub view: View,
+    /// The view to come back to from side by side.
+    pub view_before: View,
+    /// The run shown.
+    pub run: usize,
+    /// The node keys act on; `None` for all.
+    pub target: Option<NodeId>,
+    /// Whether the target's card fills the body.
+    pub is_expanded: bool,
+    /// What events must contain.
+    pub filter: String,
+    /// Whether the list of markers is open.
+    pub shows_markers: bool,
+    /// The toast of this side, e.g. a filter that was set.
+    pub notice: Option<String>,
+    /// The newest toast of the driver that was seen, and the one shown now.
+    pub toast_seen: u64,
+    /// Where the tour stands.
+    pub tour: Tour,
+    /// The last typed operation on a key, for the prompt's next use.
+    pub last_key: String,
+    /// Colours and signs.
+    pub look: Look,
+    /// Finds completions.
+    pub complete: Complete,
+    /// Past commands, oldest first.
+    pub history: Vec<String>,
+}
+
+impl Model {
+    /// The watching at its beginning.
+    pub fn new(frame: Arc<Frame>, run: usize, look: Look, complete: Complete, with_tour: bool) -> Self {
+        Model {
+            run: run.min(frame.runs.len() - 1),
+            frame,
+            focus: Focus::World,
+            view: View::Cluster,
+            view_before: View::Cluster,
+            target: Some(NodeId(0)),
+            is_expanded: false,
+            filter: String::new(),
+            shows_markers: false,
+            notice: None,
+            toast_seen: 0,
+            tour: with_tour.then_some(0),
+            last_key: "x".to_owned(),
+            look,
+            complete,
+            history: Vec::new(),
+        }
+    }
+
+    /// The picture of the shown run.
+    pub fn cluster(&self) -> &ClusterView {
+        &self.frame.runs[self.run].view
+    }
+
+    /// The chosen node, if one is.
+    pub fn node(&self) -> Option<&NodeView> {
+        self.target.and_then(|target| self.cluster().nodes.get(target.index()))
+    }
+
+    /// What a node is called.
+    pub fn name(&self, node: NodeId) -> String {
+        self.cluster().names.node(node)
+    }
+
+    /// The mode keys are looked up in.
+    pub fn mode(&self) -> Mode {
+        match &self.focus {
+            Focus::World => Mode::World,
+            Focus::Prompt(_) => Mode::Prompt,
+            Focus::Help { .. } => Mode::Help,
+            Focus::Menu(..) => Mode::Menu,
+            Focus::Partition { .. } => Mode::Partition,
+        }
+    }
+
+    /// Takes a new frame. Gives whether anything visible may have changed.
+    pub fn take_frame(&mut self, frame: Arc<Frame>) -> bool {
+        let is_new = frame.serial != self.frame.serial;
+        if frame.toasts.last().map(|toast| toast.serial) != self.frame.toasts.last().map(|toast| toast.serial)
+        {
+            self.notice = None;
+        }
+        self.frame = frame;
+        is_new
+    }
+
+    /// What is said below: the driver's newest unseen answer, or this side's own notice.
+    fn toast(&self) -> Option<(String, bool)> {
+        if let Some(notice) = &self.notice {
+            return Some((notice.clone(), false));
+        }
+        let newest = self.frame.toasts.last().filter(|toast| toast.serial > self.toast_seen)?;
+        Some((newest.text.clone(), newest.is_error))
+    }
+
+    /// Everything the screen needs to draw.
+    pub fn watch(&self) -> Watch {
+        Watch {
+            view: self.view,
+            run: self.run,
+            target: self.target,
+            is_expanded: self.is_expanded,
+            filter: self.filter.clone(),
+            shows_markers: self.shows_markers,
+            overlay: self.overlay(),
+            hints: keymap::hints(self),
+            toast: self.toast(),
+            coach: self.tour.and_then(menus::tour_line).map(str::to_owned),
+            look: self.look,
+        }
+    }
+
+    fn overlay(&self) -> Option<Overlay> {
+        match &self.focus {
+            Focus::World => None,
+            Focus::Prompt(prompt) => Some(menus::prompt(self, prompt)),
+            Focus::Help { filter, selected } => Some(menus::help(self, filter, *selected)),
+            Focus::Menu(menu, selected) => Some(menus::menu(self, *menu, *selected)),
+            Focus::Partition { sides, cursor } => Some(menus::partition(self, sides, *cursor)),
+        }
+    }
+}
