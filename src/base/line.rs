@@ -102,6 +102,7 @@ pub enum Line {
     Promoted { by_operator: bool, term: u64 },
     Fenced { mine: u64, seen: u64 },
     NoQuorum { heard: usize, of: usize },
+    QuorumBack { heard: usize, of: usize },
     // replication
     LinkLost { peer: NodeId, silent: Span },
     LinkOk { peer: NodeId },
@@ -185,6 +186,7 @@ impl Line {
             Line::Promoted { .. } => (Warn, "FAILOVER_SELECTED"),
             Line::Fenced { .. } => (Error, "FENCED"),
             Line::NoQuorum { .. } => (Error, "NO_QUORUM"),
+            Line::QuorumBack { .. } => (Info, "QUORUM_BACK"),
             Line::LinkLost { .. } => (Warn, "LINK_LOST"),
             Line::LinkOk { .. } => (Info, "LINK_OK"),
             Line::PartialOk { .. } => (Info, "PSYNC_OK"),
@@ -265,6 +267,9 @@ impl Line {
             }
             Line::Fenced { mine, seen } => format!("writes refused: epoch {mine} < {seen}"),
             Line::NoQuorum { heard, of } => format!("no quorum: see {heard} of {of}"),
+            Line::QuorumBack { heard, of } => {
+                format!("quorum is back: hear {heard} of {of}, taking writes again")
+            }
             Line::LinkLost { peer, silent } => {
                 format!("replication link to {} lost (silent {:.0} ms)", n(peer), silent.as_millis())
             }
