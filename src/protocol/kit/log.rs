@@ -1,30 +1,76 @@
-//! The replicated log: entries by index from 1, and its history, which says where each term began.
+//! The replicated log: entries by index from 1, and its history, which says where each epoch began.
 //!
-//! A pair (term, index) names one entry, and with it the whole prefix before it (log matching, Raft section 5.3).
-//! The history has three names in the field: PostgreSQL's timeline history, Kafka's leader-epoch cache, the two
-//! replication ids of Redis.
+//! A [`Position`] (epoch, index) names one entry, and with it the whole prefix before it (log matching, Raft section
+//! 5.3). That holds even where two nodes promote themselves in the same term, because an epoch names its primary
+//! and that primary's life beside the term. The history has three names in the field: PostgreSQL's timeline
+//! history, Kafka's leader-epoch cache, the two replication ids of Redis.
 
 use crate::base::chunks::Chunks;
-use crate::base::ids::{ClientId, Key, OpId, Value};
+use crate::base::ids::{ClientId, Key, NodeId, OpId, Value, Version};
+use crate::base::time::VirtualTime;
+use std::fmt;
 use std::sync::Arc;
 
-/// What an entry does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Opens a term; changes nothing.
-    Open,
-    /// Sets the key.
-    Put(Value),
-    /// Removes the key.
-    Delete,
+/// One reign: a term, the primary that opened it, and which of its lives did.
+///
+/// Epochs are totally ordered, as the ballots of Paxos are: by term; within a term, which two primaries share only
+/// where nobody votes, the lower node is ahead; a node that resumes its term after a restart is ahead of its earlier
+/// life. 0 comes before every reign.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    /// The reign that `primary` opens for `term` in its `incarnation`-th life.
+    ///
+    /// # Panics
+    /// If `term` exceeds 32 bits.
+    pub fn new(term: u64, primary: NodeId, incarnation: u32) -> Self {
+        assert!(term < 1 << 32, "terms are counted one by one and never reach 2^32");
+        Epoch(term << 32 | u64::from(u16::MAX - primary.0) << 16 | u64::from(incarnation & 0xFFFF))
+    }
+
+    /// Its term.
+    pub fn term(self) -> u64 {
+        self.0 >> 32
+    }
+
+    /// Its primary; meaningless before the first reign.
+    pub fn primary(self) -> NodeId {
+        NodeId(u16::MAX - (self.0 >> 16) as u16)
+    }
+}
+
+impl fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.term())?;
+        if self.0 == 0 { Ok(()) } else { write!(f, "@{}.{}", self.primary(), self.0 & 0xFFFF) }
+    }
+}
+
+/// A place in a log. The default is the place before the first entry, which all logs share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The epoch of the entry there.
+    pub epoch: Epoch,
+    /// Its index.
+    pub index: u64,
 }
 
 /// One entry. Its index is its place in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The term in which a primary ordered it.
-    pub term: u64,
-    /// The operation that asked for it (meaningless for [`Change::Open`]).
+    /// The reign in which a primary ordered it.
+    pub epoch: Epoch,
+    /// When that primary did.
+    pub written_at: VirtualTime,
+    /// What it changes; `None` for the entry that opens a reign.
+    pub write: Option<Write>,
+}
+
+/// What an entry changes, and on whose behalf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The operation that asked for it.
     pub op: OpId,
     /// The session.
     pub client: ClientId,
@@ -32,30 +78,28 @@ pub struct Entry {
     pub sequence: u32,
     /// The key.
     pub key: Key,
-    /// What it does.
-    pub change: Change,
+    /// The new value; `None` removes the key.
+    pub value: Option<Value>,
 }
 
 impl Entry {
-    /// The entry that opens `term`.
-    pub fn opening(term: u64) -> Self {
-        Entry { term, op: OpId(0), client: ClientId(0), sequence: 0, key: Key(0), change: Change::Open }
+    /// The operation, unless the entry only opens a reign.
+    pub fn operation(&self) -> Option<OpId> {
+        self.write.map(|write| write.op)
     }
 
-    /// The operation, unless the entry only opens a term.
-    pub fn operation(&self) -> Option<OpId> {
-        (self.change != Change::Open).then_some(self.op)
+    /// The version of its key that the entry makes at `index`: 24 bits of term, 40 of index.
+    pub fn version(&self, index: u64) -> Version {
+        Version(self.epoch.term() << 40 | index)
     }
 }
 
-/// Where terms began: (term, first index), oldest first.
-pub type History = Vec<(u64, u64)>;
-
-/// A log. Entries before `first` stay in memory for judges and screens but can no longer be shipped.
+/// A log. Entries before `first` stay in memory for judges and screens but are never shipped.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Log {
     entries: Chunks<Entry>,
-    history: History,
+    /// The first position of every epoch, oldest first.
+    history: Vec<Position>,
     first: u64,
 }
 
@@ -65,14 +109,10 @@ impl Log {
         self.entries.len() as u64
     }
 
-    /// The term of the last entry; 0 if the log is empty.
-    pub fn last_term(&self) -> u64 {
-        self.history.last().map_or(0, |&(term, _)| term)
-    }
-
-    /// (term, index) of the last entry, the measure by which votes compare logs.
-    pub fn end(&self) -> (u64, u64) {
-        (self.last_term(), self.last_index())
+    /// The position of the last entry: the measure by which votes compare logs.
+    pub fn end(&self) -> Position {
+        let epoch = self.history.last().map_or(Epoch::default(), |opening| opening.epoch);
+        Position { epoch, index: self.last_index() }
     }
 
     /// The first index that can be shipped.
@@ -80,8 +120,8 @@ impl Log {
         self.first.max(1)
     }
 
-    /// The history.
-    pub fn history(&self) -> &[(u64, u64)] {
+    /// The first position of every epoch, oldest first.
+    pub fn history(&self) -> &[Position] {
         &self.history
     }
 
@@ -90,16 +130,28 @@ impl Log {
         self.entries.get(usize::try_from(index.checked_sub(1)?).ok()?)
     }
 
-    /// The term at `index`; 0 before the first entry, `None` beyond the last.
-    pub fn term_at(&self, index: u64) -> Option<u64> {
-        if index == 0 { Some(0) } else { self.get(index).map(|entry| entry.term) }
+    /// The position at `index`; `None` beyond the end.
+    pub fn position(&self, index: u64) -> Option<Position> {
+        match index {
+            0 => Some(Position::default()),
+            _ => self.get(index).map(|entry| Position { epoch: entry.epoch, index }),
+        }
+    }
+
+    /// Whether this log has the entry that `position` names.
+    pub fn holds(&self, position: Position) -> bool {
+        self.position(position.index) == Some(position)
     }
 
     /// Adds an entry; gives its index.
+    ///
+    /// # Panics
+    /// If the entry's epoch lies before the last one: histories only go forward.
     pub fn push(&mut self, entry: Entry) -> u64 {
-        let index = self.last_index() + 1;
-        if self.last_term() != entry.term {
-            self.history.push((entry.term, index));
+        let (end, index) = (self.end(), self.last_index() + 1);
+        assert!(entry.epoch >= end.epoch, "{:?} cannot follow {:?}", entry.epoch, end.epoch);
+        if entry.epoch != end.epoch {
+            self.history.push(Position { epoch: entry.epoch, index });
         }
         self.entries.push(entry);
         index
@@ -110,7 +162,7 @@ impl Log {
         let keep = from.saturating_sub(1) as usize;
         let cut = self.entries.iter_from(keep).copied().collect();
         self.entries.truncate(keep);
-        self.history.retain(|&(_, start)| start < from);
+        self.history.retain(|opening| opening.index < from);
         self.first = self.first.min(from);
         cut
     }
@@ -121,82 +173,170 @@ impl Log {
         self.entries.iter_from(from.saturating_sub(1) as usize).take(count).copied().collect()
     }
 
-    /// All entries with their indexes, from `from` on.
-    pub fn iter_from(&self, from: u64) -> impl Iterator<Item = (u64, &Entry)> {
+    /// The entries from `from` on, with their indexes.
+    pub fn iter_from(&self, from: u64) -> impl DoubleEndedIterator<Item = (u64, &Entry)> {
         let start = from.max(1);
-        (start..).zip(self.entries.iter_from(start as usize - 1))
+        let rest = self.last_index().saturating_sub(start - 1) as usize;
+        let entries = self.entries.iter_from(start as usize - 1);
+        WithIndex { entries, front: start, back: start + rest as u64 }
     }
 
-    /// Keeps at most the last `backlog` entries ready for shipping.
-    pub fn trim(&mut self, backlog: u64) {
-        self.first = self.first.max((self.last_index() + 1).saturating_sub(backlog));
+    /// Gives up all but the last `backlog` entries for shipping, but none beyond `applied`: what a snapshot could
+    /// not carry yet must stay shippable.
+    pub fn trim(&mut self, backlog: u64, applied: u64) {
+        self.first = self.first.max((self.last_index() + 1).saturating_sub(backlog).min(applied + 1));
     }
 
     /// The log as a snapshot leaves it at its receiver: nothing in it can be shipped.
-    pub fn sealed(mut self) -> Self {
+    pub fn seal(&mut self) {
         self.first = self.last_index() + 1;
-        self
     }
 
-    /// The largest index at which this log and one with `history` and `last` hold the same entry, by their
-    /// histories alone (replication.md 1.6).
-    pub fn common_point(&self, history: &[(u64, u64)], last: u64) -> u64 {
-        let end_of = |history: &[(u64, u64)], place: usize, last: u64| {
-            history.get(place + 1).map_or(last, |&(_, next_start)| next_start - 1)
+    /// The largest index at which this log and one with `history` that ends at `last` hold the same entry, found
+    /// from the histories alone (replication.md 1.6; Redis PSYNC, Kafka OffsetsForLeaderEpoch).
+    pub fn common_point(&self, history: &[Position], last: u64) -> u64 {
+        let end_of = |history: &[Position], place: usize, last: u64| {
+            history.get(place + 1).map_or(last, |next| next.index - 1)
         };
-        let mut common = 0;
-        for (place, (mine, theirs)) in self.history.iter().zip(history).enumerate() {
-            if mine != theirs {
-                break;
-            }
-            common = end_of(&self.history, place, self.last_index()).min(end_of(history, place, last));
+        let shared = self.history.iter().zip(history).take_while(|(ours, theirs)| ours == theirs).count();
+        match shared.checked_sub(1) {
+            None => 0,
+            Some(place) => end_of(&self.history, place, self.last_index()).min(end_of(history, place, last)),
         }
-        common
+    }
+}
+
+/// Entries with their indexes, from either end.
+struct WithIndex<I> {
+    entries: I,
+    front: u64,
+    back: u64,
+}
+
+impl<'a, I: Iterator<Item = &'a Entry>> Iterator for WithIndex<I> {
+    type Item = (u64, &'a Entry);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.entries.next()?;
+        self.front += 1;
+        Some((self.front - 1, entry))
+    }
+}
+
+impl<'a, I: DoubleEndedIterator<Item = &'a Entry>> DoubleEndedIterator for WithIndex<I> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let entry = self.entries.next_back()?;
+        self.back -= 1;
+        Some((self.back, entry))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn epoch(term: u64) -> Epoch {
+        Epoch::new(term, NodeId(0), 1)
+    }
 
     fn log(terms: &[u64]) -> Log {
         let mut log = Log::default();
-        terms.iter().for_each(|&term| drop(log.push(Entry::opening(term))));
+        for &term in terms {
+            log.push(Entry { epoch: epoch(term), written_at: VirtualTime::ZERO, write: None });
+        }
         log
     }
 
-    fn common(a: &[u64], b: &[u64]) -> u64 {
-        let (a, b) = (log(a), log(b));
-        let forth = a.common_point(b.history(), b.last_index());
-        assert_eq!(forth, b.common_point(a.history(), a.last_index()), "both sides find the same");
-        forth
+    #[test]
+    fn an_entry_is_small_enough_to_ship_by_copy() {
+        assert!(size_of::<Entry>() <= 40, "{} bytes", size_of::<Entry>());
     }
 
     #[test]
-    fn the_common_point_is_where_histories_part() {
-        assert_eq!(common(&[1, 1, 1], &[1, 1, 1, 1]), 3);
-        assert_eq!(common(&[1, 1, 2, 2], &[1, 1, 1, 3]), 2);
-        assert_eq!(common(&[1, 2], &[3, 3]), 0);
-        assert_eq!(common(&[], &[1]), 0);
-        assert_eq!(common(&[1, 1, 2, 4], &[1, 1, 2, 2, 5]), 3);
+    fn epochs_are_ordered_by_term_then_lower_node_then_later_life() {
+        let ascending = [
+            Epoch::default(),
+            Epoch::new(1, NodeId(4), 9),
+            Epoch::new(1, NodeId(0), 1),
+            Epoch::new(1, NodeId(0), 2),
+            Epoch::new(2, NodeId(4), 1),
+        ];
+        assert!(ascending.is_sorted_by(|a, b| a < b));
+        assert_eq!((ascending[4].term(), ascending[4].primary()), (2, NodeId(4)));
+        assert_eq!(format!("{:?} {:?}", ascending[4], ascending[0]), "t2@n5.1 t0");
+    }
+
+    #[test]
+    fn the_same_term_of_two_primaries_is_two_histories() {
+        let entry = |node| Entry {
+            epoch: Epoch::new(2, NodeId(node), 1),
+            written_at: VirtualTime::ZERO,
+            write: None,
+        };
+        let (mut ours, mut theirs) = (log(&[1, 1]), log(&[1, 1]));
+        ours.push(entry(2));
+        theirs.push(entry(4));
+        assert_eq!(ours.common_point(theirs.history(), theirs.last_index()), 2);
+        assert!(!ours.holds(theirs.end()));
     }
 
     #[test]
     fn cutting_takes_entries_and_history() {
         let mut log = log(&[1, 1, 2, 3]);
         assert_eq!(log.cut(3).len(), 2);
-        assert_eq!((log.end(), log.history().to_vec()), ((1, 2), vec![(1, 1)]));
-        assert_eq!(log.push(Entry::opening(4)), 3);
-        assert_eq!(log.term_at(3), Some(4));
+        assert_eq!(log.end(), Position { epoch: epoch(1), index: 2 });
+        assert_eq!(log.history().len(), 1);
+        assert_eq!(log.push(Entry { epoch: epoch(4), written_at: VirtualTime::ZERO, write: None }), 3);
+        assert_eq!(log.position(3).map(|position| position.epoch.term()), Some(4));
+    }
+
+    #[test]
+    #[should_panic(expected = "t1@n1.1 cannot follow t2@n1.1")]
+    fn history_never_goes_back() {
+        log(&[2, 1]);
     }
 
     #[test]
     fn a_trimmed_log_still_knows_its_past_but_does_not_ship_it() {
         let mut log = log(&[1; 10]);
-        log.trim(4);
-        assert_eq!((log.first_index(), log.term_at(2)), (7, Some(1)));
+        log.trim(4, 10);
+        assert_eq!((log.first_index(), log.position(2).map(|p| p.index)), (7, Some(2)));
         assert_eq!(log.slice(8, 9).len(), 2);
-        assert_eq!(log.iter_from(9).map(|(index, _)| index).collect::<Vec<_>>(), [9, 10]);
-        assert_eq!(log.clone().sealed().first_index(), 11);
+        log.trim(1, 7);
+        assert_eq!(log.first_index(), 8, "entries that no snapshot carries stay shippable");
+        log.seal();
+        assert_eq!(log.first_index(), 11);
+        log.cut(5);
+        assert_eq!(log.first_index(), 5);
+    }
+
+    #[test]
+    fn entries_carry_their_indexes_from_both_ends() {
+        let log = log(&[1; 5]);
+        assert_eq!(log.iter_from(4).map(|(index, _)| index).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(log.iter_from(2).rev().map(|(index, _)| index).collect::<Vec<_>>(), [5, 4, 3, 2]);
+        assert_eq!(log.iter_from(9).count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_common_point_is_what_comparing_every_entry_finds(
+            mut ours in prop::collection::vec(1u64..6, 0..12),
+            mut theirs in prop::collection::vec(1u64..6, 0..12),
+            shared in 0usize..12,
+        ) {
+            ours.sort_unstable();
+            theirs.sort_unstable();
+            // Logs of one cluster share a prefix and never hold one position twice with different pasts: what
+            // differs after the prefix is given terms of its own.
+            let prefix: Vec<u64> = ours.iter().copied().take(shared).collect();
+            let ours: Vec<u64> = prefix.iter().copied().chain(ours.iter().skip(shared).map(|t| 2 * t + 10)).collect();
+            let theirs: Vec<u64> = prefix.iter().copied().chain(theirs.iter().map(|t| 2 * t + 11)).collect();
+            let (a, b) = (log(&ours), log(&theirs));
+            let expected = ours.iter().zip(&theirs).take_while(|(x, y)| x == y).count() as u64;
+            prop_assert_eq!(a.common_point(b.history(), b.last_index()), expected);
+            prop_assert_eq!(b.common_point(a.history(), a.last_index()), expected);
+        }
     }
 }

@@ -137,9 +137,19 @@ impl Config {
         self.self_demote || (self.promotion == Promotion::AutoQuorum && self.check_quorum)
     }
 
-    /// Whether a replica must say how far it is as soon as an entry is in its memory.
+    /// Whether a replica says how far it is as soon as an entry is in its memory, before its flush.
     pub fn acks_when_written(&self) -> bool {
-        matches!(self.ack, Ack::SemiSync { point: SyncPoint::Written, .. })
+        matches!(self.ack, Ack::Fire | Ack::SemiSync { point: SyncPoint::Written, .. })
+    }
+
+    /// Whether whatever is on a primary's disk has been acknowledged: a restarted node knows no more about that.
+    pub fn ack_means_flushed(&self) -> bool {
+        matches!(self.ack, Ack::Fire | Ack::Async)
+    }
+
+    /// Whether entries are flushed as they come, and not by the clock.
+    pub fn flushes_at_once(&self) -> bool {
+        self.ack != Ack::Fire
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a node of a primary-replica cluster keeps on its disk.
 
+use super::store::Store;
 use crate::base::ids::NodeId;
+use crate::base::time::VirtualTime;
 use crate::protocol::kit::log::{Entry, Log};
 use std::sync::Arc;
 
@@ -11,13 +13,28 @@ pub struct Durable {
     pub term: u64,
     /// Whom this node voted for in it.
     pub voted_for: Option<NodeId>,
-    /// The last term in which it was primary.
+    /// The last term in which it was primary; 0 if it never was.
     pub reigned_in: u64,
     /// The log.
     pub log: Log,
+    /// Branches that were cut off and kept, as MongoDB keeps rollback files.
+    pub archive: Vec<Arc<Branch>>,
 }
 
-/// One change of it.
+/// A branch of the log that was cut off and kept for an operator to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branch {
+    /// The first index cut.
+    pub from: u64,
+    /// What was cut.
+    pub entries: Vec<Entry>,
+    /// How many of these writes this node itself had acknowledged to clients.
+    pub acked: u64,
+    /// When it was cut.
+    pub at: VirtualTime,
+}
+
+/// One change of the disk's content.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A new term, or a vote in it.
@@ -34,13 +51,10 @@ pub enum Record {
     },
     /// One more entry.
     Append(Entry),
-    /// Everything from this index on is cut off.
-    Truncate {
-        /// The first index cut.
-        from: u64,
-    },
+    /// The end of the log is cut off and kept aside.
+    Cut(Arc<Branch>),
     /// A snapshot replaces the log.
-    Install(Arc<Log>),
+    Install(Arc<Store>),
 }
 
 impl crate::protocol::Durable for Durable {
@@ -51,8 +65,11 @@ impl crate::protocol::Durable for Durable {
             Record::Term { term, voted_for } => (self.term, self.voted_for) = (*term, *voted_for),
             Record::Reign { term } => self.reigned_in = *term,
             Record::Append(entry) => drop(self.log.push(*entry)),
-            Record::Truncate { from } => drop(self.log.cut(*from)),
-            Record::Install(log) => self.log = Log::clone(log),
+            Record::Cut(branch) => {
+                self.log.cut(branch.from);
+                self.archive.push(Arc::clone(branch));
+            }
+            Record::Install(store) => self.log = store.log().clone(),
         }
     }
 }

@@ -1,83 +1,95 @@
-//! Who is primary: patience, pre-vote, vote, and the ways without a vote.
+//! Who is primary: patience, pre-vote and vote.
 //!
-//! `auto-quorum` is Raft's election (section 5.2, 5.4.1) with etcd's pre-vote and check-quorum: a vote is flushed
+//! `auto-quorum` is Raft's election (sections 5.2, 5.4.1) with etcd's pre-vote and check-quorum: a vote is flushed
 //! before it is told, logs are compared by (last term, last index), and a voter that hears a live primary ignores
 //! candidates without looking at their term.
 
 use super::message::{Message, VoteReply, VoteRequest};
-use super::ship::Follower;
-use super::{AfterFlush, Context, ELECTION, HEARTBEAT, PrimaryReplica, Promotion, Record, Reign, Role};
+use super::{AfterFlush, Context, ELECTION, PrimaryReplica, Promotion, Role};
 use crate::base::ids::NodeId;
-use crate::base::line::{Denial, Line, StepDown};
-use crate::base::time::Span;
-use crate::protocol::kit::log::Entry;
+use crate::base::line::{Denial, Line};
+use crate::base::time::{Span, VirtualTime};
+use crate::protocol::kit::log::Position;
 use crate::protocol::kit::quorum::majority;
 
 impl PrimaryReplica {
-    /// How long a silence may last before this node does something about it.
-    pub(super) fn draw_patience(&self, cx: &mut Context<'_>) -> Span {
+    /// A silence, or the attempt to end one, counts from now.
+    pub(super) fn wait_patiently(&mut self, cx: &mut Context<'_>) {
+        self.tried = cx.now;
+        self.patience = self.draw_patience(cx);
+        cx.set_timer(ELECTION, self.patience);
+    }
+
+    fn draw_patience(&self, cx: &mut Context<'_>) -> Span {
         match self.config.promotion {
-            Promotion::AutoQuorum | Promotion::Manual => {
+            Promotion::AutoQuorum => {
                 let (low, high) = self.config.election_timeout;
                 Span(cx.random.between(low.0, high.0))
             }
             // The lowest node of a component acts first; the others hear it before their turn comes.
             Promotion::AutoUnsafe => {
-                self.config.down_after + self.config.heartbeat * (2 * u64::from(self.me.0))
+                self.config.down_after + self.config.heartbeat.scaled(3, 2) * u64::from(self.me.0)
             }
+            Promotion::Manual => self.config.link_timeout,
         }
     }
 
-    /// The election timer: has the primary really been silent for that long?
+    /// When this node will lose patience.
+    pub(super) fn patient_until(&self) -> VirtualTime {
+        self.heard.max(self.tried) + self.patience
+    }
+
+    /// The election timer. The primary need not move it with every message: what it was heard to say meanwhile
+    /// shows here.
     pub(super) fn lose_patience(&mut self, cx: &mut Context<'_>) {
         if self.is_primary() {
             return;
         }
+        let until = self.patient_until();
+        if cx.now < until {
+            return cx.set_timer(ELECTION, until.since(cx.now));
+        }
         let silent = cx.now.since(self.heard);
-        let waited = cx.now.since(self.heard.max(self.retry_after));
-        if waited < self.patience {
-            return cx.set_timer(ELECTION, self.patience - waited);
+        if let Some(primary) = self.primary.take() {
+            cx.say(Line::PrimaryLost { primary: Some(primary), silent });
         }
+        self.incoming = None;
+        self.wait_patiently(cx);
         match self.config.promotion {
-            Promotion::Manual => {
-                if let Some(primary) = self.primary.take() {
-                    cx.say(Line::PrimaryLost { primary: Some(primary), silent });
-                }
+            Promotion::Manual => {}
+            Promotion::AutoUnsafe => self.promote(cx, false),
+            Promotion::AutoQuorum => {
+                self.say_failed_attempt(cx);
+                if self.config.prevote { self.ask_ahead(cx) } else { self.campaign(cx) }
             }
-            Promotion::AutoUnsafe => {
-                cx.say(Line::PrimaryLost { primary: self.primary, silent });
-                return self.promote(cx, false);
-            }
-            Promotion::AutoQuorum if self.config.prevote => self.ask_ahead(cx),
-            Promotion::AutoQuorum => self.campaign(cx),
         }
-        // The next attempt counts from now, whatever comes of this one.
-        self.retry_after = cx.now;
-        self.patience = self.draw_patience(cx);
-        cx.set_timer(ELECTION, self.patience);
+    }
+
+    /// An attempt has run out: if it was for lack of voters, say so once.
+    fn say_failed_attempt(&mut self, cx: &mut Context<'_>) {
+        if let Role::PreCandidate(voters) | Role::Candidate(voters) = &self.role {
+            let (heard, of) = (voters.len(), self.members);
+            if heard < majority(of) && !std::mem::replace(&mut self.is_no_quorum_said, true) {
+                cx.say(Line::NoQuorum { heard, of });
+            }
+        }
     }
 
     /// Asks whether an election could be won; changes no term.
     fn ask_ahead(&mut self, cx: &mut Context<'_>) {
-        self.primary = None;
-        self.role = Role::PreCandidate(vec![self.me]);
-        cx.say(Line::PreVote { term: self.term + 1 });
-        let request = VoteRequest { term: self.term + 1, end: self.log.end(), is_pre: true };
-        for peer in cx.peers() {
-            cx.send(peer, Message::Vote(request));
-        }
-        if majority(self.members) == 1 {
-            self.campaign(cx);
-        }
+        self.role = Role::PreCandidate(Vec::new());
+        let term = self.term + 1;
+        cx.say(Line::PreVote { term });
+        self.ask_everyone(cx, VoteRequest { term, end: self.log().end(), is_pre: true });
+        self.count_vote(cx, self.me);
     }
 
     /// Raises the term and votes for itself; others are asked once that vote is safe.
     fn campaign(&mut self, cx: &mut Context<'_>) {
-        self.primary = None;
         let position = self.set_term(cx, self.term + 1, Some(self.me));
         self.role = Role::Candidate(Vec::new());
         cx.say(Line::ElectStart { silent: cx.now.since(self.heard), term: self.term });
-        self.expect_flush(position, AfterFlush::Campaign { term: self.term });
+        self.flushing.push_back((position, AfterFlush::Campaign { term: self.term }));
         cx.flush();
     }
 
@@ -86,48 +98,65 @@ impl PrimaryReplica {
         if term != self.term || !matches!(self.role, Role::Candidate(_)) {
             return;
         }
-        let request = VoteRequest { term, end: self.log.end(), is_pre: false };
+        self.ask_everyone(cx, VoteRequest { term, end: self.log().end(), is_pre: false });
+        self.count_vote(cx, self.me);
+    }
+
+    fn ask_everyone(&self, cx: &mut Context<'_>, request: VoteRequest) {
         for peer in cx.peers() {
             cx.send(peer, Message::Vote(request));
         }
-        self.count_vote(cx, self.me);
     }
 
     /// A candidate asks.
     pub(super) fn take_vote_request(&mut self, cx: &mut Context<'_>, from: NodeId, request: &VoteRequest) {
-        if request.term < self.term {
-            self.deny(cx, from, request, Denial::OldTerm { term: self.term });
-        } else if let Some(ago) = self.hears_primary(cx) {
+        if let Some(ago) = self.hears_primary(cx) {
+            // A pre-vote is answered, so that a candidate behind the times learns its term; a vote is not.
             match request.is_pre {
-                true => self.deny(cx, from, request, Denial::FreshPrimary { ago }),
-                false => cx.say(Line::VoteIgnored { candidate: from, ago }),
+                true => return self.deny(cx, from, request, Denial::FreshPrimary { ago }),
+                false if self.config.check_quorum => {
+                    return cx.say(Line::VoteIgnored { candidate: from, ago });
+                }
+                false => {}
             }
-        } else if request.is_pre {
-            match request.end >= self.log.end() && request.term > self.term {
-                true => self.grant_ahead(cx, from, request),
-                false => self.deny(cx, from, request, self.older_log(request)),
-            }
-        } else {
-            self.consider(cx, from, request);
+        }
+        if request.is_pre {
+            return match self.objection(request) {
+                Some(why) => self.deny(cx, from, request, why),
+                None => self.grant_ahead(cx, from, request),
+            };
+        }
+        self.obey_term(cx, request.term);
+        match self.objection(request).or_else(|| self.other_vote(from)) {
+            Some(why) => self.deny(cx, from, request, why),
+            None => self.grant(cx, from),
         }
     }
 
-    /// A real vote, under no live primary.
-    fn consider(&mut self, cx: &mut Context<'_>, from: NodeId, request: &VoteRequest) {
-        self.obey_term(cx, request.term);
-        if request.term != self.term {
-            return self.deny(cx, from, request, Denial::OldTerm { term: self.term });
+    /// What speaks against a candidate, whoever it is. A pre-vote must name a term that is still to come.
+    fn objection(&self, request: &VoteRequest) -> Option<Denial> {
+        let least = self.term + u64::from(request.is_pre);
+        let by_term = |end: Position| (end.epoch.term(), end.index);
+        let (mine, theirs) = (by_term(self.log().end()), by_term(request.end));
+        if request.term < least {
+            Some(Denial::OldTerm { term: self.term })
+        } else if theirs < mine {
+            Some(Denial::OldLog { mine, theirs })
+        } else {
+            None
         }
-        let whom = self.voted_for.or_else(|| self.is_primary().then_some(self.me));
-        if let Some(whom) = whom.filter(|&whom| whom != from) {
-            return self.deny(cx, from, request, Denial::Voted { whom });
-        }
-        if request.end < self.log.end() {
-            return self.deny(cx, from, request, self.older_log(request));
-        }
-        let position = self.set_term(cx, self.term, Some(from));
-        self.expect_flush(position, AfterFlush::Vote { to: from, term: self.term });
-        self.heard = cx.now;
+    }
+
+    fn other_vote(&self, candidate: NodeId) -> Option<Denial> {
+        let whom = if self.is_primary() { Some(self.me) } else { self.voted_for };
+        whom.filter(|&whom| whom != candidate).map(|whom| Denial::Voted { whom })
+    }
+
+    /// Votes; the vote is told once it is flushed.
+    fn grant(&mut self, cx: &mut Context<'_>, to: NodeId) {
+        let position = self.set_term(cx, self.term, Some(to));
+        self.flushing.push_back((position, AfterFlush::Vote { to, term: self.term }));
+        self.tried = cx.now;
         cx.flush();
     }
 
@@ -140,8 +169,9 @@ impl PrimaryReplica {
     }
 
     fn grant_ahead(&self, cx: &mut Context<'_>, to: NodeId, request: &VoteRequest) {
-        cx.say(Line::VoteGrant { candidate: to, term: request.term, is_pre: true });
-        cx.send(to, Message::VoteReply(VoteReply { term: request.term, is_granted: true, is_pre: true }));
+        let term = request.term;
+        cx.say(Line::VoteGrant { candidate: to, term, is_pre: true });
+        cx.send(to, Message::VoteReply(VoteReply { term, is_granted: true, is_pre: true }));
     }
 
     fn deny(&self, cx: &mut Context<'_>, to: NodeId, request: &VoteRequest, why: Denial) {
@@ -150,95 +180,41 @@ impl PrimaryReplica {
         cx.send(to, Message::VoteReply(reply));
     }
 
-    fn older_log(&self, request: &VoteRequest) -> Denial {
-        match request.end < self.log.end() {
-            true => Denial::OldLog { mine: self.log.end(), theirs: request.end },
-            false => Denial::OldTerm { term: self.term },
-        }
-    }
-
-    /// How long ago a live primary was heard, while that makes candidates unwelcome. A primary hears itself.
+    /// How long ago a live primary was heard, while that is recent. A primary hears itself.
     fn hears_primary(&self, cx: &Context<'_>) -> Option<Span> {
         if self.is_primary() {
-            return self.config.check_quorum.then_some(Span::ZERO);
+            return Some(Span::ZERO);
         }
         let ago = cx.now.since(self.heard);
-        let guards = self.config.check_quorum || self.config.prevote;
-        (guards && self.primary.is_some() && ago < self.config.election_timeout.0).then_some(ago)
+        (self.primary.is_some() && ago < self.config.election_timeout.0).then_some(ago)
     }
 
-    /// A voter answers.
+    /// A voter answers. A granted pre-vote names a term that nobody is in yet, so it raises none.
     pub(super) fn take_vote_reply(&mut self, cx: &mut Context<'_>, from: NodeId, reply: &VoteReply) {
         if !reply.is_granted {
             return self.obey_term(cx, reply.term);
         }
-        match (&mut self.role, reply.is_pre) {
-            (Role::PreCandidate(voters), true) if reply.term == self.term + 1 => {
-                if !voters.contains(&from) {
-                    voters.push(from);
-                }
-                if voters.len() >= majority(self.members) {
-                    self.campaign(cx);
-                }
-            }
-            (Role::Candidate(_), false) if reply.term == self.term => self.count_vote(cx, from),
-            _ => {}
+        let wanted = match self.role {
+            Role::PreCandidate(_) if reply.is_pre => self.term + 1,
+            Role::Candidate(_) if !reply.is_pre => self.term,
+            _ => return,
+        };
+        if reply.term == wanted {
+            self.count_vote(cx, from);
         }
     }
 
     fn count_vote(&mut self, cx: &mut Context<'_>, from: NodeId) {
-        let Role::Candidate(voters) = &mut self.role else { return };
+        let (Role::PreCandidate(voters) | Role::Candidate(voters)) = &mut self.role else { return };
         if !voters.contains(&from) {
             voters.push(from);
         }
-        if voters.len() >= majority(self.members) {
-            self.reign(cx);
-        }
-    }
-
-    /// Becomes primary without a vote: by an operator's order, or because nobody is heard.
-    pub(super) fn promote(&mut self, cx: &mut Context<'_>, by_operator: bool) {
-        if self.is_primary() {
+        if voters.len() < majority(self.members) {
             return;
         }
-        self.set_term(cx, self.term + 1, Some(self.me));
-        cx.say(Line::Promoted { by_operator, term: self.term });
-        self.reign(cx);
-    }
-
-    /// Takes over in the present term: opens it in the log and tells everyone.
-    pub(super) fn reign(&mut self, cx: &mut Context<'_>) {
-        let next = self.log.last_index() + 1;
-        let follower = |node| Follower::new(NodeId::at(node), next, cx.now);
-        let followers = (0..self.members).map(follower).collect();
-        self.role = Role::Primary(Reign { followers, ..Reign::default() });
-        (self.primary, self.incoming) = (Some(self.me), None);
-        cx.cancel_timer(ELECTION);
-        cx.append(Record::Reign { term: self.term });
-        let index = self.append(cx, Entry::opening(self.term));
-        cx.flush();
-        cx.say(Line::RolePrimary { term: self.term, index });
-        self.ship(cx);
-        cx.set_timer(HEARTBEAT, self.config.heartbeat);
-        self.acknowledge(cx);
-    }
-
-    /// A higher term is heard of: follow it, unless this cluster fences nothing and this node is primary.
-    pub(super) fn obey_term(&mut self, cx: &mut Context<'_>, term: u64) {
-        let is_deaf = self.is_primary() && !self.config.epoch;
-        if term <= self.term || is_deaf {
-            return;
+        match self.role {
+            Role::PreCandidate(_) => self.campaign(cx),
+            _ => self.begin_reign(cx),
         }
-        if self.is_primary() {
-            cx.say(Line::StepDown { why: StepDown::HigherTerm(term) });
-        }
-        self.set_term(cx, term, None);
-        if !matches!(self.role, Role::Replica) || self.primary.is_some() {
-            let heard = self.heard;
-            self.follow(cx, None);
-            // Hearing of a term is not hearing a primary: the silence goes on.
-            self.heard = heard;
-        }
-        cx.flush();
     }
 }

@@ -1,81 +1,74 @@
 //! The replica's side of replication: take what follows, cut what differs, say how far it is.
 
+use super::durable::Branch;
 use super::message::{Ack, Append, Message, SyncRequest};
-use super::table::{Sessions, Table};
-use super::{AfterFlush, Branch, Context, ELECTION, PrimaryReplica, Record, Role};
+use super::{AfterFlush, Context, PrimaryReplica, Record, Role};
 use crate::base::ids::NodeId;
 use crate::base::line::{Line, StepDown};
-use crate::protocol::kit::log::Entry;
-use crate::protocol::{DiskPosition, Ghost};
+use crate::protocol::kit::log::{Entry, Epoch};
+use crate::protocol::{Ghost, Traffic};
+use std::sync::Arc;
 
 impl PrimaryReplica {
     /// A primary ships entries or shows that it lives.
-    pub(super) fn take_append(&mut self, cx: &mut Context<'_>, from: NodeId, append: Append) {
-        if !self.accepts_primary(cx, from, append.term) {
+    pub(super) fn take_append(&mut self, cx: &mut Context<'_>, from: NodeId, append: &Append) {
+        if !self.accepts_primary(cx, from, append.epoch) {
             return;
         }
-        self.primary_last = self.primary_last.max(append.prev_index + append.entries.len() as u64);
-        if self.log.term_at(append.prev_index) != Some(append.prev_term) {
+        let upto = append.prev.index + append.entries.len() as u64;
+        self.primary_last = self.primary_last.max(upto);
+        if !self.log().holds(append.prev) {
             return self.ask_for_sync(cx, from);
         }
-        let is_new = self.take_entries(cx, from, append.prev_index, &append.entries);
-        let known = append.prev_index + append.entries.len() as u64;
-        self.matched = self.matched.max(known);
+        self.asked_at = None;
+        let is_new = self.take_entries(cx, from, append.prev.index, &append.entries);
+        self.matched = self.matched.max(upto);
         self.commit = self.commit.max(append.commit.min(self.matched));
-        self.apply_received(append.sent_at);
+        self.apply_received();
+        if is_new && self.config.flushes_at_once() {
+            self.flushing.push_back((*cx.appended, AfterFlush::Ack(append.traffic)));
+        }
+        if !is_new || self.config.acks_when_written() {
+            self.tell_position(cx, append.traffic);
+        }
         if is_new {
-            cx.flush();
-            if self.config.acks_when_written() {
-                self.tell_position(cx, false);
-            }
-        } else {
-            self.tell_position(cx, append.entries.is_empty());
+            self.flush_entries(cx);
         }
     }
 
-    /// Whether `from` is the primary to follow; follows it if so, tells it of a higher term if not.
-    pub(super) fn accepts_primary(&mut self, cx: &mut Context<'_>, from: NodeId, term: u64) -> bool {
-        // Two primaries of one term exist only without votes; then the higher node goes on.
-        let yields = term > self.term || (term == self.term && (!self.is_primary() || from > self.me));
-        if !yields {
-            cx.send(from, Message::Stale { term: self.term });
+    /// Whether the primary of `epoch` is the one to follow; follows it if so. Any later reign than the one served
+    /// last is; a primary of an older term is told.
+    pub(super) fn accepts_primary(&mut self, cx: &mut Context<'_>, from: NodeId, epoch: Epoch) -> bool {
+        if epoch.term() < self.term || epoch < self.epoch {
+            if self.config.epoch && epoch.term() < self.term {
+                cx.send(from, Message::Stale { term: self.term });
+            }
             return false;
         }
-        if term > self.term {
-            self.set_term(cx, term, None);
+        if self.is_primary() && epoch != self.epoch {
+            cx.say(Line::StepDown { why: StepDown::HigherTerm(epoch.term()) });
         }
-        if self.is_primary() {
-            cx.say(Line::StepDown { why: StepDown::HigherTerm(term) });
+        if epoch.term() > self.term {
+            self.set_term(cx, epoch.term(), None);
+            cx.flush();
         }
-        if self.primary != Some(from) || !matches!(self.role, Role::Replica) {
+        if epoch != self.epoch || self.primary != Some(from) || self.role != Role::Replica {
+            self.epoch = epoch;
             self.follow(cx, Some(from));
-            cx.say(Line::RoleReplica { primary: from, term });
+            cx.say(Line::RoleReplica { primary: from, term: epoch.term() });
         }
         self.heard = cx.now;
+        self.is_no_quorum_said = false;
         true
     }
 
-    /// Becomes a replica, of `primary` if it is known.
-    pub(super) fn follow(&mut self, cx: &mut Context<'_>, primary: Option<NodeId>) {
-        self.abandon_waiters(cx);
-        let was_primary = self.is_primary();
-        self.role = Role::Replica;
-        (self.primary, self.matched, self.incoming) = (primary, 0, None);
-        self.primary_last = self.log.last_index();
-        self.heard = cx.now;
-        if was_primary {
-            cx.cancel_timer(super::HEARTBEAT);
-        }
-        self.patience = self.draw_patience(cx);
-        cx.set_timer(ELECTION, self.patience);
-    }
-
-    /// Takes entries that follow `prev`; skips what it has, cuts what differs. Gives whether anything was new.
+    /// Takes entries that follow `prev`: skips what is here, cuts what differs. Gives whether anything was new. An
+    /// old message cannot harm: what it repeats is here already, position by position.
     fn take_entries(&mut self, cx: &mut Context<'_>, primary: NodeId, prev: u64, entries: &[Entry]) -> bool {
         let mut is_new = false;
         for (index, entry) in (prev + 1..).zip(entries) {
-            match self.log.term_at(index) {
-                Some(term) if term == entry.term => continue,
+            match self.log().position(index) {
+                Some(known) if known.epoch == entry.epoch => continue,
                 Some(_) => self.cut(cx, index, primary),
                 None => {}
             }
@@ -87,82 +80,65 @@ impl PrimaryReplica {
 
     /// Cuts the log from `from` on: this branch is not the primary's. It is kept for operators.
     pub(super) fn cut(&mut self, cx: &mut Context<'_>, from: u64, primary: NodeId) {
-        let to = self.log.last_index();
-        let entries = self.log.cut(from);
-        let acked = (self.acked + 1).saturating_sub(from).min(entries.len() as u64);
+        let to = self.log().last_index();
+        let entries = self.store.cut(from);
+        let is_acked = |index: u64, entry: &Entry| {
+            index <= self.acked && entry.write.is_some() && entry.epoch.primary() == self.me
+        };
+        let acked = (from..).zip(&entries).filter(|(index, entry)| is_acked(*index, entry)).count() as u64;
+        let ops = entries.iter().filter_map(Entry::operation).collect();
         let count = entries.len() as u64;
-        self.cuts += 1;
-        self.flushed = self.flushed.min(from - 1);
-        self.acked = self.acked.min(from - 1);
-        self.commit = self.commit.min(from - 1);
-        self.sessions.forget(from);
-        if self.table.applied() >= from {
-            self.table = Table::rebuilt(&self.log, from - 1);
+        for position in [&mut self.flushed, &mut self.commit, &mut self.acked, &mut self.matched] {
+            *position = (*position).min(from - 1);
         }
-        cx.append(Record::Truncate { from });
-        cx.ghost(Ghost::Cut {
-            from,
-            entries: count,
-            ops: entries.iter().filter_map(Entry::operation).collect(),
-        });
-        self.archive.push(Branch { from, entries, acked, at: cx.now });
+        for (_, then) in &mut self.flushing {
+            if let AfterFlush::Log(index) = then {
+                *index = (*index).min(from - 1);
+            }
+        }
+        let branch = Arc::new(Branch { from, entries, acked, at: cx.now });
+        self.archive.push(Arc::clone(&branch));
+        cx.append(Record::Cut(branch));
+        cx.ghost(Ghost::Cut { from, entries: count, ops });
         cx.say(Line::Diverged { at: from, entries: count, acked, primary });
         cx.say(Line::Truncate { from, to, archive: self.archive.len() as u32 });
     }
 
-    pub(super) fn apply_received(&mut self, sent_at: crate::base::time::VirtualTime) {
+    /// Applies what may be applied: what is committed if writes wait for a majority, else whatever is known to be
+    /// the primary's.
+    pub(super) fn apply_received(&mut self) {
         let upto = if self.config.applies_on_commit() { self.commit } else { self.matched };
-        if upto > self.table.applied() {
-            self.table.apply(&self.log, upto);
-            self.applied_sent_at = sent_at;
-        }
+        self.store.apply(upto);
     }
 
     /// Tells the primary how far this node is, as far as the two are known to agree.
-    pub(super) fn tell_position(&mut self, cx: &mut Context<'_>, is_heartbeat: bool) {
-        let Some(primary) = self.primary.filter(|_| matches!(self.role, Role::Replica)) else { return };
+    pub(super) fn tell_position(&self, cx: &mut Context<'_>, traffic: Traffic) {
+        let Some(primary) = self.primary.filter(|_| self.role == Role::Replica) else { return };
         let written = self.matched;
         let ack = Ack {
-            term: self.term,
+            epoch: self.epoch,
+            life: self.incarnation,
             written,
             flushed: self.flushed.min(written),
-            applied: self.table.applied().min(written),
-            is_heartbeat,
+            applied: self.store.applied().min(written),
+            traffic,
         };
         cx.send(primary, Message::Ack(ack));
     }
 
-    /// What the primary sends does not follow what is here: say what is.
+    /// What the primary sends does not follow what is here: say what is. One gap makes many messages that do not
+    /// fit, so this is said once, and again only if nothing has come of it for a heartbeat.
     fn ask_for_sync(&mut self, cx: &mut Context<'_>, primary: NodeId) {
-        let request =
-            SyncRequest { term: self.term, last: self.log.last_index(), history: self.log.history().into() };
-        cx.send(primary, Message::Sync(request));
-    }
-
-    /// A snapshot replaces everything.
-    pub(super) fn install(
-        &mut self,
-        cx: &mut Context<'_>,
-        log: crate::protocol::kit::log::Log,
-        primary: NodeId,
-    ) {
-        let index = log.last_index();
-        let common = self.log.common_point(log.history(), index);
-        if common < self.log.last_index() {
-            self.cut(cx, common + 1, primary);
+        if self.asked_at.is_some_and(|at| cx.now.since(at) < self.config.heartbeat) {
+            return;
         }
-        self.cuts += 1;
-        self.log = log.sealed();
-        self.table = Table::rebuilt(&self.log, index);
-        self.sessions = Sessions::of(&self.log);
-        self.matched = index;
-        self.commit = self.commit.max(index);
-        let position = cx.append(Record::Install(std::sync::Arc::new(self.log.clone())));
-        self.expect_flush(position, AfterFlush::Log { index, cuts: self.cuts });
-        cx.flush();
-    }
-
-    pub(super) fn expect_flush(&mut self, position: DiskPosition, then: AfterFlush) {
-        self.flushing.push_back((position, then));
+        self.asked_at = Some(cx.now);
+        let request = SyncRequest {
+            epoch: self.epoch,
+            life: self.incarnation,
+            last: self.log().last_index(),
+            history: self.log().history().into(),
+        };
+        cx.send(primary, Message::Sync(request));
     }
 }

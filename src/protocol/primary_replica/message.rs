@@ -1,7 +1,7 @@
 //! What the nodes of a primary-replica cluster say to each other.
 
-use crate::base::time::VirtualTime;
-use crate::protocol::kit::log::{Change, Entry, Log};
+use super::store::Store;
+use crate::protocol::kit::log::{Entry, Epoch, Position};
 use crate::protocol::{Detail, Label, Sizes, Traffic};
 use std::sync::Arc;
 
@@ -12,69 +12,66 @@ pub enum Message {
     Append(Append),
     /// A replica says how far it is.
     Ack(Ack),
-    /// A replica cannot take what it was sent and says what it has (Redis PSYNC, MongoDB's sync source search).
+    /// A replica cannot take what it was sent and says what it has (Redis PSYNC).
     Sync(SyncRequest),
-    /// A higher term exists than the one just heard.
+    /// A primary of an older term is told that a newer one exists.
     Stale {
-        /// That term.
+        /// The sender's term.
         term: u64,
     },
     /// A candidate asks for a vote, or whether it would get one.
     Vote(VoteRequest),
     /// The answer.
     VoteReply(VoteReply),
-    /// A part of a snapshot.
+    /// A part of a snapshot (Raft InstallSnapshot).
     Chunk(Chunk),
     /// How many chunks of a snapshot have arrived.
-    ChunkAck {
-        /// The snapshot's last index.
-        snapshot: u64,
-        /// Chunks received in order.
-        received: u32,
-    },
+    ChunkAck(ChunkAck),
 }
 
-/// Entries from the primary of `term`, following the entry at `prev_index`.
+/// Entries from the primary of `epoch`, following the one at `prev`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Append {
-    /// The primary's term.
-    pub term: u64,
-    /// The index before the first entry.
-    pub prev_index: u64,
-    /// The term at that index.
-    pub prev_term: u64,
+    /// The primary's reign.
+    pub epoch: Epoch,
+    /// The place before the first entry.
+    pub prev: Position,
     /// The entries; none in a heartbeat.
     pub entries: Arc<[Entry]>,
     /// The primary's commit index.
     pub commit: u64,
-    /// When it was sent, by the primary; for lag.
-    pub sent_at: VirtualTime,
+    /// What it is sent for; the acknowledgement counts as the same.
+    pub traffic: Traffic,
 }
 
-/// How far a replica is.
+/// How far a replica is, as far as it is known to agree with its primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ack {
-    /// The replica's term.
-    pub term: u64,
-    /// Last index in memory that is known to match the primary.
+    /// The reign it follows.
+    pub epoch: Epoch,
+    /// Which of the replica's lives speaks: a later one may have less in memory than an earlier one said.
+    pub life: u32,
+    /// Last index in memory.
     pub written: u64,
     /// Last index flushed.
     pub flushed: u64,
     /// Last index applied.
     pub applied: u64,
-    /// Whether it answers a heartbeat.
-    pub is_heartbeat: bool,
+    /// What the message it answers was sent for.
+    pub traffic: Traffic,
 }
 
 /// What a replica has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyncRequest {
-    /// Its term.
-    pub term: u64,
+    /// The reign it follows.
+    pub epoch: Epoch,
+    /// Which of its lives speaks.
+    pub life: u32,
     /// Its last index.
     pub last: u64,
     /// Its history.
-    pub history: Arc<[(u64, u64)]>,
+    pub history: Arc<[Position]>,
 }
 
 /// A request for a vote.
@@ -82,8 +79,8 @@ pub struct SyncRequest {
 pub struct VoteRequest {
     /// The term the candidate wants to lead.
     pub term: u64,
-    /// (term, index) of the end of its log.
-    pub end: (u64, u64),
+    /// The end of its log.
+    pub end: Position,
     /// Whether it only asks what would be.
     pub is_pre: bool,
 }
@@ -99,90 +96,126 @@ pub struct VoteReply {
     pub is_pre: bool,
 }
 
-/// A part of a snapshot of the state at `snapshot`.
+/// A part of a snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
-    /// The primary's term.
-    pub term: u64,
-    /// The snapshot's last index.
-    pub snapshot: u64,
+    /// The primary's reign.
+    pub epoch: Epoch,
+    /// Where the snapshot stands.
+    pub end: Position,
     /// This chunk's place, from 0.
     pub place: u32,
+    /// How many chunks there are.
+    pub of: u32,
     /// Rows of the key table in it.
     pub rows: u32,
-    /// With the last chunk: the log the snapshot stands for, kept for judges and screens. Its size is the rows'.
-    pub image: Option<Arc<Log>>,
+    /// With the last chunk: the state. The log in it is what the rows stand for, kept for judges and screens; on
+    /// the wire there are only rows.
+    pub image: Option<Arc<Store>>,
+}
+
+/// How much of a snapshot has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkAck {
+    /// The reign the replica follows.
+    pub epoch: Epoch,
+    /// Which of its lives speaks.
+    pub life: u32,
+    /// Where the snapshot stands.
+    pub end: Position,
+    /// Chunks received in order.
+    pub received: u32,
 }
 
 /// Bytes of a message header.
 const HEADER: u64 = 40;
 /// Bytes of an integer field.
 const FIELD: u64 = 8;
-/// Bytes of a log entry beside its key and value.
+/// Bytes of a log entry, or of a row of a snapshot, beside key and value.
 const ENTRY_HEADER: u64 = 24;
 
 fn entry_bytes(entry: &Entry, sizes: Sizes) -> u64 {
-    ENTRY_HEADER
-        + match entry.change {
-            Change::Open => 0,
-            Change::Put(_) => sizes.key + sizes.value,
-            Change::Delete => sizes.key,
-        }
+    let value = |value| if value { sizes.value } else { 0 };
+    ENTRY_HEADER + entry.write.map_or(0, |write| sizes.key + value(write.value.is_some()))
 }
 
 impl crate::protocol::Message for Message {
     fn bytes(&self, sizes: Sizes) -> u64 {
-        HEADER
-            + match self {
-                Message::Append(append) => {
-                    6 * FIELD + append.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum::<u64>()
-                }
-                Message::Ack(_) => 4 * FIELD,
-                Message::Sync(request) => (2 + 2 * request.history.len() as u64) * FIELD,
-                Message::Stale { .. } => FIELD,
-                Message::Vote(_) => 3 * FIELD,
-                Message::VoteReply(_) => 2 * FIELD,
-                Message::Chunk(chunk) => {
-                    4 * FIELD + u64::from(chunk.rows) * (sizes.key + sizes.value + ENTRY_HEADER)
-                }
-                Message::ChunkAck { .. } => 2 * FIELD,
+        let (fields, content) = match self {
+            Message::Append(append) => {
+                (4, append.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum())
             }
+            Message::Ack(_) => (5, 0),
+            Message::Sync(request) => (3 + 2 * request.history.len() as u64, 0),
+            Message::Stale { .. } => (1, 0),
+            Message::Vote(_) => (3, 0),
+            Message::VoteReply(_) => (2, 0),
+            Message::Chunk(chunk) => (6, u64::from(chunk.rows) * (sizes.key + sizes.value + ENTRY_HEADER)),
+            Message::ChunkAck(_) => (5, 0),
+        };
+        HEADER + fields * FIELD + content
     }
 
     fn traffic(&self) -> Traffic {
         match self {
-            Message::Append(append) if !append.entries.is_empty() => Traffic::Write,
-            Message::Ack(ack) if !ack.is_heartbeat => Traffic::Write,
-            Message::Sync(_) | Message::Chunk(_) | Message::ChunkAck { .. } => Traffic::Resync,
-            _ => Traffic::Background,
+            Message::Append(append) => append.traffic,
+            Message::Ack(ack) => ack.traffic,
+            Message::Sync(_) | Message::Chunk(_) | Message::ChunkAck(_) => Traffic::Resync,
+            Message::Stale { .. } | Message::Vote(_) | Message::VoteReply(_) => Traffic::Background,
         }
     }
 
     fn label(&self) -> Label {
         let label = |name, detail| Label { name, detail };
         match self {
-            Message::Append(append) => match append.entries.len() as u64 {
-                0 => label("Heartbeat", Detail::Index(append.prev_index)),
-                1 => label("Append", Detail::Index(append.prev_index + 1)),
-                count => label("Append", Detail::Range(append.prev_index + 1, append.prev_index + count)),
-            },
+            Message::Append(append) => append_label(append),
             Message::Ack(ack) => label("Ack", Detail::Index(ack.flushed)),
             Message::Sync(request) => label("SyncRequest", Detail::Index(request.last)),
             Message::Stale { term } => label("Stale", Detail::Term(*term)),
-            Message::Vote(request) => {
-                label(if request.is_pre { "PreVote" } else { "Vote" }, Detail::Term(request.term))
-            }
+            Message::Vote(request) if request.is_pre => label("PreVote", Detail::Term(request.term)),
+            Message::Vote(request) => label("Vote", Detail::Term(request.term)),
             Message::VoteReply(reply) => {
-                let name = match (reply.is_pre, reply.is_granted) {
-                    (true, true) => "PreVoteYes",
-                    (true, false) => "PreVoteNo",
-                    (false, true) => "VoteYes",
-                    (false, false) => "VoteNo",
-                };
+                const NAMES: [[&str; 2]; 2] = [["VoteNo", "VoteYes"], ["PreVoteNo", "PreVoteYes"]];
+                let name = NAMES[usize::from(reply.is_pre)][usize::from(reply.is_granted)];
                 label(name, Detail::Term(reply.term))
             }
             Message::Chunk(chunk) => label("Snapshot", Detail::Count(u64::from(chunk.place) + 1)),
-            Message::ChunkAck { received, .. } => label("SnapshotAck", Detail::Count(u64::from(*received))),
+            Message::ChunkAck(ack) => label("SnapshotAck", Detail::Count(u64::from(ack.received))),
         }
+    }
+}
+
+fn append_label(append: &Append) -> Label {
+    let prev = append.prev.index;
+    match append.entries.len() as u64 {
+        0 => Label { name: "Heartbeat", detail: Detail::Index(prev) },
+        1 => Label { name: "Append", detail: Detail::Index(prev + 1) },
+        count => Label { name: "Append", detail: Detail::Range(prev + 1, prev + count) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{entry, write_of};
+    use super::*;
+    use crate::protocol::Message as _;
+
+    #[test]
+    fn sizes_follow_the_model() {
+        let sizes = Sizes { key: 10, value: 256 };
+        let append = |entries: &[Entry]| {
+            Message::Append(Append {
+                epoch: Epoch::default(),
+                prev: Position::default(),
+                entries: entries.into(),
+                commit: 0,
+                traffic: Traffic::Write,
+            })
+        };
+        let mut delete = write_of(1, 1, 1);
+        delete.write.as_mut().expect("a write").value = None;
+        assert_eq!(append(&[]).bytes(sizes), 40 + 4 * 8);
+        assert_eq!(append(&[entry(1, None)]).bytes(sizes), 72 + 24);
+        assert_eq!(append(&[write_of(1, 1, 1), delete]).bytes(sizes), 72 + 24 + 10 + 256 + 24 + 10);
     }
 }

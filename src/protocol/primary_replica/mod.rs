@@ -1,8 +1,8 @@
 //! Primary-replica: one primary orders all writes in a log, replicas follow it by position.
 //!
 //! Mirrors what Raft, PostgreSQL streaming replication, MySQL semi-sync and MongoDB replica sets share; the knobs
-//! choose among them (`config`). Read `write` (the primary's side of a write), `ship` and `follow` (both ends of
-//! replication), then `election`, `resync`.
+//! choose among them (`config`). Must not know: the world, clients' patience, what a screen shows. Read `write` (the
+//! primary's side of a write), `ship` and `follow` (both ends of replication), then `reign`, `election`, `resync`.
 //!
 //! ```text
 //! client     primary                      replica
@@ -11,34 +11,41 @@
 //!   |          ... predicate of `ack` <-- acknowledge (written, flushed, applied)
 //!   | <- reply   holds: apply
 //! ```
+//!
+//! What holds with `ack = "majority"`, `promotion = "auto-quorum"` and `fencing = ["epoch"]`, and is tested under
+//! random faults (`tests::schedules`): one primary per term, equal positions mean equal prefixes, a new primary has
+//! every committed entry, no committed entry is cut, applied prefixes are equal. Without votes the second alone
+//! remains: see [`Epoch`].
 
 mod config;
 mod durable;
 mod election;
 mod follow;
 mod message;
+mod reign;
 mod resync;
+mod sessions;
 mod ship;
-mod table;
+mod store;
 mod truth;
 mod view;
 mod write;
 
 pub use config::{Ack, Config, Promotion, SyncPoint};
-pub use durable::{Durable, Record};
+pub use durable::{Branch, Durable, Record};
 pub use message::Message;
+pub use store::Store;
 
-use crate::base::ids::{Key, NodeId, OpId};
+use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
-use crate::base::operation::Answer;
+use crate::base::line::Line;
 use crate::base::time::{Span, VirtualTime};
-use crate::protocol::kit::log::{Entry, Log};
+use crate::protocol::kit::log::{Entry, Epoch, Log};
 use crate::protocol::view::ReplicaView;
-use crate::protocol::{self, DiskPosition, Input, Order, Protocol, Routing, Timer, Truth};
-use ship::Follower;
+use crate::protocol::{self, DiskPosition, Input, Order, Protocol, Routing, Timer, Traffic, Truth};
+use reign::Reign;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use table::{Sessions, Table};
 
 type Context<'a> = protocol::Context<'a, PrimaryReplica>;
 
@@ -46,7 +53,7 @@ type Context<'a> = protocol::Context<'a, PrimaryReplica>;
 const HEARTBEAT: Timer = Timer(1);
 /// A replica's patience with a silent primary.
 const ELECTION: Timer = Timer(2);
-/// The regular flush of `ack = "fire"`.
+/// The late flush of `ack = "fire"`.
 const FLUSH: Timer = Timer(3);
 
 /// What a node is.
@@ -62,46 +69,17 @@ enum Role {
     Primary(Reign),
 }
 
-/// What only a primary has.
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Reign {
-    followers: Vec<Follower>,
-    /// Writes whose clients wait, in the order of their indexes.
-    waiters: VecDeque<Waiter>,
-    /// Semi-sync has given up waiting.
-    is_degraded: bool,
-    /// The long wait has been said.
-    is_wait_said: bool,
-    /// Manual promotion only: it hears no majority and refuses writes until it does again.
-    is_fenced: bool,
-}
-
-/// A client that waits for its write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Waiter {
-    index: u64,
-    op: OpId,
-    since: VirtualTime,
-}
-
 /// What becomes possible when a record is flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AfterFlush {
-    /// The log is safe up to this index, if no truncation has taken it back meanwhile.
-    Log { index: u64, cuts: u32 },
+    /// The log is safe up to this index.
+    Log(u64),
+    /// The primary may be told how far this replica is.
+    Ack(Traffic),
     /// The vote may be told.
     Vote { to: NodeId, term: u64 },
     /// The candidate's own vote counts, and others may be asked.
     Campaign { term: u64 },
-}
-
-/// A branch of the log that was cut off and kept.
-#[derive(Clone, Debug, PartialEq)]
-struct Branch {
-    from: u64,
-    entries: Vec<Entry>,
-    acked: u64,
-    at: VirtualTime,
 }
 
 /// One node of a primary-replica cluster.
@@ -110,36 +88,42 @@ pub struct PrimaryReplica {
     config: Arc<Config>,
     me: NodeId,
     members: usize,
+    incarnation: u32,
     // persistent
     term: u64,
     voted_for: Option<NodeId>,
-    log: Log,
+    store: Store,
+    archive: Vec<Arc<Branch>>,
     // volatile
     role: Role,
+    /// The newest reign this node has served in, as primary or replica; older ones are not obeyed.
+    epoch: Epoch,
+    /// Whom this node believes to be primary.
     primary: Option<NodeId>,
-    table: Table,
-    sessions: Sessions,
+    /// Last index known to be flushed here.
     flushed: u64,
+    /// Last index known to be flushed on a majority, whatever `ack` waits for (MongoDB's majority commit point).
     commit: u64,
-    /// Highest index this node acknowledged to a client as primary.
+    /// Last index whose condition was met while this node was primary.
     acked: u64,
     flushing: VecDeque<(DiskPosition, AfterFlush)>,
-    /// How often the log was truncated: guards against flushes of entries that are gone.
-    cuts: u32,
-    /// Last index of the log that the present primary is known to share.
+    /// Whether the late flush is due.
+    is_flush_due: bool,
+    /// As replica: last index that this log is known to share with the primary of `epoch`.
     matched: u64,
-    /// Last index the present primary is known to have.
+    /// As replica: last index that primary is known to have sent.
     primary_last: u64,
-    /// When the last applied entry was sent.
-    applied_sent_at: VirtualTime,
-    /// When the primary was heard last.
-    heard: VirtualTime,
-    /// When this node last tried to do something about a silence.
-    retry_after: VirtualTime,
-    /// How long the present silence may last.
-    patience: Span,
-    archive: Vec<Branch>,
+    /// As replica: when it last said what it has, unless something could be taken since.
+    asked_at: Option<VirtualTime>,
     incoming: Option<resync::Incoming>,
+    /// When the primary, or a candidate worth a vote, was heard last.
+    heard: VirtualTime,
+    /// When the next attempt to do something about a silence began.
+    tried: VirtualTime,
+    /// How long a silence or an attempt may last.
+    patience: Span,
+    /// Whether it has been said that no election can be won.
+    is_no_quorum_said: bool,
 }
 
 impl Protocol for PrimaryReplica {
@@ -153,21 +137,20 @@ impl Protocol for PrimaryReplica {
 
     fn boot(cx: &mut Context<'_>, config: Arc<Config>, durable: Durable) -> Self {
         let is_first_life = cx.incarnation == 1;
-        let reigns =
-            config.promotion == Promotion::Manual && durable.reigned_in == durable.term && durable.term > 0;
         let first_primary = config.first_primary;
+        // Nobody demotes a primary that only restarts: PostgreSQL comes back as what it was.
+        let resumes =
+            config.promotion == Promotion::Manual && durable.reigned_in == durable.term && durable.term > 0;
         let mut node = Self::from_disk(cx, config, durable);
-        cx.say(crate::base::line::Line::Started { incarnation: cx.incarnation });
-        cx.set_timer(FLUSH, node.config.flush_interval);
+        cx.say(Line::Started { incarnation: cx.incarnation });
         if is_first_life {
+            node.epoch = Epoch::new(node.term, first_primary, 1);
             node.primary = Some(first_primary);
-            node.set_term(cx, 1, None);
         }
-        node.patience = node.draw_patience(cx);
-        if reigns || (is_first_life && first_primary == cx.me) {
-            node.reign(cx);
+        if resumes || (is_first_life && first_primary == cx.me) {
+            node.begin_reign(cx);
         } else {
-            cx.set_timer(ELECTION, node.patience);
+            node.wait_patiently(cx);
         }
         node
     }
@@ -179,14 +162,11 @@ impl Protocol for PrimaryReplica {
             Input::Timer(HEARTBEAT) => self.beat(cx),
             Input::Timer(ELECTION) => self.lose_patience(cx),
             Input::Timer(_) => {
+                self.is_flush_due = false;
                 cx.flush();
-                cx.set_timer(FLUSH, self.config.flush_interval);
             }
             Input::Flushed { upto } => self.flushed(cx, upto),
-            Input::Operator(Order::Configure(config)) => {
-                self.config = config;
-                self.acknowledge(cx);
-            }
+            Input::Operator(Order::Configure(config)) => self.configure(cx, config),
             Input::Operator(Order::Promote) => self.promote(cx, true),
         }
     }
@@ -210,46 +190,50 @@ impl Protocol for PrimaryReplica {
 
 impl PrimaryReplica {
     fn from_disk(cx: &Context<'_>, config: Arc<Config>, durable: Durable) -> Self {
-        let Durable { term, voted_for, log, .. } = durable;
+        let Durable { term, voted_for, log, archive, .. } = durable;
+        // The cluster was founded with the first primary of term 1, as if everyone had voted for it: an empty disk
+        // knows that much, so that nobody can ever campaign for term 1 again.
+        let (term, voted_for) = if term == 0 { (1, Some(config.first_primary)) } else { (term, voted_for) };
         let last = log.last_index();
-        let applied = if config.applies_on_commit() { 0 } else { last };
+        let store = Store::of(log, if config.applies_on_commit() { 0 } else { last });
         PrimaryReplica {
             me: cx.me,
             members: cx.members,
+            incarnation: cx.incarnation,
             term,
             voted_for,
+            archive,
             role: Role::Replica,
+            epoch: store.log().end().epoch,
             primary: None,
-            table: Table::rebuilt(&log, applied),
-            sessions: Sessions::of(&log),
             flushed: last,
-            commit: applied,
-            acked: 0,
+            commit: 0,
+            acked: if config.ack_means_flushed() { last } else { 0 },
             flushing: VecDeque::new(),
-            cuts: 0,
+            is_flush_due: false,
             matched: 0,
             primary_last: last,
-            applied_sent_at: cx.now,
-            heard: cx.now,
-            retry_after: cx.now,
-            patience: Span::ZERO,
-            archive: Vec::new(),
+            asked_at: None,
             incoming: None,
+            heard: cx.now,
+            tried: cx.now,
+            patience: Span::ZERO,
+            is_no_quorum_said: false,
+            store,
             config,
-            log,
         }
     }
 
     fn receive(&mut self, cx: &mut Context<'_>, from: NodeId, message: Message) {
         match message {
-            Message::Append(append) => self.take_append(cx, from, append),
+            Message::Append(append) => self.take_append(cx, from, &append),
             Message::Ack(ack) => self.take_ack(cx, from, &ack),
             Message::Sync(request) => self.take_sync_request(cx, from, &request),
-            Message::Stale { term } => self.obey_term(cx, term),
+            Message::Stale { term } => self.take_stale(cx, term),
             Message::Vote(request) => self.take_vote_request(cx, from, &request),
             Message::VoteReply(reply) => self.take_vote_reply(cx, from, &reply),
-            Message::Chunk(chunk) => self.take_chunk(cx, from, chunk),
-            Message::ChunkAck { snapshot, received } => self.take_chunk_ack(cx, from, snapshot, received),
+            Message::Chunk(chunk) => self.take_chunk(cx, from, &chunk),
+            Message::ChunkAck(ack) => self.take_chunk_ack(cx, from, &ack),
         }
     }
 
@@ -257,21 +241,26 @@ impl PrimaryReplica {
         matches!(self.role, Role::Primary(_))
     }
 
-    fn reign_mut(&mut self) -> Option<&mut Reign> {
-        match &mut self.role {
-            Role::Primary(reign) => Some(reign),
-            _ => None,
-        }
+    fn log(&self) -> &Log {
+        self.store.log()
     }
 
     /// Appends an entry to log, sessions and disk; it is flushed when someone asks for it.
     fn append(&mut self, cx: &mut Context<'_>, entry: Entry) -> u64 {
-        let index = self.log.push(entry);
-        self.log.trim(self.config.backlog);
-        self.sessions.remember(&entry, index);
+        let index = self.store.push(entry, self.config.backlog);
         let position = cx.append(Record::Append(entry));
-        self.flushing.push_back((position, AfterFlush::Log { index, cuts: self.cuts }));
+        self.flushing.push_back((position, AfterFlush::Log(index)));
         index
+    }
+
+    /// Flushes what was appended: now, or with `ack = "fire"` within the flush interval.
+    fn flush_entries(&mut self, cx: &mut Context<'_>) {
+        if self.config.flushes_at_once() {
+            cx.flush();
+        } else if !self.is_flush_due {
+            self.is_flush_due = true;
+            cx.set_timer(FLUSH, self.config.flush_interval);
+        }
     }
 
     /// Enters `term` with this vote; the record is appended, not yet flushed.
@@ -280,35 +269,42 @@ impl PrimaryReplica {
         cx.append(Record::Term { term, voted_for })
     }
 
+    /// The disk has everything up to `upto`. However many replies to the primary waited for it, one says it all.
     fn flushed(&mut self, cx: &mut Context<'_>, upto: DiskPosition) {
-        let before = self.flushed;
-        while let Some(&(position, then)) = self.flushing.front() {
-            if position > upto {
-                break;
-            }
+        let mut answer: Option<Traffic> = None;
+        while let Some(&(_, then)) = self.flushing.front().filter(|(position, _)| *position <= upto) {
             self.flushing.pop_front();
             match then {
-                AfterFlush::Log { index, cuts } if cuts == self.cuts => {
-                    self.flushed = self.flushed.max(index)
-                }
-                AfterFlush::Log { .. } => {}
+                AfterFlush::Log(index) => self.flushed = self.flushed.max(index),
+                AfterFlush::Ack(traffic) => answer = Some(answer.map_or(traffic, |first| first.min(traffic))),
                 AfterFlush::Vote { to, term } => self.tell_vote(cx, to, term),
                 AfterFlush::Campaign { term } => self.ask_for_votes(cx, term),
             }
         }
-        if self.flushed == before {
-            return;
+        if let Some(traffic) = answer {
+            self.tell_position(cx, traffic);
         }
-        match self.role {
-            Role::Primary(_) => self.acknowledge(cx),
-            _ => self.tell_position(cx, false),
-        }
+        self.acknowledge(cx);
     }
 
-    fn refuse_as_not_primary(&self, cx: &mut Context<'_>, op: OpId) {
-        let hint =
-            if self.is_primary() { Some(self.me) } else { self.primary.filter(|&node| node != self.me) };
-        cx.reply(op, Answer::NotPrimary { hint });
+    /// An operator turned a knob.
+    fn configure(&mut self, cx: &mut Context<'_>, config: Arc<Config>) {
+        self.config = config;
+        if self.config.flushes_at_once() {
+            cx.flush();
+        }
+        match &mut self.role {
+            Role::Primary(reign) => {
+                reign.is_degraded &= matches!(self.config.ack, Ack::SemiSync { .. });
+                cx.set_timer(HEARTBEAT, self.config.heartbeat);
+                self.acknowledge(cx);
+            }
+            _ => {
+                self.role = Role::Replica;
+                self.apply_received();
+                self.wait_patiently(cx);
+            }
+        }
     }
 }
 

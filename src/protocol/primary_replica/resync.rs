@@ -1,24 +1,28 @@
 //! Catch-up of a replica whose log does not follow: from the log if it reaches back (partial), from a snapshot if
 //! it does not (full). The decision is that of Redis PSYNC and of Raft's InstallSnapshot (replication.md 1.6).
+//!
+//! A snapshot travels in chunks of rows, a few ahead of their acknowledgement; the state itself is handed over with
+//! the last one. Until then the replica serves what it had (Redis `replica-serve-stale-data`).
 
-use super::message::{Chunk, Message, SyncRequest};
-use super::{Context, PrimaryReplica, Role};
+use super::message::{Chunk, ChunkAck, Message, SyncRequest};
+use super::ship::Flow;
+use super::store::Store;
+use super::{AfterFlush, Context, PrimaryReplica, Record};
 use crate::base::ids::NodeId;
 use crate::base::line::{Line, PartialRefusal};
-use crate::protocol::kit::log::Log;
+use crate::protocol::Traffic;
+use crate::protocol::kit::log::Position;
 use std::sync::Arc;
 
-/// Rows of the key table in one chunk.
+/// Rows of the key table in one chunk: about 64 KiB with values of the default size.
 const CHUNK_ROWS: u32 = 200;
-/// Chunks sent ahead of their acknowledgement.
+/// Chunks sent ahead of their acknowledgement: enough to fill a link of 100 MB/s over a round trip of 2 ms.
 const WINDOW: u32 = 4;
-/// A resync that is at most this far behind is ordinary repair of a lost message and not worth a line.
-const WORTH_SAYING: u64 = 8;
 
 /// A snapshot on its way to a replica.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Outgoing {
-    image: Arc<Log>,
+    image: Arc<Store>,
     rows: u32,
     sent: u32,
     received: u32,
@@ -27,6 +31,15 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    fn new(image: Store) -> Self {
+        let rows = u32::try_from(image.keys()).unwrap_or(u32::MAX);
+        Outgoing { image: Arc::new(image), rows, sent: 0, received: 0, is_moving: true }
+    }
+
+    fn end(&self) -> Position {
+        self.image.log().end()
+    }
+
     fn chunks(&self) -> u32 {
         self.rows.div_ceil(CHUNK_ROWS).max(1)
     }
@@ -35,134 +48,154 @@ impl Outgoing {
 /// A snapshot being received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Incoming {
-    pub(super) snapshot: u64,
-    pub(super) received: u32,
-    pub(super) rows: u64,
+    end: Position,
+    received: u32,
+    rows: u64,
 }
 
 impl PrimaryReplica {
-    /// A replica says what it has.
+    /// A replica that could not take what it was sent says what it has.
     pub(super) fn take_sync_request(&mut self, cx: &mut Context<'_>, from: NodeId, request: &SyncRequest) {
-        if request.term > self.term {
-            return self.obey_term(cx, request.term);
-        }
-        let common = self.log.common_point(&request.history, request.last);
-        let (first, last, term) = (self.log.first_index(), self.log.last_index(), self.term);
-        let Role::Primary(reign) = &mut self.role else { return };
+        let epoch = self.epoch;
+        let common = self.log().common_point(&request.history, request.last);
+        let Some(reign) = self.reign_mut().filter(|_| request.epoch == epoch) else { return };
         let follower = &mut reign.followers[from.index()];
-        follower.heard = cx.now;
-        follower.is_connected = true;
-        if request.term < term || follower.snapshot.is_some() {
+        // Within one life a replica never loses what it has acknowledged: such a request was overtaken.
+        if !follower.hear(request.life, cx.now) || request.last < follower.written {
             return;
         }
-        if common + 1 >= first {
-            (follower.next, follower.base) = (common + 1, common);
-            if last - common >= WORTH_SAYING {
-                cx.say(Line::PartialOk { peer: from, from: common + 1, entries: last - common });
-            }
-            return self.ship_to(cx, from.index());
+        follower.greet(cx, from);
+        if !matches!(follower.flow, Flow::Snapshot(_)) {
+            self.catch_up(cx, from, common, request.last);
+            self.ship_to(cx, from);
         }
-        let why = match common {
-            0 if request.last > 0 => PartialRefusal::UnknownHistory,
-            _ => PartialRefusal::BacklogStartsAt(first),
-        };
-        cx.say(Line::PartialNo { peer: from, why });
-        self.start_snapshot(cx, from);
     }
 
-    fn start_snapshot(&mut self, cx: &mut Context<'_>, to: NodeId) {
-        let image = Arc::new(self.snapshot_image());
-        let (index, rows) = (image.last_index(), u32::try_from(self.table.len()).unwrap_or(u32::MAX));
-        let Role::Primary(reign) = &mut self.role else { return };
-        reign.followers[to.index()].snapshot =
-            Some(Outgoing { image, rows, sent: 0, received: 0, is_moving: true });
-        cx.say(Line::FullStart { peer: to, index, rows: u64::from(rows) });
-        self.send_chunks(cx, to);
+    /// Decides how a replica catches up that shares the log up to `common` and whose own ends at `its_last`.
+    pub(super) fn catch_up(&mut self, cx: &mut Context<'_>, peer: NodeId, common: u64, its_last: u64) {
+        let (first, last) = (self.log().first_index(), self.log().last_index());
+        let Some(reign) = self.reign_mut() else { return };
+        let follower = &mut reign.followers[peer.index()];
+        if common + 1 < first {
+            let why = match common {
+                0 if its_last > 0 => PartialRefusal::UnknownHistory,
+                _ => PartialRefusal::BacklogStartsAt(first),
+            };
+            cx.say(Line::PartialNo { peer, why });
+            return self.start_snapshot(cx, peer);
+        }
+        follower.stream_from(common + 1, last);
+        if std::mem::take(&mut follower.is_returning) && common < last {
+            cx.say(Line::PartialOk { peer, from: common + 1, entries: last - common });
+        }
     }
 
-    /// The log up to what is applied: what the key table stands for.
-    fn snapshot_image(&self) -> Log {
-        let mut image = self.log.clone();
-        image.cut(self.table.applied() + 1);
-        image
+    fn start_snapshot(&mut self, cx: &mut Context<'_>, peer: NodeId) {
+        let outgoing = Outgoing::new(self.store.image());
+        let (index, rows) = (outgoing.end().index, u64::from(outgoing.rows));
+        cx.say(Line::FullStart { peer, index, rows });
+        if let Some(reign) = self.reign_mut() {
+            reign.followers[peer.index()].flow = Flow::Snapshot(outgoing);
+        }
+        self.send_chunks(cx, peer);
     }
 
     fn send_chunks(&mut self, cx: &mut Context<'_>, to: NodeId) {
-        let term = self.term;
-        let Role::Primary(reign) = &mut self.role else { return };
-        let Some(outgoing) = &mut reign.followers[to.index()].snapshot else { return };
-        let chunks = outgoing.chunks();
-        while outgoing.sent < chunks && outgoing.sent < outgoing.received + WINDOW {
+        let epoch = self.epoch;
+        let Some(reign) = self.reign_mut() else { return };
+        let Flow::Snapshot(outgoing) = &mut reign.followers[to.index()].flow else { return };
+        let (of, end) = (outgoing.chunks(), outgoing.end());
+        while outgoing.sent < of.min(outgoing.received + WINDOW) {
             let place = outgoing.sent;
-            let is_last = place + 1 == chunks;
-            let chunk = Chunk {
-                term,
-                snapshot: outgoing.image.last_index(),
-                place,
-                rows: (outgoing.rows - place * CHUNK_ROWS).min(CHUNK_ROWS),
-                image: is_last.then(|| Arc::clone(&outgoing.image)),
-            };
+            let rows = (outgoing.rows - place * CHUNK_ROWS).min(CHUNK_ROWS);
+            let image = (place + 1 == of).then(|| Arc::clone(&outgoing.image));
             outgoing.sent += 1;
-            cx.send(to, Message::Chunk(chunk));
+            cx.send(to, Message::Chunk(Chunk { epoch, end, place, of, rows, image }));
         }
     }
 
     /// A snapshot that has not moved for a tick is sent again from what has arrived.
     pub(super) fn nudge_snapshots(&mut self, cx: &mut Context<'_>) {
-        let Role::Primary(reign) = &mut self.role else { return };
-        let mut stuck = Vec::new();
-        for follower in reign.followers.iter_mut() {
-            if let Some(outgoing) = &mut follower.snapshot {
-                if !std::mem::take(&mut outgoing.is_moving) {
-                    outgoing.sent = outgoing.received;
-                    stuck.push(follower.node);
-                }
+        for peer in cx.peers() {
+            let Some(reign) = self.reign_mut() else { return };
+            if let Flow::Snapshot(outgoing) = &mut reign.followers[peer.index()].flow
+                && !std::mem::take(&mut outgoing.is_moving)
+            {
+                outgoing.sent = outgoing.received;
+                self.send_chunks(cx, peer);
             }
         }
-        stuck.into_iter().for_each(|node| self.send_chunks(cx, node));
     }
 
-    /// A part of a snapshot arrives. Parts are taken in order; others are asked for again by the acknowledgement.
-    pub(super) fn take_chunk(&mut self, cx: &mut Context<'_>, from: NodeId, chunk: Chunk) {
-        if !self.accepts_primary(cx, from, chunk.term) {
+    /// A part of a snapshot arrives. Parts are taken in order; the acknowledgement asks for the others again.
+    pub(super) fn take_chunk(&mut self, cx: &mut Context<'_>, from: NodeId, chunk: &Chunk) {
+        if !self.accepts_primary(cx, from, chunk.epoch) {
             return;
         }
-        let fresh = Incoming { snapshot: chunk.snapshot, received: 0, rows: 0 };
-        let mut incoming = self.incoming.filter(|known| known.snapshot == chunk.snapshot).unwrap_or(fresh);
-        if chunk.place == incoming.received {
-            incoming.received += 1;
-            incoming.rows += u64::from(chunk.rows);
-            if let Some(image) = chunk.image {
-                cx.say(Line::FullDone { index: chunk.snapshot, rows: incoming.rows });
-                self.install(cx, Log::clone(&image), from);
-            }
-        }
-        self.incoming = Some(incoming);
-        cx.send(from, Message::ChunkAck { snapshot: chunk.snapshot, received: incoming.received });
+        let received = match self.incoming {
+            // It was taken in already, or came late.
+            _ if self.log().holds(chunk.end) => chunk.of,
+            Some(incoming) if incoming.end == chunk.end => self.take_part(cx, from, incoming, chunk),
+            _ => self.take_part(cx, from, Incoming { end: chunk.end, received: 0, rows: 0 }, chunk),
+        };
+        let (epoch, life, end) = (self.epoch, self.incarnation, chunk.end);
+        cx.send(from, Message::ChunkAck(ChunkAck { epoch, life, end, received }));
     }
 
-    /// A replica says how much of a snapshot it has.
-    pub(super) fn take_chunk_ack(
+    fn take_part(
         &mut self,
         cx: &mut Context<'_>,
         from: NodeId,
-        snapshot: u64,
-        received: u32,
-    ) {
-        let Role::Primary(reign) = &mut self.role else { return };
-        let follower = &mut reign.followers[from.index()];
-        follower.heard = cx.now;
-        let Some(outgoing) = follower.snapshot.as_mut().filter(|out| out.image.last_index() == snapshot)
-        else {
-            return;
-        };
-        outgoing.is_moving |= received > outgoing.received;
-        outgoing.received = outgoing.received.max(received);
-        if outgoing.received == outgoing.chunks() {
-            follower.snapshot = None;
-            (follower.next, follower.base) = (snapshot + 1, snapshot);
-            return self.ship_to(cx, from.index());
+        mut incoming: Incoming,
+        chunk: &Chunk,
+    ) -> u32 {
+        if chunk.place == incoming.received {
+            incoming.received += 1;
+            incoming.rows += u64::from(chunk.rows);
         }
-        self.send_chunks(cx, from);
+        self.incoming = Some(incoming);
+        if let Some(image) = chunk.image.as_ref().filter(|_| incoming.received == chunk.of) {
+            cx.say(Line::FullDone { index: chunk.end.index, rows: incoming.rows });
+            self.install(cx, image, from);
+        }
+        incoming.received
+    }
+
+    /// A snapshot replaces everything. What it does not contain is cut off first, and kept.
+    fn install(&mut self, cx: &mut Context<'_>, image: &Arc<Store>, primary: NodeId) {
+        let end = image.log().end();
+        let common = self.log().common_point(image.log().history(), end.index);
+        if common < self.log().last_index() {
+            self.cut(cx, common + 1, primary);
+        }
+        self.store = Store::clone(image);
+        (self.matched, self.incoming) = (end.index, None);
+        self.primary_last = self.primary_last.max(end.index);
+        let position = cx.append(Record::Install(Arc::clone(image)));
+        self.flushing.push_back((position, AfterFlush::Log(end.index)));
+        self.flushing.push_back((position, AfterFlush::Ack(Traffic::Resync)));
+        cx.flush();
+    }
+
+    /// A replica says how much of a snapshot it has.
+    pub(super) fn take_chunk_ack(&mut self, cx: &mut Context<'_>, from: NodeId, ack: &ChunkAck) {
+        let (epoch, last) = (self.epoch, self.log().last_index());
+        let Some(reign) = self.reign_mut().filter(|_| ack.epoch == epoch) else { return };
+        let follower = &mut reign.followers[from.index()];
+        if !follower.hear(ack.life, cx.now) {
+            return;
+        }
+        let Flow::Snapshot(outgoing) = &mut follower.flow else { return };
+        if outgoing.end() != ack.end {
+            return;
+        }
+        outgoing.is_moving |= ack.received > outgoing.received;
+        outgoing.received = outgoing.received.max(ack.received);
+        outgoing.sent = outgoing.sent.max(outgoing.received);
+        if outgoing.received < outgoing.chunks() {
+            return self.send_chunks(cx, from);
+        }
+        follower.stream_from(ack.end.index + 1, last);
+        self.ship_to(cx, from);
     }
 }

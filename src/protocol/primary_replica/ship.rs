@@ -1,175 +1,247 @@
 //! The primary's side of replication: how far each replica is, what it is sent next, and the regular beat.
+//!
+//! ```text
+//!            silent for 4 beats              backlog does not reach back
+//!   Probe <---------------------- Stream -------------------------------> Snapshot
+//!     |  any answer in this epoch  ^ ^                                       |
+//!     +----------------------------+ +---------------------------------------+
+//!                                             last chunk acknowledged
+//! ```
+//!
+//! A stream sends ahead of its acknowledgements, so whatever a link loses shows as a gap at the replica, which then
+//! says what it has (`follow`); the heartbeat names the last index sent, so even a lost last entry shows.
 
 use super::message::{Ack, Append, Message};
 use super::resync::Outgoing;
-use super::{Context, HEARTBEAT, PrimaryReplica, Promotion, Role};
+use super::{Context, HEARTBEAT, PrimaryReplica};
 use crate::base::ids::NodeId;
-use crate::base::line::{Line, StepDown};
+use crate::base::line::Line;
 use crate::base::time::VirtualTime;
-use crate::protocol::kit::quorum::majority;
+use crate::protocol::Traffic;
+use crate::protocol::kit::log::Entry;
 use std::sync::Arc;
 
 /// Entries in one message at most, when a replica has to catch up.
 const BATCH: u64 = 64;
+/// Beats without an answer after which nothing more than heartbeats is sent.
+const BEATS_UNHEARD: u64 = 4;
 
-/// How far one replica is.
+/// How entries flow to one replica.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Flow {
+    /// Nothing but heartbeats until it answers.
+    Probe,
+    /// Entries as they come, ahead of their acknowledgement.
+    Stream,
+    /// A snapshot first.
+    Snapshot(Outgoing),
+}
+
+/// How far one replica is, as the primary knows it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Follower {
-    pub(super) node: NodeId,
+    pub(super) flow: Flow,
+    /// Which of its lives was heard.
+    pub(super) life: u32,
     /// The next index to send.
     pub(super) next: u64,
-    /// Where sending began: the window counts from here until the replica has answered.
+    /// Where sending began: the window counts from here until the replica has acknowledged more.
     pub(super) base: u64,
     pub(super) written: u64,
     pub(super) flushed: u64,
     pub(super) applied: u64,
     pub(super) heard: VirtualTime,
-    pub(super) is_connected: bool,
-    /// A snapshot under way.
-    pub(super) snapshot: Option<Outgoing>,
+    /// When it was sent anything last.
+    pub(super) sent: VirtualTime,
+    /// What is sent up to here is catch-up.
+    pub(super) resync_upto: u64,
+    /// It was away, so what it misses is worth a line.
+    pub(super) is_returning: bool,
+    pub(super) is_loss_said: bool,
 }
 
 impl Follower {
-    /// A replica of which a new primary knows nothing yet.
-    pub(super) fn new(node: NodeId, next: u64, now: VirtualTime) -> Self {
+    /// A replica of which a new primary, about to write at `next`, knows nothing yet.
+    pub(super) fn new(next: u64, now: VirtualTime) -> Self {
         Follower {
-            node,
+            flow: Flow::Stream,
+            life: 0,
             next,
             base: next - 1,
             written: 0,
             flushed: 0,
             applied: 0,
             heard: now,
-            is_connected: true,
-            snapshot: None,
+            sent: now,
+            resync_upto: 0,
+            is_returning: true,
+            is_loss_said: false,
+        }
+    }
+
+    /// Sends from `from` on again, the log ending at `last`.
+    pub(super) fn stream_from(&mut self, from: u64, last: u64) {
+        self.flow = Flow::Stream;
+        (self.next, self.base, self.resync_upto) = (from, from - 1, last);
+    }
+
+    /// Notes that `life` of this replica was heard. A new life may have lost what the old one had in memory, or
+    /// its whole disk: nothing that was known of it counts any more. Gives false for the echo of an old life.
+    pub(super) fn hear(&mut self, life: u32, now: VirtualTime) -> bool {
+        if life < self.life {
+            return false;
+        }
+        if life > self.life && self.life > 0 {
+            (self.written, self.flushed, self.applied) = (0, 0, 0);
+            (self.is_returning, self.flow) = (true, Flow::Probe);
+        }
+        (self.life, self.heard) = (life, now);
+        true
+    }
+
+    /// Says that a link is up again, if it was said to be lost.
+    pub(super) fn greet(&mut self, cx: &mut Context<'_>, peer: NodeId) {
+        if std::mem::take(&mut self.is_loss_said) {
+            cx.say(Line::LinkOk { peer });
+        }
+    }
+
+    fn traffic_of(&self, from: u64, entries: &[Entry]) -> Traffic {
+        match entries.iter().any(|entry| entry.write.is_some()) {
+            _ if from <= self.resync_upto => Traffic::Resync,
+            true => Traffic::Write,
+            false => Traffic::Background,
         }
     }
 }
 
+/// The slice shipped last: replicas that are equally far share one.
+#[derive(Default)]
+struct Shared {
+    range: (u64, u64),
+    entries: Arc<[Entry]>,
+}
+
 impl PrimaryReplica {
-    /// Sends every connected replica what it has not been sent, as far as its window allows.
+    /// Sends every replica what it has not been sent, as far as its window allows.
     pub(super) fn ship(&mut self, cx: &mut Context<'_>) {
-        for place in 0..self.members {
-            self.ship_to(cx, place);
+        let mut shared = Shared::default();
+        for peer in cx.peers() {
+            self.ship_sharing(cx, peer, &mut shared);
         }
     }
 
-    pub(super) fn ship_to(&mut self, cx: &mut Context<'_>, place: usize) {
-        let (last, window) = (self.log.last_index(), self.config.max_inflight);
-        let Role::Primary(reign) = &mut self.role else { return };
-        let follower = &mut reign.followers[place];
-        if follower.node == self.me || !follower.is_connected || follower.snapshot.is_some() {
-            return;
-        }
-        let limit = last.min(follower.written.max(follower.base) + window);
-        while follower.next <= limit {
+    /// The same for one replica.
+    pub(super) fn ship_to(&mut self, cx: &mut Context<'_>, to: NodeId) {
+        self.ship_sharing(cx, to, &mut Shared::default());
+    }
+
+    fn ship_sharing(&mut self, cx: &mut Context<'_>, to: NodeId, shared: &mut Shared) {
+        let (last, first, window) =
+            (self.log().last_index(), self.log().first_index(), self.config.max_inflight);
+        loop {
+            let Some(follower) = self.reign().map(|reign| &reign.followers[to.index()]) else { return };
             let from = follower.next;
-            if from < self.log.first_index() {
-                // The backlog has moved past it; its answer to the next heartbeat starts a resync.
+            let limit = last.min(follower.written.max(follower.base) + window);
+            // Where the backlog has moved past the replica, its answer to the next heartbeat starts a resync.
+            if follower.flow != Flow::Stream || from > limit || from < first {
                 return;
             }
             let upto = limit.min(from + BATCH - 1);
-            follower.next = upto + 1;
-            let append = Append {
-                term: self.term,
-                prev_index: from - 1,
-                prev_term: self.log.term_at(from - 1).unwrap_or(0),
-                entries: self.log.slice(from, upto),
-                commit: self.commit,
-                sent_at: cx.now,
-            };
-            cx.send(follower.node, Message::Append(append));
+            if shared.range != (from, upto) {
+                *shared = Shared { range: (from, upto), entries: self.log().slice(from, upto) };
+            }
+            let traffic = follower.traffic_of(from, &shared.entries);
+            self.send_append(cx, to, from - 1, Arc::clone(&shared.entries), traffic);
+            if let Some(reign) = self.reign_mut() {
+                reign.followers[to.index()].next = upto + 1;
+            }
         }
     }
 
-    /// A sign of life to one replica: where its log should end by now, nothing to take.
-    fn beat_to(&self, cx: &mut Context<'_>, follower: &Follower) {
-        let prev_index = (follower.next - 1).min(self.log.last_index());
-        let append = Append {
-            term: self.term,
-            prev_index,
-            prev_term: self.log.term_at(prev_index).unwrap_or(0),
-            entries: Arc::from([]),
-            commit: self.commit,
-            sent_at: cx.now,
-        };
-        cx.send(follower.node, Message::Append(append));
+    fn send_append(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: NodeId,
+        prev: u64,
+        entries: Arc<[Entry]>,
+        traffic: Traffic,
+    ) {
+        let prev = self.log().position(prev).unwrap_or_else(|| self.log().end());
+        let (epoch, commit) = (self.epoch, self.commit);
+        cx.send(to, Message::Append(Append { epoch, prev, entries, commit, traffic }));
+        if let Some(reign) = self.reign_mut() {
+            reign.followers[to.index()].sent = cx.now;
+        }
     }
 
     /// The primary's tick.
     pub(super) fn beat(&mut self, cx: &mut Context<'_>) {
-        let Role::Primary(reign) = &self.role else { return };
-        for follower in reign.followers.iter().filter(|follower| follower.node != self.me) {
-            self.beat_to(cx, follower);
+        if !self.is_primary() {
+            return;
         }
-        self.nudge_snapshots(cx);
         self.watch_links(cx);
+        self.nudge_snapshots(cx);
+        for peer in cx.peers() {
+            self.beat_to(cx, peer);
+        }
         self.watch_semi_sync(cx);
         cx.set_timer(HEARTBEAT, self.config.heartbeat);
         self.watch_quorum(cx);
     }
 
-    fn watch_links(&mut self, cx: &mut Context<'_>) {
-        let (me, timeout) = (self.me, self.config.link_timeout);
-        let Role::Primary(reign) = &mut self.role else { return };
-        for follower in reign.followers.iter_mut().filter(|follower| follower.node != me) {
-            let silent = cx.now.since(follower.heard);
-            if follower.is_connected && silent >= timeout {
-                follower.is_connected = false;
-                follower.snapshot = None;
-                cx.say(Line::LinkLost { peer: follower.node, silent });
-            }
-        }
+    /// A sign of life to one replica that was sent nothing else since the last beat: where its log should end by
+    /// now, nothing to take.
+    fn beat_to(&mut self, cx: &mut Context<'_>, to: NodeId) {
+        let heartbeat = self.config.heartbeat;
+        let Some(follower) = self.reign().map(|reign| &reign.followers[to.index()]) else { return };
+        let is_fresh = cx.now.since(follower.sent) < heartbeat;
+        let prev = match follower.flow {
+            Flow::Stream if is_fresh => return,
+            Flow::Stream | Flow::Probe => follower.next - 1,
+            // Whatever it has, it has the beginning in common.
+            Flow::Snapshot(_) => 0,
+        };
+        self.send_append(cx, to, prev, Arc::default(), Traffic::Background);
     }
 
-    /// A primary that hears no majority for an election timeout stops (check-quorum, self-demotion).
-    fn watch_quorum(&mut self, cx: &mut Context<'_>) {
-        if !self.config.demotes_itself() {
-            return;
-        }
-        let limit = self.config.election_timeout.1;
-        let (me, of) = (self.me, self.members);
-        let Role::Primary(reign) = &mut self.role else { return };
-        let is_heard = |follower: &&Follower| follower.node == me || cx.now.since(follower.heard) < limit;
-        let heard = reign.followers.iter().filter(is_heard).count();
-        let has_majority = heard >= majority(of);
-        if self.config.promotion == Promotion::Manual {
-            if reign.is_fenced == has_majority {
-                reign.is_fenced = !has_majority;
-                let line = if has_majority {
-                    Line::RolePrimary { term: self.term, index: self.log.last_index() }
-                } else {
-                    Line::NoQuorum { heard, of }
-                };
-                cx.say(line);
+    /// Notices who has fallen silent.
+    fn watch_links(&mut self, cx: &mut Context<'_>) {
+        let (me, timeout) = (self.me.index(), self.config.link_timeout);
+        let unheard = self.config.heartbeat * BEATS_UNHEARD;
+        let Some(reign) = self.reign_mut() else { return };
+        for (place, follower) in reign.followers.iter_mut().enumerate().filter(|(place, _)| *place != me) {
+            let silent = cx.now.since(follower.heard);
+            if silent >= unheard && follower.flow == Flow::Stream {
+                follower.flow = Flow::Probe;
             }
-        } else if !has_majority {
-            cx.say(Line::StepDown { why: StepDown::LostQuorum { heard, of } });
-            self.follow(cx, None);
+            if silent >= timeout && !follower.is_loss_said {
+                (follower.is_loss_said, follower.is_returning) = (true, true);
+                follower.flow = Flow::Probe;
+                cx.say(Line::LinkLost { peer: NodeId::at(place), silent });
+            }
         }
     }
 
     /// A replica says how far it is.
     pub(super) fn take_ack(&mut self, cx: &mut Context<'_>, from: NodeId, ack: &Ack) {
-        if ack.term > self.term {
-            return self.obey_term(cx, ack.term);
-        }
-        let Role::Primary(reign) = &mut self.role else { return };
-        if ack.term < self.term {
+        let epoch = self.epoch;
+        let Some(reign) = self.reign_mut().filter(|_| ack.epoch == epoch) else { return };
+        let follower = &mut reign.followers[from.index()];
+        if !follower.hear(ack.life, cx.now) {
             return;
         }
-        let follower = &mut reign.followers[from.index()];
-        follower.heard = cx.now;
-        if !follower.is_connected {
-            follower.is_connected = true;
-            follower.next = follower.written.max(follower.base) + 1;
-            cx.say(Line::LinkOk { peer: from });
-        }
         follower.written = follower.written.max(ack.written);
-        follower.flushed = follower.flushed.max(ack.flushed.min(ack.written));
+        follower.flushed = follower.flushed.max(ack.flushed);
         follower.applied = follower.applied.max(ack.applied);
         follower.next = follower.next.max(follower.written + 1);
+        follower.greet(cx, from);
+        let common = follower.written;
+        match follower.flow {
+            Flow::Probe => self.catch_up(cx, from, common, common),
+            _ => follower.is_returning &= common < follower.base,
+        }
         self.acknowledge(cx);
-        self.ship_to(cx, from.index());
+        self.ship_to(cx, from);
     }
 }

@@ -1,8 +1,12 @@
-//! The picture of one node for panels.
+//! The picture of one node for panels. It costs what is shown, not what there is.
 
-use super::{Branch, Config, PrimaryReplica, Promotion, Role};
+use super::durable::Branch;
+use super::reign::Reign;
+use super::ship::Flow;
+use super::{PrimaryReplica, Promotion, Role};
+use crate::base::ids::NodeId;
 use crate::base::time::{Span, VirtualTime};
-use crate::protocol::kit::log::{Change, Entry};
+use crate::protocol::kit::log::Entry;
 use crate::protocol::view::{
     BranchView, CELLS_SHOWN, CellState, FollowerView, LogCell, PrimaryReplicaView, ReplicaDetail,
     ReplicaView, Role as Badge,
@@ -11,43 +15,35 @@ use crate::protocol::view::{
 impl PrimaryReplica {
     pub(super) fn picture(&self, now: VirtualTime) -> ReplicaView {
         ReplicaView {
-            keys: self.table.newest(),
-            keys_total: self.table.len(),
-            digest: self.table.digest(),
+            keys: self.store.newest_rows(),
+            keys_total: self.store.keys(),
+            digest: self.store.digest(),
             detail: ReplicaDetail::PrimaryReplica(Box::new(self.detail(now))),
         }
     }
 
     fn detail(&self, now: VirtualTime) -> PrimaryReplicaView {
-        let last = self.log.last_index();
-        let lag_entries = self.primary_last.max(last).saturating_sub(self.table.applied());
-        let is_behind = lag_entries > 0 && !self.is_primary();
+        let (log, reign) = (self.log(), self.reign());
+        let lag_entries = self.lag_entries();
         PrimaryReplicaView {
             role: self.badge(),
             term: self.term,
             voted_for: self.voted_for,
             primary: self.primary,
-            history: self.log.history().to_vec(),
-            last_index: last,
+            history: log.history().iter().map(|opening| (opening.epoch.term(), opening.index)).collect(),
+            last_index: log.last_index(),
             flushed_index: self.flushed,
-            applied_index: self.table.applied(),
+            applied_index: self.store.applied(),
             commit_index: self.commit,
-            first_index: self.log.first_index(),
+            first_index: log.first_index(),
             cells: self.cells(),
-            followers: self.followers(),
-            waiting: self.as_primary().map_or(0, |reign| reign.waiters.len()),
-            is_degraded: self.as_primary().is_some_and(|reign| reign.is_degraded),
-            lag_entries: if is_behind { lag_entries } else { 0 },
-            lag: if is_behind { now.since(self.applied_sent_at) } else { Span::ZERO },
+            followers: reign.map_or(Vec::new(), |reign| self.followers(reign)),
+            waiting: reign.map_or(0, |reign| reign.waiters.len()),
+            is_degraded: reign.is_some_and(|reign| reign.is_degraded),
+            lag_entries,
+            lag: if lag_entries > 0 { self.age_of_state(now) } else { Span::ZERO },
             election_at: self.election_at(),
-            archive: self.archive.iter().map(branch).collect(),
-        }
-    }
-
-    fn as_primary(&self) -> Option<&super::Reign> {
-        match &self.role {
-            Role::Primary(reign) => Some(reign),
-            _ => None,
+            archive: self.archive.iter().map(|branch| branch_view(branch)).collect(),
         }
     }
 
@@ -57,72 +53,79 @@ impl PrimaryReplica {
             Role::Primary(_) => Badge::Primary,
             Role::Candidate(_) => Badge::Candidate,
             Role::PreCandidate(_) => Badge::PreCandidate,
-            Role::Replica
-                if self.incoming.is_some_and(|incoming| self.log.last_index() < incoming.snapshot) =>
-            {
-                Badge::FullSync
-            }
+            Role::Replica if self.incoming.is_some() => Badge::FullSync,
             Role::Replica => Badge::Replica,
         }
     }
 
-    fn election_at(&self) -> Option<VirtualTime> {
-        let is_waiting = !self.is_primary() && self.config.promotion != Promotion::Manual;
-        is_waiting.then(|| self.heard.max(self.retry_after) + self.patience)
-    }
-
-    fn cells(&self) -> Vec<LogCell> {
-        let first = (self.log.last_index() + 1).saturating_sub(CELLS_SHOWN as u64).max(1);
-        self.log.iter_from(first).map(|(index, entry)| self.cell(index, entry)).collect()
-    }
-
-    fn cell(&self, index: u64, entry: &Entry) -> LogCell {
-        let is_committed_word = |config: &Config| config.applies_on_commit();
-        let state = match index {
-            _ if index <= self.commit && is_committed_word(&self.config) => CellState::Committed,
-            _ if index <= self.commit => CellState::Acked,
-            _ if index <= self.flushed => CellState::Flushed,
-            _ => CellState::Buffered,
-        };
-        let is_write = entry.change != Change::Open;
-        let value = match entry.change {
-            Change::Put(value) => Some(value),
-            Change::Open | Change::Delete => None,
-        };
-        LogCell {
-            index,
-            term: entry.term,
-            key: is_write.then_some(entry.key),
-            value,
-            op: entry.operation(),
-            state,
+    fn lag_entries(&self) -> u64 {
+        match self.role {
+            Role::Primary(_) => 0,
+            _ => self.primary_last.saturating_sub(self.store.applied()),
         }
     }
 
-    fn followers(&self) -> Vec<FollowerView> {
-        let last = self.log.last_index();
-        let others = self.as_primary().into_iter().flat_map(|reign| &reign.followers);
+    /// How long ago the last applied entry was written: replay lag, as PostgreSQL calls it.
+    fn age_of_state(&self, now: VirtualTime) -> Span {
+        let applied = self.log().get(self.store.applied());
+        applied.map_or(Span::ZERO, |entry| now.since(entry.written_at))
+    }
+
+    fn election_at(&self) -> Option<VirtualTime> {
+        let is_waiting = !self.is_primary() && self.config.promotion != Promotion::Manual;
+        is_waiting.then(|| self.patient_until())
+    }
+
+    fn cells(&self) -> Vec<LogCell> {
+        let first = (self.log().last_index() + 1).saturating_sub(CELLS_SHOWN as u64);
+        self.log().iter_from(first).map(|(index, entry)| self.cell(index, entry)).collect()
+    }
+
+    fn cell(&self, index: u64, entry: &Entry) -> LogCell {
+        LogCell {
+            index,
+            term: entry.epoch.term(),
+            key: entry.write.map(|write| write.key),
+            value: entry.write.and_then(|write| write.value),
+            op: entry.operation(),
+            state: self.cell_state(index, entry),
+        }
+    }
+
+    /// A state includes the earlier ones, so what was acknowledged before it was flushed still shows as buffered.
+    fn cell_state(&self, index: u64, entry: &Entry) -> CellState {
+        let is_acked = index <= self.acked && entry.epoch.primary() == self.me;
+        match index {
+            _ if index <= self.commit => CellState::Committed,
+            _ if index > self.flushed => CellState::Buffered,
+            _ if is_acked => CellState::Acked,
+            _ => CellState::Flushed,
+        }
+    }
+
+    fn followers(&self, reign: &Reign) -> Vec<FollowerView> {
+        let last = self.log().last_index();
+        let others = reign.followers.iter().enumerate().filter(|(place, _)| *place != self.me.index());
         others
-            .filter(|follower| follower.node != self.me)
-            .map(|follower| FollowerView {
-                node: follower.node,
+            .map(|(place, follower)| FollowerView {
+                node: NodeId::at(place),
                 written: follower.written,
                 flushed: follower.flushed,
                 applied: follower.applied,
-                lag_entries: last.saturating_sub(follower.written),
+                lag_entries: last.saturating_sub(follower.applied),
                 heard_at: follower.heard,
-                is_full_sync: follower.snapshot.is_some(),
+                is_full_sync: matches!(follower.flow, Flow::Snapshot(_)),
             })
             .collect()
     }
 }
 
-fn branch(branch: &Branch) -> BranchView {
+fn branch_view(branch: &Branch) -> BranchView {
     BranchView {
         from: branch.from,
         entries: branch.entries.len() as u64,
         acked: branch.acked,
-        term: branch.entries.last().map_or(0, |entry| entry.term),
+        term: branch.entries.last().map_or(0, |entry| entry.epoch.term()),
         at: branch.at,
     }
 }

@@ -1,159 +1,193 @@
 //! The primary's side of client requests: check, recognise, append, ship, wait, apply, reply.
 
 use super::config::{Ack, SyncPoint};
-use super::table::version;
-use super::{Context, PrimaryReplica, Role, Waiter};
+use super::reign::{Reign, Waiter};
+use super::ship::Follower;
+use super::{Context, PrimaryReplica};
+use crate::base::ids::{NodeId, OpId, Value};
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Refusal, Request};
 use crate::protocol::ReadRoute;
-use crate::protocol::kit::log::{Change, Entry};
+use crate::protocol::kit::log::{Entry, Write};
 use crate::protocol::kit::quorum::{majority, reached_by};
+use std::sync::Arc;
+
+/// Beats after which a write that waits for its replicas is worth a line.
+const BEATS_WORTH_SAYING: u64 = 2;
 
 impl PrimaryReplica {
     /// A client asks.
     pub(super) fn serve(&mut self, cx: &mut Context<'_>, request: &Request) {
         match request.action {
-            Action::Locate => self.refuse_as_not_primary(cx, request.op),
-            Action::ReadHere => cx.reply(request.op, Answer::Found(self.table.find(request.key))),
-            Action::Read if self.is_primary() || self.config.reads != ReadRoute::Primary => {
-                cx.reply(request.op, Answer::Found(self.table.find(request.key)));
-            }
-            Action::Read => self.refuse_as_not_primary(cx, request.op),
-            Action::Write(value) => self.write(cx, request, Change::Put(value)),
-            Action::Delete => self.write(cx, request, Change::Delete),
+            Action::Locate => self.name_primary(cx, request.op),
+            Action::ReadHere => self.read(cx, request),
+            Action::Read => match self.reign() {
+                _ if self.config.reads != ReadRoute::Primary => self.read(cx, request),
+                Some(reign) if reign.is_fenced => cx.reply(request.op, Answer::Refused(Refusal::NoQuorum)),
+                Some(_) => self.read(cx, request),
+                None => self.name_primary(cx, request.op),
+            },
+            Action::Write(value) => self.write(cx, request, Some(value)),
+            Action::Delete => self.write(cx, request, None),
         }
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, request: &Request, change: Change) {
-        let Role::Primary(reign) = &self.role else {
-            return self.refuse_as_not_primary(cx, request.op);
+    fn read(&self, cx: &mut Context<'_>, request: &Request) {
+        cx.reply(request.op, Answer::Found(self.store.find(request.key)));
+    }
+
+    /// Not here; there, as far as this node knows.
+    fn name_primary(&self, cx: &mut Context<'_>, op: OpId) {
+        cx.reply(op, Answer::NotPrimary { hint: self.primary });
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, request: &Request, value: Option<Value>) {
+        let Some(reign) = self.reign() else {
+            return self.name_primary(cx, request.op);
         };
-        if reign.is_fenced {
+        let is_fenced = reign.is_fenced;
+        if let Some(index) = self.store.sessions().find(request.client, request.sequence) {
+            return self.answer_duplicate(cx, request.op, index);
+        }
+        if is_fenced {
             return cx.reply(request.op, Answer::Refused(Refusal::NoQuorum));
         }
-        if let Some(index) = self.sessions.find(request.client, request.sequence) {
-            return self.answer_duplicate(cx, request, index);
-        }
-        if cx.disk_full {
-            cx.say(Line::DiskFull);
+        if self.refuses_for_full_disk(cx) {
             return cx.reply(request.op, Answer::Refused(Refusal::DiskFull));
         }
-        let Request { op, client, sequence, key, .. } = *request;
-        let index = self.append(cx, Entry { term: self.term, op, client, sequence, key, change });
-        self.wait(cx, index, request);
-        if self.config.ack != Ack::Fire {
-            cx.flush();
-        }
+        let &Request { op, client, sequence, key, .. } = request;
+        let write = Some(Write { op, client, sequence, key, value });
+        let index = self.append(cx, Entry { epoch: self.epoch, written_at: cx.now, write });
+        self.wait(cx, index, op);
         self.ship(cx);
+        self.flush_entries(cx);
         self.acknowledge(cx);
     }
 
-    /// A request that is in the log already is answered from there, never appended again.
-    fn answer_duplicate(&mut self, cx: &mut Context<'_>, request: &Request, index: u64) {
-        if index <= self.acked {
-            let term = self.log.term_at(index).unwrap_or(self.term);
-            return cx.reply(request.op, Answer::Written(version(term, index)));
-        }
-        self.wait(cx, index, request);
-    }
-
-    fn wait(&mut self, cx: &Context<'_>, index: u64, request: &Request) {
-        let waiter = Waiter { index, op: request.op, since: cx.now };
+    fn refuses_for_full_disk(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_full = cx.disk_full;
         if let Some(reign) = self.reign_mut() {
-            let place = reign.waiters.partition_point(|other| other.index <= index);
-            reign.waiters.insert(place, waiter);
+            let was_said = std::mem::replace(&mut reign.is_disk_full_said, is_full);
+            if is_full && !was_said {
+                cx.say(Line::DiskFull);
+            }
+        }
+        is_full
+    }
+
+    /// A request that is in the log already is answered from there, never appended again.
+    fn answer_duplicate(&mut self, cx: &mut Context<'_>, op: OpId, index: u64) {
+        let is_fenced = self.reign().is_some_and(|reign| reign.is_fenced);
+        match self.log().get(index) {
+            Some(entry) if index <= self.acked => cx.reply(op, Answer::Written(entry.version(index))),
+            _ if is_fenced => cx.reply(op, Answer::Uncertain(Doubt::SteppedDown)),
+            _ => self.wait(cx, index, op),
         }
     }
 
-    /// Acknowledges, applies and commits everything whose condition holds now.
+    fn wait(&mut self, cx: &Context<'_>, index: u64, op: OpId) {
+        let Some(reign) = self.reign_mut() else { return };
+        let place = reign.waiters.partition_point(|waiter| waiter.index < index);
+        if reign.waiters.get(place).is_none_or(|waiter| waiter.op != op) {
+            reign.waiters.insert(place, Waiter { index, op, since: cx.now });
+        }
+    }
+
+    /// Commits, acknowledges and applies everything whose condition holds now.
     pub(super) fn acknowledge(&mut self, cx: &mut Context<'_>) {
-        let Role::Primary(_) = self.role else { return };
-        let reached = self.acknowledgeable().min(self.log.last_index());
-        if reached <= self.commit {
+        let Some(committed) = self.reign().map(|reign| self.committable(reign)) else { return };
+        self.commit = self.commit.max(committed);
+        let reached = self.reign().map_or(0, |reign| self.acknowledgeable(reign));
+        if reached <= self.acked {
             return;
         }
-        self.commit = reached;
-        self.table.apply(&self.log, reached);
-        self.applied_sent_at = cx.now;
-        self.acked = self.acked.max(reached);
-        let Role::Primary(reign) = &mut self.role else { return };
-        while let Some(waiter) = reign.waiters.front().copied() {
-            if waiter.index > reached {
-                break;
-            }
+        self.acked = reached;
+        self.store.apply(reached);
+        self.answer_waiters(cx, reached);
+    }
+
+    fn answer_waiters(&mut self, cx: &mut Context<'_>, upto: u64) {
+        while let Some(reign) = self.reign_mut()
+            && let Some(waiter) = reign.waiters.front().copied().filter(|waiter| waiter.index <= upto)
+        {
             reign.waiters.pop_front();
-            let term = self.log.term_at(waiter.index).unwrap_or(self.term);
-            cx.reply(waiter.op, Answer::Written(version(term, waiter.index)));
+            reign.is_wait_said &= !reign.waiters.is_empty();
+            if let Some(entry) = self.log().get(waiter.index) {
+                cx.reply(waiter.op, Answer::Written(entry.version(waiter.index)));
+            }
         }
-        reign.is_wait_said &= !reign.waiters.is_empty();
+    }
+
+    /// The highest index that a majority, this node included, has flushed in this reign. Entries of earlier reigns
+    /// are committed only by one of the own (Raft section 5.4.2).
+    fn committable(&self, reign: &Reign) -> u64 {
+        let positions = self.positions(reign, |follower| follower.flushed);
+        let reached = reached_by(majority(self.members), positions).min(self.flushed);
+        let is_own = self.log().position(reached).is_some_and(|position| position.epoch == self.epoch);
+        if is_own { reached } else { 0 }
+    }
+
+    /// One position for each node; the own is what is flushed here.
+    fn positions(&self, reign: &Reign, of: impl Fn(&Follower) -> u64) -> impl ExactSizeIterator<Item = u64> {
+        let (me, flushed) = (self.me.index(), self.flushed);
+        let followers = reign.followers.iter().enumerate();
+        followers.map(move |(place, follower)| if place == me { flushed } else { of(follower) })
     }
 
     /// The highest index whose write may be acknowledged.
-    fn acknowledgeable(&self) -> u64 {
-        let Role::Primary(reign) = &self.role else { return 0 };
-        let peers = || reign.followers.iter().filter(|follower| follower.node != self.me);
+    fn acknowledgeable(&self, reign: &Reign) -> u64 {
         match &self.config.ack {
-            Ack::Fire => self.log.last_index(),
+            Ack::Fire => self.log().last_index(),
             Ack::Async => self.flushed,
             Ack::SemiSync { .. } if reign.is_degraded => self.flushed,
-            Ack::SemiSync { .. } => self.flushed.min(self.synced()),
-            Ack::Majority => {
-                let mut positions: Vec<u64> = peers().map(|follower| follower.flushed).collect();
-                positions.push(self.flushed);
-                let reached = reached_by(majority(self.members), &mut positions);
-                // Only entries of the own term are committed by counting (Raft section 5.4.2).
-                if self.log.term_at(reached) == Some(self.term) { reached } else { self.commit }
+            Ack::SemiSync { count, set, point, .. } => {
+                self.flushed.min(reached_by(*count, self.counted(reign, set, *point)))
             }
-            Ack::All => peers().map(|follower| follower.flushed).fold(self.flushed, u64::min),
+            Ack::Majority => self.commit,
+            Ack::All => self.positions(reign, |follower| follower.flushed).min().unwrap_or(0),
         }
     }
 
-    /// Semi-sync: the highest index that enough of the counted replicas have.
-    pub(super) fn synced(&self) -> u64 {
-        let (Role::Primary(reign), Ack::SemiSync { count, set, point, .. }) = (&self.role, &self.config.ack)
-        else {
-            return 0;
-        };
-        let counts = |follower: &&super::Follower| {
-            follower.node != self.me && (set.is_empty() || set.contains(&follower.node))
-        };
-        let position = |follower: &super::Follower| match point {
+    /// Semi-sync: how far each node has got towards `point`; 0 for nodes that do not count. Each point includes the
+    /// earlier ones.
+    fn counted(&self, reign: &Reign, set: &[NodeId], point: SyncPoint) -> impl ExactSizeIterator<Item = u64> {
+        let me = self.me;
+        let position = move |(place, follower): (usize, &Follower)| match point {
+            _ if place == me.index() => 0,
+            _ if !set.is_empty() && !set.contains(&NodeId::at(place)) => 0,
             SyncPoint::Written => follower.written,
             SyncPoint::Flushed => follower.flushed,
-            SyncPoint::Applied => follower.applied,
+            SyncPoint::Applied => follower.applied.min(follower.flushed),
         };
-        let mut positions: Vec<u64> = reign.followers.iter().filter(counts).map(position).collect();
-        reached_by(*count, &mut positions)
+        reign.followers.iter().enumerate().map(position)
     }
 
-    /// The regular look at writes that wait too long, and at replicas that have caught up again.
+    /// The regular look at writes that wait too long, and at replicas that have caught up again: with where the log
+    /// ended a beat ago, since under load nobody is ever level with its end.
     pub(super) fn watch_semi_sync(&mut self, cx: &mut Context<'_>) {
-        let Ack::SemiSync { count, patience, .. } = self.config.ack else { return };
-        let (synced, last, heartbeat) = (self.synced(), self.log.last_index(), self.config.heartbeat);
-        let Role::Primary(reign) = &mut self.role else { return };
-        if reign.is_degraded && synced >= last {
+        let config = Arc::clone(&self.config);
+        let Ack::SemiSync { count, set, point, patience } = &config.ack else { return };
+        let (last, long) = (self.log().last_index(), config.heartbeat * BEATS_WORTH_SAYING);
+        let Some(reign) = self.reign() else { return };
+        let oldest = reign.waiters.front().copied();
+        let synced = reached_by(*count, self.counted(reign, set, *point));
+        let have = |index| self.counted(reign, set, *point).filter(|&position| position >= index).count();
+        let need = oldest.map_or(0, |oldest| count.saturating_sub(have(oldest.index)) as u64);
+        let Some(reign) = self.reign_mut() else { return };
+        let caught_up = synced >= std::mem::replace(&mut reign.last_at_beat, last);
+        if reign.is_degraded && caught_up {
             reign.is_degraded = false;
             cx.say(Line::SyncBack);
         }
-        let Some(oldest) = reign.waiters.front().copied() else { return };
+        let Some(oldest) = oldest.filter(|_| !reign.is_degraded) else { return };
         let waited = cx.now.since(oldest.since);
-        if waited >= heartbeat * 2 && !reign.is_wait_said && !reign.is_degraded {
-            reign.is_wait_said = true;
-            cx.say(Line::SyncWait { index: oldest.index, need: count as u64 });
+        if waited >= long && !std::mem::replace(&mut reign.is_wait_said, true) {
+            cx.say(Line::SyncWait { index: oldest.index, need });
         }
-        if let Some(after) = patience.filter(|&after| waited >= after && !reign.is_degraded) {
+        if let Some(after) = patience.filter(|&after| waited >= after) {
             reign.is_degraded = true;
             cx.say(Line::SyncFallback { after });
             self.acknowledge(cx);
-        }
-    }
-
-    /// Nobody can say any more what becomes of the writes that wait here.
-    pub(super) fn abandon_waiters(&mut self, cx: &mut Context<'_>) {
-        if let Some(reign) = self.reign_mut() {
-            for waiter in std::mem::take(&mut reign.waiters) {
-                cx.reply(waiter.op, Answer::Uncertain(Doubt::SteppedDown));
-            }
         }
     }
 }
