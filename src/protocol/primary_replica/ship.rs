@@ -143,9 +143,12 @@ impl PrimaryReplica {
             let Some(follower) = self.reign().map(|reign| &reign.followers[to.index()]) else { return };
             let from = follower.next;
             let limit = last.min(follower.written.max(follower.base) + window);
-            // Where the backlog has moved past the replica, its answer to the next heartbeat starts a resync.
-            if follower.flow != Flow::Stream || from > limit || from < first {
+            if follower.flow != Flow::Stream || from > limit {
                 return;
+            }
+            if from < first {
+                // The window held it back until the backlog had moved past it.
+                return self.catch_up(cx, to, from - 1, from - 1);
             }
             let upto = limit.min(from + BATCH - 1);
             if shared.range != (from, upto) {

@@ -48,7 +48,7 @@ impl Host {
 pub(super) struct Weather {
     pub(super) loss: u32,
     pub(super) duplicate: u32,
-    /// Delays are drawn up to this much longer, so that messages overtake each other.
+    /// Delays and flushes are drawn up to this much longer, so that messages overtake each other.
     pub(super) jitter: Span,
 }
 
@@ -289,7 +289,8 @@ impl Network {
             host.wants_flush = false;
             host.in_flight = Some(DiskPosition(host.flushed.0 + host.tail.len() as u64));
             let life = host.life;
-            self.schedule(node, FLUSH, |_| Event::FlushDone { life });
+            let delay = FLUSH + Span(self.chance.below(self.weather.jitter.0 + 1));
+            self.schedule(node, delay, |_| Event::FlushDone { life });
         }
     }
 
