@@ -161,7 +161,9 @@ mod tests {
 
     fn log(terms: &[u64]) -> Log {
         let mut log = Log::default();
-        terms.iter().for_each(|&term| drop(log.push(Entry::opening(term))));
+        for &term in terms {
+            log.push(Entry::opening(term));
+        }
         log
     }
 
