@@ -84,7 +84,7 @@ fn draw_member(
     }
     let ends = format!("log {} commit {}", detail.last_index, detail.commit_index);
     pad.row(pen, &[(&ends, Token::Plain)]);
-    let safe = format!("flushed {} applied {}", detail.flushed_index, detail.applied_index);
+    let safe = format!("disk {} table {}", detail.flushed_index, detail.applied_index);
     pad.row(pen, &[(&safe, Token::Dim)]);
     let (text, token) = standing(view, detail);
     pad.row(pen, &[(&text, token)]);

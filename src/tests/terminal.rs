@@ -144,7 +144,7 @@ fn a_newcomer_crashes_the_primary_and_sees_how_the_peers_lived_on() {
     terminal.wait("both runs at once", |screen| screen.contains("PRIMARY") && screen.contains("w=2"));
     terminal.press("T");
     terminal.press("?");
-    terminal.wait("the help", |screen| screen.contains("isolate") && screen.contains("quit"));
+    terminal.wait("the help", |screen| screen.contains("isolate the target") && screen.contains("this help"));
     terminal.press("\x1b");
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
