@@ -127,9 +127,10 @@ impl Log {
         (start..).zip(self.entries.iter_from(start as usize - 1))
     }
 
-    /// Keeps at most the last `backlog` entries ready for shipping.
-    pub fn trim(&mut self, backlog: u64) {
-        self.first = self.first.max((self.last_index() + 1).saturating_sub(backlog));
+    /// Keeps the last `backlog` entries ready for shipping, and in any case all after `applied`: a snapshot can
+    /// stand for no others.
+    pub fn trim(&mut self, backlog: u64, applied: u64) {
+        self.first = self.first.max((self.last_index() + 1).saturating_sub(backlog).min(applied + 1));
     }
 
     /// The log as a snapshot leaves it at its receiver: nothing in it can be shipped.
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn a_trimmed_log_still_knows_its_past_but_does_not_ship_it() {
         let mut log = log(&[1; 10]);
-        log.trim(4);
+        log.trim(4, 10);
         assert_eq!((log.first_index(), log.term_at(2)), (7, Some(1)));
         assert_eq!(log.slice(8, 9).len(), 2);
         assert_eq!(log.iter_from(9).map(|(index, _)| index).collect::<Vec<_>>(), [9, 10]);

@@ -41,13 +41,15 @@ impl PrimaryReplica {
             cx.send(from, Message::Stale { term: self.term });
             return false;
         }
+        // The same node in a new term is a new primary: what was known to match the old one means nothing.
+        let is_news = term > self.term || self.primary != Some(from) || !matches!(self.role, Role::Replica);
         if term > self.term {
             self.set_term(cx, term, None);
         }
         if self.is_primary() {
             cx.say(Line::StepDown { why: StepDown::HigherTerm(term) });
         }
-        if self.primary != Some(from) || !matches!(self.role, Role::Replica) {
+        if is_news {
             self.follow(cx, Some(from));
             cx.say(Line::RoleReplica { primary: from, term });
         }
@@ -94,6 +96,7 @@ impl PrimaryReplica {
         self.cuts += 1;
         self.flushed = self.flushed.min(from - 1);
         self.acked = self.acked.min(from - 1);
+        self.matched = self.matched.min(from - 1);
         self.commit = self.commit.min(from - 1);
         self.sessions.forget(from);
         if self.table.applied() >= from {

@@ -212,7 +212,8 @@ impl PrimaryReplica {
     fn from_disk(cx: &Context<'_>, config: Arc<Config>, durable: Durable) -> Self {
         let Durable { term, voted_for, log, .. } = durable;
         let last = log.last_index();
-        let applied = if config.applies_on_commit() { 0 } else { last };
+        // What a snapshot brought was committed; of the rest a restarted node cannot know yet.
+        let applied = if config.applies_on_commit() { log.first_index() - 1 } else { last };
         PrimaryReplica {
             me: cx.me,
             members: cx.members,
@@ -267,7 +268,7 @@ impl PrimaryReplica {
     /// Appends an entry to log, sessions and disk; it is flushed when someone asks for it.
     fn append(&mut self, cx: &mut Context<'_>, entry: Entry) -> u64 {
         let index = self.log.push(entry);
-        self.log.trim(self.config.backlog);
+        self.log.trim(self.config.backlog, self.table.applied());
         self.sessions.remember(&entry, index);
         let position = cx.append(Record::Append(entry));
         self.flushing.push_back((position, AfterFlush::Log { index, cuts: self.cuts }));

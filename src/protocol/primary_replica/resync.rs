@@ -66,11 +66,23 @@ impl PrimaryReplica {
             0 if request.last > 0 => PartialRefusal::UnknownHistory,
             _ => PartialRefusal::BacklogStartsAt(first),
         };
-        cx.say(Line::PartialNo { peer: from, why });
-        self.start_snapshot(cx, from);
+        if self.can_snapshot() {
+            cx.say(Line::PartialNo { peer: from, why });
+            self.start_snapshot(cx, from);
+        }
     }
 
-    fn start_snapshot(&mut self, cx: &mut Context<'_>, to: NodeId) {
+    /// A snapshot helps only if the log can go on from it. A primary that has just restarted does not know yet how
+    /// much is committed; the replica's next answer finds it wiser.
+    fn can_snapshot(&self) -> bool {
+        self.table.applied() + 1 >= self.log.first_index()
+    }
+
+    /// Begins to send `to` the state up to what is applied.
+    pub(super) fn start_snapshot(&mut self, cx: &mut Context<'_>, to: NodeId) {
+        if !self.can_snapshot() {
+            return;
+        }
         let image = Arc::new(self.snapshot_image());
         let (index, rows) = (image.last_index(), u32::try_from(self.table.len()).unwrap_or(u32::MAX));
         let Role::Primary(reign) = &mut self.role else { return };
@@ -132,7 +144,9 @@ impl PrimaryReplica {
         if chunk.place == incoming.received {
             incoming.received += 1;
             incoming.rows += u64::from(chunk.rows);
-            if let Some(image) = chunk.image {
+            // A snapshot that came late or twice must not take back what has followed it (Raft section 7).
+            let has_it = |image: &Log| self.log.term_at(image.last_index()) == Some(image.last_term());
+            if let Some(image) = chunk.image.filter(|image| !has_it(image)) {
                 cx.say(Line::FullDone { index: chunk.snapshot, rows: incoming.rows });
                 self.install(cx, Log::clone(&image), from);
             }

@@ -56,18 +56,20 @@ impl PrimaryReplica {
 
     pub(super) fn ship_to(&mut self, cx: &mut Context<'_>, place: usize) {
         let (last, window) = (self.log.last_index(), self.config.max_inflight);
-        let Role::Primary(reign) = &mut self.role else { return };
-        let follower = &mut reign.followers[place];
+        let Role::Primary(reign) = &self.role else { return };
+        let follower = &reign.followers[place];
         if follower.node == self.me || !follower.is_connected || follower.snapshot.is_some() {
             return;
         }
+        if follower.next < self.log.first_index() {
+            // The backlog has moved past it.
+            return self.start_snapshot(cx, follower.node);
+        }
+        let Role::Primary(reign) = &mut self.role else { return };
+        let follower = &mut reign.followers[place];
         let limit = last.min(follower.written.max(follower.base) + window);
         while follower.next <= limit {
             let from = follower.next;
-            if from < self.log.first_index() {
-                // The backlog has moved past it; its answer to the next heartbeat starts a resync.
-                return;
-            }
             let upto = limit.min(from + BATCH - 1);
             follower.next = upto + 1;
             let append = Append {
