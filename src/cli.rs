@@ -184,7 +184,7 @@ fn parse_speed(text: &str) -> Result<u32, String> {
     if text == "max" {
         return Ok(crate::driver::frame::FULL_SPEED);
     }
-    let milli = crate::base::knob::parse_decimal(text.trim_end_matches('x'), 1000);
+    let milli = crate::base::quantity::parse_decimal(text.trim_end_matches('x'), 1000);
     milli
         .filter(|milli| (1..=1_000_000).contains(milli))
         .map(|milli| milli as u32)

@@ -320,7 +320,11 @@ impl Line {
             }
             Line::HintReplay { target, sent } => format!("replayed {sent} hints to {}", n(target)),
             Line::HintDrop { target, down_for } => {
-                format!("{} down for {down_for}: hint window exceeded, not hinted", n(target))
+                format!(
+                    "{} down for {:.0} s: hint window exceeded, not hinted",
+                    n(target),
+                    down_for.as_millis() / 1e3
+                )
             }
             Line::ReadRepair { key, stale, is_blocking } => {
                 let kind = if *is_blocking { "blocking" } else { "async" };

@@ -16,6 +16,7 @@ pub mod metric;
 pub mod names;
 pub mod operation;
 pub mod panic;
+pub mod quantity;
 pub mod random;
 pub mod spell;
 pub mod text;

@@ -57,10 +57,10 @@ struct Link {
     last_arrival: VirtualTime,
 }
 
-/// How long a lost message stays visible.
-const DROPS_SHOWN_FOR: Span = Span::millis(400);
-/// How many lost messages stay visible at most.
-const DROPS_SHOWN: usize = 40;
+/// How long a message stays visible after it arrived or was lost.
+const SHOWN_FOR: Span = Span::millis(400);
+/// How many of either stay visible at most.
+const SHOWN: usize = 40;
 
 /// The links of one cluster.
 #[derive(Clone, Debug)]
@@ -74,6 +74,8 @@ pub struct Network<M> {
     conditions: Vec<Condition>,
     flights: Vec<Option<Flight<M>>>,
     free: Vec<u32>,
+    /// Messages that arrived or were lost just now, by what became of them.
+    arrived: VecDeque<FlightView>,
     drops: VecDeque<FlightView>,
     counts: MessageCounts,
     sizes: Sizes,
@@ -108,6 +110,7 @@ impl<M: Message> Network<M> {
             conditions: vec![Condition::default(); members * members],
             flights: Vec::new(),
             free: Vec::new(),
+            arrived: VecDeque::new(),
             drops: VecDeque::new(),
             counts: MessageCounts::default(),
             sizes,
@@ -235,12 +238,14 @@ impl<M: Message> Network<M> {
         self.free.push(flight.slot);
         self.counts.in_flight -= 1;
         self.counts.delivered += 1;
+        keep(&mut self.arrived, picture(&landed, Fate::Arrived(landed.arrives_at)));
         Some(landed)
     }
 
     /// Books a landed message as lost after all: its receiver was down.
     pub fn bounce(&mut self, now: VirtualTime, flight: &Flight<M>, why: DropReason) {
         self.counts.delivered -= 1;
+        self.arrived.pop_back();
         self.record_drop(now, flight, why);
     }
 
@@ -317,10 +322,7 @@ impl<M: Message> Network<M> {
 
     fn record_drop(&mut self, now: VirtualTime, flight: &Flight<M>, why: DropReason) {
         self.counts.dropped += 1;
-        if self.drops.len() == DROPS_SHOWN {
-            self.drops.pop_front();
-        }
-        self.drops.push_back(picture(flight, Fate::Dropped { at: now, why }));
+        keep(&mut self.drops, picture(flight, Fate::Dropped { at: now, why }));
     }
 
     /// Which directed links are cut, for clusters small enough to draw.
@@ -340,17 +342,25 @@ impl<M: Message> Network<M> {
             true => Fate::Held,
             false => Fate::Arrives(flight.arrives_at),
         };
-        let recent = |drop: &&FlightView| match drop.fate {
-            Fate::Dropped { at, .. } => now.since(at) <= DROPS_SHOWN_FOR,
+        let recent = |past: &&FlightView| match past.fate {
+            Fate::Dropped { at, .. } | Fate::Arrived(at) => now.since(at) <= SHOWN_FOR,
             _ => false,
         };
         let flying = self.flights.iter().flatten().map(|flight| picture(flight, fate(flight)));
-        let mut pictures: Vec<FlightView> = flying.chain(self.drops.iter().filter(recent).cloned()).collect();
+        let mut pictures: Vec<FlightView> =
+            flying.chain(self.drops.iter().chain(&self.arrived).filter(recent).cloned()).collect();
         pictures.sort_by_key(|picture| picture.id);
         let surplus = pictures.len().saturating_sub(most);
         pictures.drain(..surplus);
         pictures
     }
+}
+
+fn keep(past: &mut VecDeque<FlightView>, picture: FlightView) {
+    if past.len() == SHOWN {
+        past.pop_front();
+    }
+    past.push_back(picture);
 }
 
 fn picture<M: Message>(flight: &Flight<M>, fate: Fate) -> FlightView {

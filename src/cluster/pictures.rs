@@ -42,7 +42,7 @@ impl<P: Protocol> World<P> {
             health: machine.health,
             since: machine.since,
             is_isolated: self.network.is_isolated(node),
-            replica: cell.state().filter(|_| is_up).map(|state| state.view(self.now)),
+            replica: cell.state_in(machine.incarnation).filter(|_| is_up).map(|state| state.view(self.now)),
             queued: machine.queued(),
             cpu_factor: self.faults.cpu_factor(node),
             disk_factor: self.faults.disk_factor(node),
@@ -86,7 +86,10 @@ impl<P: Protocol> World<P> {
 
     /// The states of the nodes that run now, for [`Protocol::truth`].
     pub fn living<'a>(&self, cells: &'a [NodeCell<P>]) -> Vec<Option<&'a P>> {
-        let is_up = |node: usize| self.machines[node].health != Health::Down;
-        cells.iter().enumerate().map(|(node, cell)| cell.state().filter(|_| is_up(node))).collect()
+        let live = |(node, cell): (usize, &'a NodeCell<P>)| {
+            let machine = &self.machines[node];
+            cell.state_in(machine.incarnation).filter(|_| machine.health != Health::Down)
+        };
+        cells.iter().enumerate().map(live).collect()
     }
 }

@@ -119,6 +119,8 @@ pub struct FlightView {
 pub enum Fate {
     /// Arrives then.
     Arrives(VirtualTime),
+    /// Arrived then; shown for a moment.
+    Arrived(VirtualTime),
     /// Held on its link until released.
     Held,
     /// Was lost at that instant; shown for a moment.

@@ -10,7 +10,7 @@ mod publish;
 pub mod thread;
 pub mod verdict;
 
-pub use publish::gist;
+pub use publish::{gist, publish_once};
 
 /// What the watcher asks of the driver. Commands change the world and are part of the timeline; the rest changes
 /// only the watching.

@@ -17,6 +17,12 @@ const TOASTS: usize = 5;
 /// Seconds of write rates in a frame.
 const RATES: u64 = 60;
 
+/// One frame of a player that stands still: for pictures outside the playground.
+pub fn publish_once(player: &mut Player) -> Frame {
+    let scenario = Arc::clone(player.scenario());
+    Publisher::new(&scenario).frame(player, false, 1_000, false)
+}
+
 /// What was measured of one run, and when.
 #[derive(Clone)]
 struct Figures {

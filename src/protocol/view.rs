@@ -69,7 +69,7 @@ impl Role {
             Role::Primary => "PRIMARY",
             Role::Replica => "replica",
             Role::Candidate => "candidate",
-            Role::PreCandidate => "pre-candidate",
+            Role::PreCandidate => "pre-vote",
             Role::FullSync => "full sync",
             Role::Fenced => "fenced",
         }

@@ -3,7 +3,8 @@
 use super::tree::{Found, Section, Walk, number, range};
 use crate::base::delay::DelayLaw;
 use crate::base::ids::NodeId;
-use crate::base::knob::{KnobValue, Knobs, Topology, parse_bytes, parse_rate, parse_span};
+use crate::base::knob::{KnobValue, Knobs, Topology};
+use crate::base::quantity::{parse_bytes, parse_rate, parse_span};
 use crate::base::text::nearest;
 use crate::base::time::Span;
 use crate::cluster::spec::{

@@ -136,7 +136,7 @@ fn window(walk: &mut Walk, section: Section<'_>, duration: Span) -> Option<(Virt
     let found = walk.texts(section, "during")?;
     let mut ends = Vec::new();
     for text in &found.value {
-        match crate::base::knob::parse_span(&text.value) {
+        match crate::base::quantity::parse_span(&text.value) {
             Some(span) => ends.push(span),
             None => {
                 walk.problem(text.span.clone(), format!("`{}` is no duration", text.value), "like \"5s\"")

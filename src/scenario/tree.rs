@@ -2,7 +2,7 @@
 //! place; asking goes on, so that all problems of a file are told at once.
 
 use super::problem::Problem;
-use crate::base::knob::parse_span;
+use crate::base::quantity::parse_span;
 use crate::base::text::nearest;
 use crate::base::time::Span;
 use std::ops::Range;
@@ -163,7 +163,7 @@ impl Walk {
         let value = self.value(section, key)?;
         let text = match value.get_ref() {
             DeValue::String(text) => {
-                text.strip_suffix('%').and_then(|t| crate::base::knob::parse_decimal(t, 10_000))
+                text.strip_suffix('%').and_then(|t| crate::base::quantity::parse_decimal(t, 10_000))
             }
             other => number(other).filter(|n| (0.0..=1.0).contains(n)).map(|n| (n * 1e6).round() as u64),
         };

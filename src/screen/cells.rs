@@ -27,16 +27,13 @@ fn end(view: &ClusterView) -> u64 {
     view.nodes.iter().filter_map(detail).map(|detail| detail.last_index).max().unwrap_or(0)
 }
 
-/// How a cell looks, divergence found by comparing it with the authority's entry at the same index.
+/// How a cell looks. It has diverged if the authority's history has another term at its index, or will have.
 fn look(cell: &LogCell, authority: Option<&PrimaryReplicaView>) -> (Sign, Token) {
-    let theirs = authority.and_then(|primary| {
-        let first = primary.cells.first()?.index;
-        primary.cells.get(usize::try_from(cell.index.checked_sub(first)?).ok()?)
+    let is_diverged = authority.is_some_and(|primary| {
+        let theirs = primary.history.iter().rev().find(|(_, start)| *start <= cell.index);
+        theirs.is_some_and(|(term, _)| *term != cell.term)
     });
-    if theirs.is_some_and(|theirs| theirs.term != cell.term) {
-        return state_look(CellState::Diverged);
-    }
-    state_look(cell.state)
+    state_look(if is_diverged { CellState::Diverged } else { cell.state })
 }
 
 fn state_look(state: CellState) -> (Sign, Token) {

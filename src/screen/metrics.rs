@@ -11,23 +11,23 @@ use ratatui::layout::Rect;
 const TELLING: &[(Metric, &str)] = &[
     (Metric::AvailWritePct, "writes ok"),
     (Metric::AvailReadPct, "reads ok"),
-    (Metric::LostAcked, "acked, lost or at risk"),
+    (Metric::LostAcked, "lost or at risk"),
     (Metric::WriteP50Ms, "write p50"),
     (Metric::WriteP99Ms, "write p99"),
     (Metric::StaleReadPct, "stale reads"),
     (Metric::FailoverMs, "longest outage"),
-    (Metric::WritableNodesMax, "nodes acking writes"),
+    (Metric::WritableNodesMax, "nodes acking"),
     (Metric::Conflicts, "conflicts"),
     (Metric::SplitBrainMs, "split brain"),
-    (Metric::MsgsPerWrite, "messages per write"),
-    (Metric::Copies, "copies of each key"),
+    (Metric::MsgsPerWrite, "messages/write"),
+    (Metric::Copies, "copies of a key"),
     (Metric::ReadP99Ms, "read p99"),
     (Metric::Elections, "elections"),
     (Metric::DivergedEntries, "entries cut"),
     (Metric::HintsPeakBytes, "hints, peak"),
-    (Metric::BytesPerWrite, "bytes per write"),
-    (Metric::BackgroundMsgsS, "background messages"),
-    (Metric::LoadImbalance, "load, max over mean"),
+    (Metric::BytesPerWrite, "bytes/write"),
+    (Metric::BackgroundMsgsS, "background/s"),
+    (Metric::LoadImbalance, "load, max/mean"),
 ];
 
 /// The panel: label, last seconds and all of the shown run, all of the other run.
@@ -38,37 +38,67 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     if inside.height < 2 {
         return;
     }
-    let column = if other.is_some() { 10 } else { 12 };
-    let columns = if other.is_some() { 3 } else { 2 };
-    let label = inside.width.saturating_sub(column * columns);
-    let heads =
-        ["last 5 s".to_owned(), "all".to_owned(), other.map_or_else(String::new, |run| run.id.to_string())];
-    for (nth, head) in heads.iter().take(usize::from(columns)).enumerate() {
-        let x = inside.x + label + nth as u16 * column;
-        pen.right(
-            Rect { x: x + 1, y: inside.y, width: column - 1, height: 1 },
-            &cut(head, column - 1),
-            Token::Dim,
-        );
+    // Where space is short, the last seconds give way to the labels.
+    let mut shown: Vec<(&RunFrame, Figures)> = Vec::new();
+    if inside.width >= 42 || other.is_none() {
+        shown.push((run, Figures::Recent));
+    }
+    shown.push((run, Figures::Totals));
+    shown.extend(other.map(|other| (other, Figures::Totals)));
+    let column = 9;
+    let label = inside.width.saturating_sub(column * shown.len() as u16);
+    let cell = |nth: usize, y: u16| Rect {
+        x: inside.x + label + nth as u16 * column + 1,
+        y,
+        width: column - 1,
+        height: 1,
+    };
+    for (nth, (run, figures)) in shown.iter().enumerate() {
+        let head = match figures {
+            Figures::Recent => "last 5 s",
+            Figures::Totals => &run.id,
+        };
+        pen.right(cell(nth, inside.y), &cut(head, column - 1), Token::Dim);
     }
     let has_rate = inside.height > 9;
     let rows = inside.height - 1 - u16::from(has_rate);
-    let shown = TELLING
-        .iter()
-        .filter(|(metric, _)| is_known(run, *metric) || other.is_some_and(|run| is_known(run, *metric)));
-    for (y, (metric, words)) in (inside.y + 1..inside.y + 1 + rows).zip(shown) {
+    let telling = TELLING.iter().filter(|(metric, _)| shown.iter().any(|(run, _)| is_known(run, *metric)));
+    for (y, (metric, words)) in (inside.y + 1..inside.y + 1 + rows).zip(telling) {
         pen.text(inside.x, y, label, words, Token::Plain);
-        let cell =
-            |nth: u16| Rect { x: inside.x + label + nth * column + 1, y, width: column - 1, height: 1 };
-        pen.right(cell(0), &cut(&run.recent.text(*metric), column - 1), Token::Dim);
-        pen.right(cell(1), &cut(&run.totals.text(*metric), column - 1), token(run, *metric));
-        if let Some(other) = other {
-            pen.right(cell(2), &cut(&other.totals.text(*metric), column - 1), token(other, *metric));
+        for (nth, (run, figures)) in shown.iter().enumerate() {
+            let tone = match figures {
+                Figures::Recent => Token::Dim,
+                Figures::Totals => token(run, *metric),
+            };
+            pen.right(cell(nth, y), &cut(&compact(run, *figures, *metric), column - 1), tone);
         }
     }
     if has_rate {
         draw_rate(pen, Rect { y: inside.bottom() - 1, height: 1, ..inside }, run);
     }
+}
+
+/// A figure in few columns: units only where the number alone would mislead.
+fn compact(run: &RunFrame, figures: Figures, metric: Metric) -> String {
+    let set = match figures {
+        Figures::Totals => &run.totals,
+        Figures::Recent => &run.recent,
+    };
+    let row = metric.row();
+    match set.get(metric) {
+        None => "-".to_owned(),
+        Some(value) => {
+            let unit = if ["%", "ms"].contains(&row.unit) { row.unit } else { "" };
+            format!("{value:.*}{unit}", usize::from(row.decimals))
+        }
+    }
+}
+
+/// Which of a run's figures.
+#[derive(Clone, Copy)]
+enum Figures {
+    Totals,
+    Recent,
 }
 
 fn cut(text: &str, columns: u16) -> String {
@@ -170,7 +200,7 @@ pub(super) fn draw_difference(pen: &mut Pen<'_>, area: Rect, a: &RunFrame, b: &R
         }
         pen.text(x, y, label, words, Token::Plain);
         let cell = |nth: u16| Rect { x: x + label + nth * column, y, width: column - 1, height: 1 };
-        pen.right(cell(0), &cut(&a.totals.text(*metric), column - 1), token(a, *metric));
-        pen.right(cell(1), &cut(&b.totals.text(*metric), column - 1), token(b, *metric));
+        pen.right(cell(0), &cut(&compact(a, Figures::Totals, *metric), column - 1), token(a, *metric));
+        pen.right(cell(1), &cut(&compact(b, Figures::Totals, *metric), column - 1), token(b, *metric));
     }
 }

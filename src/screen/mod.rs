@@ -81,6 +81,25 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// The plain cluster view of the first run, as it is when nothing has been chosen yet.
+    pub fn plain(look: Look) -> Self {
+        Watch {
+            view: View::Cluster,
+            run: 0,
+            target: Some(NodeId(0)),
+            is_expanded: false,
+            filter: String::new(),
+            shows_markers: false,
+            overlay: None,
+            hints: Vec::new(),
+            toast: None,
+            coach: None,
+            look,
+        }
+    }
+}
+
 /// Draws one picture into `buffer`.
 pub fn draw(watch: &Watch, frame: &Frame, buffer: &mut Buffer) {
     let area = buffer.area;

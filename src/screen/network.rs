@@ -32,12 +32,14 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, view: &ClusterView) {
         rest = y + 1;
     }
     let shown: Vec<_> = telling.iter().map(|flight| flight.id).collect();
-    let others = view.flights.iter().filter(|flight| !shown.contains(&flight.id));
+    let is_other =
+        |flight: &&FlightView| !shown.contains(&flight.id) && !matches!(flight.fate, Fate::Arrived(_));
+    let others = view.flights.iter().filter(is_other);
     grouped(pen, Rect { y: rest, height: inside.bottom().saturating_sub(rest), ..inside }, view, others);
 }
 
 fn is_telling(flight: &FlightView) -> bool {
-    flight.traffic != Traffic::Background || !matches!(flight.fate, Fate::Arrives(_))
+    flight.traffic != Traffic::Background || matches!(flight.fate, Fate::Held | Fate::Dropped { .. })
 }
 
 /// Links with the number of messages on each, side by side.
@@ -82,6 +84,7 @@ fn token(flight: &FlightView) -> Token {
     match (flight.fate, flight.traffic) {
         (Fate::Dropped { .. }, _) => Token::Bad,
         (Fate::Held, _) => Token::Paused,
+        (Fate::Arrived(_), _) => Token::Dim,
         (_, Traffic::Write) => Token::Plain,
         (_, Traffic::Read) => Token::Pending,
         (_, Traffic::Background) => Token::Dim,
@@ -95,7 +98,7 @@ fn track(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, flight: &FlightView)
     let (from, to) = (view.names.node(flight.from), view.names.node(flight.to));
     let label = label_text(&flight.label, &view.names);
     let ending = match flight.fate {
-        Fate::Arrives(at) => format!("{:.1} ms", at.since(flight.sent_at).as_millis()),
+        Fate::Arrives(at) | Fate::Arrived(at) => format!("{:.1} ms", at.since(flight.sent_at).as_millis()),
         Fate::Held => "held".to_owned(),
         Fate::Dropped { why, .. } => why.word().to_owned(),
     };
@@ -124,6 +127,7 @@ fn progress(flight: &FlightView, now: VirtualTime) -> u32 {
         |whole: u64, part: u64| if whole == 0 { 1000 } else { (part.min(whole) * 1000 / whole) as u32 };
     match flight.fate {
         Fate::Arrives(at) => gone(at.since(flight.sent_at).0, now.since(flight.sent_at).0),
+        Fate::Arrived(_) => 1000,
         Fate::Held => 900,
         Fate::Dropped { why: DropReason::Cut | DropReason::Unsent, .. } => 350,
         Fate::Dropped { .. } => 650,

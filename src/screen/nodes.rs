@@ -6,6 +6,7 @@ use super::pen::Pen;
 use super::{Watch, cells, metrics, network, replica};
 use crate::base::line::{Level, Stamped};
 use crate::base::names::Names;
+use crate::base::text::width;
 use crate::cluster::view::{ClusterView, Health, NodeView};
 use crate::driver::frame::Frame;
 use crate::protocol::view::{ReplicaDetail, Role};
@@ -59,9 +60,9 @@ fn draw_rows(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
 
 fn draw_lower(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
-    let figures = if area.width >= 150 { 56 } else { 46 };
+    let figures = if area.width >= 150 { 56 } else { 44 };
     let (rest, right) = split_left(area, area.width.saturating_sub(figures));
-    let (left, middle) = split_left(rest, rest.width * 45 / 100);
+    let (left, middle) = split_left(rest, rest.width / 2);
     network::draw(pen, left, view);
     draw_events(pen, middle, view, watch);
     metrics::draw(pen, right, watch, frame);
@@ -80,7 +81,7 @@ pub(super) fn draw_events(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, wat
     let newest: Vec<&Stamped> =
         view.events.iter().rev().filter(is_wanted).take(usize::from(inside.height)).collect();
     for (y, stamped) in (inside.y..inside.bottom()).zip(newest.into_iter().rev()) {
-        line(pen, Rect { y, height: 1, ..inside }, stamped, &view.names, true);
+        line(pen, Rect { y, height: 1, ..inside }, stamped, &view.names);
     }
 }
 
@@ -99,16 +100,14 @@ fn level_token(level: Level) -> Token {
     }
 }
 
-/// One log line: instant, node (where it is not plain from the place), text.
-pub(super) fn line(pen: &mut Pen<'_>, area: Rect, stamped: &Stamped, names: &Names, with_node: bool) {
-    let at = stamped.at.to_string();
-    // The minutes matter little next to the milliseconds.
-    let at = at.split_once(':').map_or(at.as_str(), |(_, rest)| rest);
+/// One log line: instant, node, text.
+fn line(pen: &mut Pen<'_>, area: Rect, stamped: &Stamped, names: &Names) {
+    let at = seconds(stamped);
     let who = stamped.node.map_or_else(|| "world".to_owned(), |node| names.node(node));
-    let who = if with_node { format!(" {who:<5} ") } else { " ".to_owned() };
+    let who = format!(" {who:<5} ");
     let text = stamped.line.text(names);
     let token = level_token(stamped.line.level());
-    pen.pieces(area.x, area.y, area.width, &[(at, Token::Dim), (&who, Token::Title), (&text, token)]);
+    pen.pieces(area.x, area.y, area.width, &[(&at, Token::Dim), (&who, Token::Title), (&text, token)]);
 }
 
 /// State in a word with its sign.
@@ -160,7 +159,7 @@ fn card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watc
     if inside.height == 0 || inside.width < 4 {
         return;
     }
-    let lines_height = if inside.height > 18 { inside.height / 3 } else { (inside.height / 4).max(2) };
+    let lines_height = (inside.height * 2 / 5).max(2);
     let (upper, lower) = split_top(inside, inside.height.saturating_sub(lines_height));
     let mut pad = replica::Pad::new(upper);
     let ailing = ailments(node);
@@ -175,11 +174,48 @@ fn card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watc
         }
         Some(held) => replica::draw(pen, &mut pad, view, node, held),
     }
-    let newest = node.lines.iter().rev().take(usize::from(lower.height)).collect::<Vec<_>>();
-    let blank = usize::from(lower.height).saturating_sub(newest.len()) as u16;
-    for (y, stamped) in (lower.y + blank..lower.bottom()).zip(newest.into_iter().rev()) {
-        line(pen, Rect { y, height: 1, ..lower }, stamped, &view.names, false);
+    draw_lines(pen, lower, node, &view.names);
+}
+
+/// A node's newest log lines, the last one at the bottom; a narrow card breaks each into two rows.
+fn draw_lines(pen: &mut Pen<'_>, area: Rect, node: &NodeView, names: &Names) {
+    let is_narrow = area.width < 44;
+    let mut rows: Vec<(String, Token)> = Vec::new();
+    for stamped in node.lines.iter().rev() {
+        let token = level_token(stamped.line.level());
+        let text = format!("{} {}", seconds(stamped), stamped.line.text(names));
+        let broken = if is_narrow { broken(&text, usize::from(area.width)) } else { vec![text] };
+        if rows.len() + broken.len() > usize::from(area.height) {
+            break;
+        }
+        rows.extend(broken.into_iter().rev().map(|row| (row, token)));
     }
+    let top = area.bottom() - rows.len() as u16;
+    for (y, (text, token)) in (top..area.bottom()).zip(rows.into_iter().rev()) {
+        pen.text(area.x, y, area.width, &text, token);
+    }
+}
+
+/// `text` in at most two rows of `columns`, broken at a blank.
+fn broken(text: &str, columns: usize) -> Vec<String> {
+    if width(text) <= columns {
+        return vec![text.to_owned()];
+    }
+    let border = text
+        .char_indices()
+        .filter(|(at, c)| *c == ' ' && width(&text[..*at]) <= columns)
+        .map(|(at, _)| at)
+        .last();
+    match border {
+        Some(at) => vec![text[..at].to_owned(), format!(" {}", text[at..].trim_start())],
+        None => vec![text.to_owned()],
+    }
+}
+
+/// Seconds and milliseconds of a line: the minutes matter little next to them.
+fn seconds(stamped: &Stamped) -> String {
+    let at = stamped.at.to_string();
+    at.split_once(':').map_or(at.clone(), |(_, rest)| rest.to_owned())
 }
 
 /// A node in one row: sign, name, role, log, positions.
@@ -212,7 +248,7 @@ pub(super) fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &Node
             facts = format!("{extra}  {facts}");
         }
     }
-    let facts_width = (crate::base::text::width(&facts) as u16).min(rest.width.saturating_sub(12));
+    let facts_width = (width(&facts) as u16).min(rest.width.saturating_sub(12));
     let (bar, right) = split_left(rest, rest.width.saturating_sub(facts_width + 1));
     match &held.detail {
         ReplicaDetail::PrimaryReplica(_) => cells::draw_strip(pen, bar, view, node),

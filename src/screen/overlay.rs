@@ -82,7 +82,7 @@ fn draw_rows(pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
     let first = (selected + 1).saturating_sub(usize::from(area.height));
     let widest =
         overlay.rows.iter().filter(|row| !row.is_heading).map(|row| width(&row.left)).max().unwrap_or(0);
-    let left = (widest as u16 + 2).min(area.width * 2 / 3);
+    let left = (widest as u16 + 2).min(area.width * 2 / 5);
     for (y, (nth, row)) in (area.y..area.bottom()).zip(overlay.rows.iter().enumerate().skip(first)) {
         if row.is_heading {
             pen.text(area.x, y, area.width, &row.left, Token::Title);

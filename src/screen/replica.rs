@@ -4,11 +4,16 @@ use super::cells;
 use super::look::{Sign, Token};
 use super::pen::Pen;
 use crate::base::line::size;
+use crate::base::time::Span;
 use crate::cluster::view::{ClusterView, NodeView};
 use crate::protocol::view::{
     KeyRow, PeerStatus, PeerToPeerView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role,
 };
 use ratatui::layout::Rect;
+
+/// Patience that is worth showing: with a healthy primary it never falls this low (demo timers: 500 ms or more,
+/// renewed every 100 ms).
+const ALARMING: Span = Span::millis(380);
 
 /// Rows to be filled from the top.
 pub(super) struct Pad {
@@ -69,20 +74,18 @@ fn draw_member(
         Role::Replica => Token::Plain,
         _ => Token::Warn,
     };
-    let term = format!("  term {}", detail.term);
-    let countdown = match detail.election_at {
-        Some(at) if at > view.at => format!("  patience {:.0} ms", at.since(view.at).as_millis()),
-        _ => String::new(),
-    };
-    pad.row(pen, &[(detail.role.word(), badge), (&term, Token::Plain), (&countdown, Token::Dim)]);
+    let term = format!(" term {}", detail.term);
+    pad.row(
+        pen,
+        &[(detail.role.word(), badge), (&term, Token::Plain), (&countdown(view, detail), Token::Warn)],
+    );
     if let Some(row) = pad.next() {
         cells::draw_strip(pen, row, view, node);
     }
-    let positions = format!(
-        "log {} fl {} ap {} c {}",
-        detail.last_index, detail.flushed_index, detail.applied_index, detail.commit_index
-    );
-    pad.row(pen, &[(&positions, Token::Plain)]);
+    let ends = format!("log {} commit {}", detail.last_index, detail.commit_index);
+    pad.row(pen, &[(&ends, Token::Plain)]);
+    let safe = format!("disk {} table {}", detail.flushed_index, detail.applied_index);
+    pad.row(pen, &[(&safe, Token::Dim)]);
     let (text, token) = standing(view, detail);
     pad.row(pen, &[(&text, token)]);
     let from = detail.history.len().saturating_sub(3);
@@ -95,13 +98,20 @@ fn draw_member(
     }
 }
 
+/// How long a silent primary is still waited for; nothing while it is heard as it should be.
+fn countdown(view: &ClusterView, detail: &PrimaryReplicaView) -> String {
+    let left = detail.election_at.map(|at| at.since(view.at));
+    left.filter(|left| *left < ALARMING)
+        .map_or_else(String::new, |left| format!(" {:.0} ms", left.as_millis()))
+}
+
 /// How a member stands: what the primary waits for, how far a replica lags, and when it was degraded.
 fn standing(view: &ClusterView, detail: &PrimaryReplicaView) -> (String, Token) {
     if detail.role == Role::Primary {
         let slowest = detail.followers.iter().map(|follower| follower.lag_entries).max().unwrap_or(0);
         let degraded = if detail.is_degraded { " fallen back to async" } else { "" };
         let token = if detail.is_degraded || slowest > 50 { Token::Warn } else { Token::Dim };
-        return (format!("{} waiting, slowest lag {slowest}{degraded}", detail.waiting), token);
+        return (format!("waiting {} max lag {slowest}{degraded}", detail.waiting), token);
     }
     let follows = detail
         .primary
@@ -123,11 +133,10 @@ fn draw_peer(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, detail: &Peer
     if let Some(row) = pad.next() {
         draw_opinions(pen, row, view, detail);
     }
-    let busy = format!("coordinates {}  incarnation {}", detail.pending_total, detail.incarnation);
+    let busy = format!("coordinates {}", detail.pending_total);
     pad.row(pen, &[(&busy, Token::Dim)]);
     for hint in detail.hints.iter().take(3) {
-        let text =
-            format!("hints for {}: {} ({})", view.names.node(hint.target), hint.count, size(hint.bytes));
+        let text = format!("{} hints {} {}", view.names.node(hint.target), hint.count, size(hint.bytes));
         pad.row(pen, &[(&text, Token::Warn)]);
     }
     let room = pad.left().saturating_sub(4).min(3);

@@ -1,1 +1,21 @@
-//! x
+//! Frames for tests and benchmarks: real runs of presets, stopped at a telling moment.
+
+use crate::base::time::VirtualTime;
+use crate::cluster::live::HostKind;
+use crate::driver::frame::Frame;
+use crate::driver::player::Player;
+use crate::driver::publish_once;
+use crate::scenario::load::load;
+use crate::scenario::overrides::Override;
+use crate::scenario::presets::preset;
+use std::sync::Arc;
+
+/// The frame of a preset at `millis`, after these commands.
+pub(crate) fn frame(name: &str, millis: u64, commands: &[&str]) -> Frame {
+    let changes: Vec<Override> = commands.iter().map(|command| Override::Do((*command).to_owned())).collect();
+    let text = preset(name).expect("the preset exists").text;
+    let scenario = load(name, text, &changes).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let mut player = Player::new(Arc::new(scenario), HostKind::Inline).expect("a world");
+    player.advance(VirtualTime(millis * 1_000));
+    publish_once(&mut player)
+}

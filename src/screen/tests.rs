@@ -1,1 +1,162 @@
-//! x
+//! Pictures of fixed moments, and no panic at any size, in any view, in any look.
+
+use super::look::{Depth, Look, THEMES, Theme};
+use super::sample::frame;
+use super::{View, Watch, draw};
+use crate::base::ids::NodeId;
+use crate::driver::frame::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
+
+fn picture(watch: &Watch, frame: &Frame, width: u16, height: u16) -> Buffer {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    draw(watch, frame, &mut buffer);
+    buffer
+}
+
+fn row_text(buffer: &Buffer, y: u16) -> String {
+    (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned()
+}
+
+fn text(buffer: &Buffer) -> String {
+    (0..buffer.area.height).map(|y| row_text(buffer, y) + "\n").collect()
+}
+
+/// The text, and below it the style of every run of equal cells: colours are part of the picture.
+fn dump(buffer: &Buffer) -> String {
+    let mut out = text(buffer);
+    out.push_str("styles\n");
+    for y in 0..buffer.area.height {
+        let mut runs: Vec<(String, u16)> = Vec::new();
+        for x in 0..buffer.area.width {
+            let name = style_name(buffer[(x, y)].fg, buffer[(x, y)].modifier);
+            match runs.last_mut() {
+                Some((last, count)) if *last == name => *count += 1,
+                _ => runs.push((name, 1)),
+            }
+        }
+        let row: Vec<String> = runs.into_iter().map(|(name, count)| format!("{count}{name}")).collect();
+        out.push_str(&format!("{y:>3} {}\n", row.join(" ")));
+    }
+    out
+}
+
+fn style_name(colour: Color, modifier: Modifier) -> String {
+    let colour = match colour {
+        Color::Reset => "-".to_owned(),
+        Color::Rgb(r, g, b) => format!("#{r:02x}{g:02x}{b:02x}"),
+        other => format!("{other:?}"),
+    };
+    let marks =
+        [(Modifier::BOLD, "b"), (Modifier::DIM, "d"), (Modifier::REVERSED, "r"), (Modifier::UNDERLINED, "u")];
+    let marks: String =
+        marks.iter().filter(|(mark, _)| modifier.contains(*mark)).map(|(_, name)| *name).collect();
+    format!("{colour}{marks}")
+}
+
+/// Two primaries, a node down, one paused, one isolated: the most there is to show at once.
+fn troubled(run: usize) -> (Watch, Frame) {
+    let frame =
+        frame("same-cut-four-answers", 9_000, &["7s crash n5", "8s pause n4", "8.5s clock n1 -500ms"]);
+    (Watch { run, target: Some(NodeId(1)), ..Watch::plain(Look::default()) }, frame)
+}
+
+#[test]
+fn the_cluster_view_of_a_split_brain() {
+    let (watch, frame) = troubled(1);
+    insta::assert_snapshot!("split_brain_120x40", dump(&picture(&watch, &frame, 120, 40)));
+    insta::assert_snapshot!("split_brain_80x24", dump(&picture(&watch, &frame, 80, 24)));
+}
+
+#[test]
+fn the_cluster_view_of_peers_behind_a_cut() {
+    let (watch, frame) = troubled(2);
+    insta::assert_snapshot!("peers_120x40", dump(&picture(&watch, &frame, 120, 40)));
+    insta::assert_snapshot!("peers_80x24", dump(&picture(&watch, &frame, 80, 24)));
+}
+
+#[test]
+fn two_runs_side_by_side() {
+    let (watch, frame) = troubled(1);
+    let watch = Watch { view: View::SideBySide, ..watch };
+    insta::assert_snapshot!("side_by_side_120x40", dump(&picture(&watch, &frame, 120, 40)));
+    insta::assert_snapshot!("side_by_side_80x24", dump(&picture(&watch, &frame, 80, 24)));
+}
+
+#[test]
+fn a_diverged_entry_differs_from_its_neighbours_in_the_same_column() {
+    let (watch, frame) = troubled(1);
+    let watch = Watch { view: View::Log, ..watch };
+    let shown = text(&picture(&watch, &frame, 160, 50));
+    let row = shown
+        .lines()
+        .find(|line| line.contains('◆') && line.contains(" t2"))
+        .expect("a row with both branches");
+    assert!(row.contains(" t1"), "{row}");
+}
+
+#[test]
+fn without_colour_the_words_still_tell() {
+    let frame = frame("same-cut-four-answers", 9_000, &["7s crash n5", "8s pause n4", "8.2s isolate n3"]);
+    for (width, height) in [(80, 24), (120, 40)] {
+        let look = Look { depth: Depth::Mono, theme: Theme::Mono, ..Look::default() };
+        let shown = text(&picture(&Watch { run: 0, ..Watch::plain(look) }, &frame, width, height));
+        for word in ["crashed", "paused", "isolated", "faults"] {
+            assert!(shown.contains(word), "`{word}` at {width}x{height}:\n{shown}");
+        }
+        let shown = text(&picture(&Watch { run: 1, ..Watch::plain(look) }, &frame, width, height));
+        assert!(shown.contains("PRIMARY"), "{shown}");
+    }
+}
+
+#[test]
+fn every_view_at_every_size_in_every_look_draws_without_panic() {
+    let frames = [troubled(0).1, frame("playground", 500, &[]), frame("async-gap", 13_000, &[])];
+    let views = [View::Cluster, View::Log, View::Network, View::Metrics, View::SideBySide];
+    for frame in &frames {
+        for (width, height) in
+            [(1, 1), (20, 5), (60, 16), (61, 17), (80, 24), (120, 40), (200, 50), (300, 100)]
+        {
+            for (nth, view) in views.into_iter().enumerate() {
+                let look = Look {
+                    theme: THEMES[nth % THEMES.len()].1,
+                    depth: [Depth::True, Depth::Indexed, Depth::Sixteen, Depth::Mono][nth % 4],
+                    is_ascii: nth % 2 == 1,
+                    is_still: nth % 3 == 1,
+                };
+                for run in 0..frame.runs.len() {
+                    let watch = Watch {
+                        view,
+                        run,
+                        target: [None, Some(NodeId(2))][run % 2],
+                        is_expanded: nth == 2,
+                        shows_markers: nth == 3,
+                        ..Watch::plain(look)
+                    };
+                    let buffer = picture(&watch, frame, width, height);
+                    if look.is_ascii {
+                        assert!(text(&buffer).is_ascii(), "{view:?} {width}x{height}:\n{}", text(&buffer));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_below_the_least_size_says_what_it_needs() {
+    let frame = frame("playground", 100, &[]);
+    let shown = text(&picture(&Watch::plain(Look::default()), &frame, 40, 10));
+    assert!(shown.contains("40x10, needs 60x16"), "{shown}");
+}
+
+#[test]
+fn hostile_names_reach_no_cell() {
+    let mut frame = frame("playground", 100, &[]);
+    let mut head = (*frame.head).clone();
+    head.id = "evil\u{1b}]52;c;\u{7}\u{202e}".to_owned();
+    frame.head = head.into();
+    let shown = text(&picture(&Watch::plain(Look::default()), &frame, 120, 40));
+    assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+}

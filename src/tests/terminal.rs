@@ -102,8 +102,12 @@ impl Terminal {
     }
 
     /// Waits for the end; gives the exit code.
+    #[expect(clippy::disallowed_methods, reason = "the limit of a wait, asserted nowhere")]
     fn end(&mut self) -> u32 {
-        while self.take(LIMIT) {}
+        let began = Instant::now();
+        while self.take(LIMIT) {
+            assert!(began.elapsed() < LIMIT, "waited in vain for the end; the screen:\n{}", self.text());
+        }
         self.child.wait().expect("the child can be waited for").exit_code()
     }
 
@@ -144,8 +148,10 @@ fn a_newcomer_crashes_the_primary_and_sees_how_the_peers_lived_on() {
     terminal.wait("both runs at once", |screen| screen.contains("PRIMARY") && screen.contains("w=2"));
     terminal.press("T");
     terminal.press("?");
-    terminal.wait("the help", |screen| screen.contains("isolate") && screen.contains("quit"));
+    terminal.wait("the help", |screen| screen.contains("isolate the target") && screen.contains("this help"));
+    // Escape and a key at once would be that key with Alt.
     terminal.press("\x1b");
+    terminal.wait("the help to go", |screen| !screen.contains("this help"));
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
     terminal.assert_restored();

@@ -11,6 +11,9 @@ use crate::screen::{Overlay, View, Watch};
 use std::sync::Arc;
 use tui_input::Input;
 
+/// Frames for which a toast stays while the world runs: about five seconds.
+const TOAST_FRAMES: u64 = 150;
+
 /// What has the keyboard.
 #[derive(Clone, Debug)]
 pub enum Focus {
@@ -97,8 +100,10 @@ pub struct Model {
     pub shows_markers: bool,
     /// The toast of this side, e.g. a filter that was set.
     pub notice: Option<String>,
-    /// The newest toast of the driver that was seen, and the one shown now.
+    /// The newest toast of the driver that was dismissed.
     pub toast_seen: u64,
+    /// The frame in which the present toast came.
+    pub toast_since: u64,
     /// Where the tour stands.
     pub tour: Tour,
     /// The last typed operation on a key, for the prompt's next use.
@@ -126,6 +131,7 @@ impl Model {
             shows_markers: false,
             notice: None,
             toast_seen: 0,
+            toast_since: 0,
             tour: with_tour.then_some(0),
             last_key: "x".to_owned(),
             look,
@@ -176,7 +182,8 @@ impl Model {
         if let Some(notice) = &self.notice {
             return Some((notice.clone(), false));
         }
-        let newest = self.frame.toasts.last().filter(|toast| toast.serial > self.toast_seen)?;
+        let is_fresh = self.frame.serial.saturating_sub(self.toast_since) < TOAST_FRAMES;
+        let newest = self.frame.toasts.last().filter(|toast| toast.serial > self.toast_seen && is_fresh)?;
         Some((newest.text.clone(), newest.is_error))
     }
 

@@ -1,1 +1,191 @@
-//! x
+//! Keys and what comes of them: (state, keys, what is asked of the driver).
+
+use super::keymap::{Action, BINDINGS, Mode, hints, keys_of, parse_key, resolve};
+use super::menus;
+use super::model::{Focus, Model};
+use super::update::{Effect, paste, press};
+use crate::base::ids::NodeId;
+use crate::driver::Request;
+use crate::screen::View;
+use crate::screen::look::Look;
+use crate::screen::sample::frame;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::sync::Arc;
+
+fn model(millis: u64, commands: &[&str]) -> Model {
+    let complete = |text: &str| vec![(format!("{text}solate"), "isolate NODE".to_owned())];
+    Model::new(
+        Arc::new(frame("same-cut-four-answers", millis, commands)),
+        0,
+        Look::default(),
+        Box::new(complete),
+        true,
+    )
+}
+
+fn event(key: &str) -> KeyEvent {
+    let key = parse_key(key).unwrap_or_else(|| panic!("no key {key}"));
+    let modifiers = if key.is_ctrl { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+    KeyEvent::new(key.code, modifiers)
+}
+
+/// Presses keys, blank-separated; gives the commands and requests that came of them.
+fn press_all(model: &mut Model, keys: &str) -> Vec<String> {
+    let mut asked = Vec::new();
+    for key in keys.split(' ') {
+        for effect in press(model, &event(key)) {
+            asked.push(match effect {
+                Effect::Ask(Request::Command(text)) => text,
+                other => format!("{other:?}"),
+            });
+        }
+    }
+    asked
+}
+
+fn type_line(model: &mut Model, text: &str) {
+    for c in text.chars() {
+        press(model, &KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE));
+    }
+}
+
+#[test]
+fn every_key_of_the_table_is_a_key_and_means_one_thing_in_its_mode() {
+    let mut seen = Vec::new();
+    for binding in BINDINGS {
+        assert!(!binding.doc.is_empty(), "{}", binding.keys);
+        for key in keys_of(binding) {
+            assert!(parse_key(key).is_some(), "{key}");
+            assert!(!seen.contains(&(binding.mode, key)), "{key} twice in {:?}", binding.mode);
+            seen.push((binding.mode, key));
+            assert_eq!(resolve(binding.mode, &event(key)), Some(binding.action), "{key}");
+        }
+    }
+}
+
+#[test]
+fn keys_are_commands_in_the_grammars_words() {
+    let vocabulary =
+        crate::scenario::vocabulary(&crate::scenario::presets::load("playground").expect("it loads"));
+    for keys in ["c", "C", "i", "z", "d", "s", "x", "H", "2 c", "0 i", "W"] {
+        for text in press_all(&mut model(1_000, &[]), keys) {
+            assert!(crate::scenario::grammar::parse(&text, &vocabulary).is_ok(), "{keys}: {text}");
+        }
+    }
+}
+
+#[test]
+fn faults_are_toggles() {
+    assert_eq!(press_all(&mut model(1_000, &[]), "c"), ["crash n1"]);
+    assert_eq!(press_all(&mut model(1_000, &["0.5s crash n1"]), "c"), ["restart n1"]);
+    assert_eq!(press_all(&mut model(1_000, &["0.5s pause n2"]), "2 z"), ["resume n2"]);
+    assert_eq!(press_all(&mut model(1_000, &["0.5s isolate n3"]), "3 i"), ["heal f1"]);
+    assert_eq!(press_all(&mut model(1_000, &["0.5s partition n1 | n2,n3,n4,n5"]), "p"), ["heal f1"]);
+    assert_eq!(press_all(&mut model(1_000, &[]), "0 i").len(), 5, "all nodes");
+}
+
+#[test]
+fn amounts_go_round() {
+    assert_eq!(press_all(&mut model(1_000, &[]), "d"), ["loss n1 10%"]);
+    assert_eq!(press_all(&mut model(1_000, &["0.5s loss n1 10%"]), "d"), ["loss n1 50%"]);
+    assert_eq!(press_all(&mut model(1_000, &["0.5s loss n1 100%"]), "d"), ["loss n1 0%"]);
+    assert_eq!(press_all(&mut model(1_000, &["0.5s slow-cpu n1 20x"]), "s"), ["slow-cpu n1 100x"]);
+    assert_eq!(press_all(&mut model(1_000, &[]), "x"), ["clock n1 -500ms"]);
+}
+
+#[test]
+fn the_partition_editor_cuts_between_its_sides() {
+    let mut model = model(1_000, &[]);
+    assert_eq!(press_all(&mut model, "p 1 enter"), ["partition n2 | n1,n3,n4,n5"]);
+    assert!(matches!(model.focus, Focus::World));
+    assert_eq!(press_all(&mut model, "p 1 2 enter"), Vec::<String>::new(), "nobody on one side");
+    assert!(model.watch().toast.is_some_and(|(text, _)| text.contains("each side")));
+}
+
+#[test]
+fn the_palette_sends_what_was_typed_and_remembers_it() {
+    let mut model = model(1_000, &[]);
+    press_all(&mut model, ":");
+    type_line(&mut model, "crash n4");
+    assert_eq!(press_all(&mut model, "enter"), ["crash n4"]);
+    press_all(&mut model, ": up");
+    assert_eq!(press_all(&mut model, "enter"), ["crash n4"]);
+    press_all(&mut model, ":");
+    type_line(&mut model, "i");
+    press_all(&mut model, "tab");
+    assert_eq!(press_all(&mut model, "enter"), ["isolate"]);
+}
+
+#[test]
+fn write_and_read_come_filled_in_and_keep_their_key() {
+    let mut model = model(1_000, &[]);
+    assert_eq!(press_all(&mut model, "3 w enter"), ["write x=5 at n3"]);
+    press_all(&mut model, ":");
+    type_line(&mut model, "write colour=red");
+    press_all(&mut model, "enter");
+    assert_eq!(press_all(&mut model, "r enter"), ["read colour at n3"]);
+}
+
+#[test]
+fn pasted_text_is_plain() {
+    let mut model = model(1_000, &[]);
+    press_all(&mut model, ":");
+    paste(&mut model, "crash\u{1b}[2J n1\n");
+    assert_eq!(press_all(&mut model, "enter"), ["crash[2J n1"]);
+}
+
+#[test]
+fn watching_keys_ask_nothing_of_the_world() {
+    let mut model = model(1_000, &[]);
+    assert!(press_all(&mut model, "t T v esc e J o esc ? esc 4 right left").is_empty());
+    assert_eq!((model.run, model.target), (1, Some(NodeId(3))));
+    assert_eq!(
+        press_all(&mut model, "space . ="),
+        ["Ask(TogglePause)", "Ask(StepEvent)", "Ask(SetSpeed(1000))",]
+    );
+}
+
+#[test]
+fn escape_goes_back_and_never_quits_while_q_quits_at_the_top() {
+    let mut model = model(1_000, &[]);
+    press_all(&mut model, "T ? esc");
+    assert_eq!(model.view, View::SideBySide);
+    assert!(press_all(&mut model, "esc esc esc").is_empty());
+    assert_eq!((model.view, model.tour), (View::Cluster, None));
+    assert_eq!(press_all(&mut model, "q"), ["Ask(Quit)", "Quit"]);
+    assert_eq!(press_all(&mut model, "ctrl-c"), ["Quit"]);
+}
+
+#[test]
+fn hints_are_true_for_the_moment() {
+    let words = |model: &Model| {
+        hints(model).into_iter().map(|(key, does)| format!("{key} {does}")).collect::<Vec<_>>()
+    };
+    let calm = words(&model(1_000, &[]));
+    assert!(calm.contains(&"c crash n1".to_owned()) && !calm.iter().any(|hint| hint.starts_with("H ")));
+    let down = words(&model(1_000, &["0.5s crash n1"]));
+    assert!(down.contains(&"c restart n1".to_owned()) && down.contains(&"H heal all".to_owned()));
+    let known: Vec<&str> = BINDINGS.iter().flat_map(keys_of).collect();
+    assert!(hints(&model(1_000, &[])).iter().all(|(key, _)| known.contains(&key.as_str())));
+}
+
+#[test]
+fn the_help_lists_every_key_and_every_verb_and_narrows() {
+    let rows = menus::help_rows("");
+    for binding in BINDINGS.iter().filter(|binding| binding.mode == Mode::World) {
+        assert!(rows.iter().any(|row| row.right == binding.doc), "{}", binding.doc);
+    }
+    for verb in crate::base::command::VERBS {
+        assert!(rows.iter().any(|row| row.left == verb.syntax), "{}", verb.word);
+    }
+    assert!(menus::help_rows("isolate").len() < 6);
+}
+
+#[test]
+fn the_tour_goes_on_when_its_key_is_pressed() {
+    let mut model = model(1_000, &[]);
+    assert!(model.watch().coach.is_some_and(|coach| coach.contains("space")));
+    press_all(&mut model, "space");
+    assert!(model.watch().coach.is_some_and(|coach| coach.contains("Press c")));
+    assert_eq!(resolve(Mode::World, &event("c")), Some(Action::Crash));
+}

@@ -41,6 +41,8 @@ pub struct NodeCell<P: Protocol> {
     config: Arc<P::Config>,
     random: Stream,
     appended: DiskPosition,
+    /// The life that `state` belongs to; 0 before the first boot.
+    incarnation: u32,
     state: Option<P>,
 }
 
@@ -48,12 +50,17 @@ impl<P: Protocol> NodeCell<P> {
     /// A node that has not booted yet.
     pub fn new(me: NodeId, members: usize, seed: u64, config: Arc<P::Config>) -> Self {
         let random = Stream::new(seed, "unused before boot");
-        NodeCell { me, members, seed, config, random, appended: DiskPosition(0), state: None }
+        NodeCell { me, members, seed, config, random, appended: DiskPosition(0), incarnation: 0, state: None }
     }
 
     /// The node's state, once it has booted.
     pub fn state(&self) -> Option<&P> {
         self.state.as_ref()
+    }
+
+    /// The node's state in this life; `None` until it has booted in it.
+    pub fn state_in(&self, incarnation: u32) -> Option<&P> {
+        self.state.as_ref().filter(|_| self.incarnation == incarnation)
     }
 
     /// Runs one job; the effects are appended to `effects` in the order in which the node wants them.
@@ -73,7 +80,7 @@ impl<P: Protocol> NodeCell<P> {
         if matches!(job.work, Work::Boot(_)) {
             let label = format!("timer:{}:{}", self.me, job.incarnation);
             self.random = Stream::new(self.seed, &label);
-            self.appended = DiskPosition(0);
+            (self.appended, self.incarnation) = (DiskPosition(0), job.incarnation);
         }
         let mut context = Context {
             me: self.me,

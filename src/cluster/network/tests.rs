@@ -1,3 +1,5 @@
+//! What links do to messages.
+
 use super::super::faults::Condition;
 use super::*;
 use crate::base::delay::DelayLaw;
@@ -76,7 +78,9 @@ fn bandwidth_makes_messages_wait_for_each_other() {
 fn a_cut_takes_what_is_on_the_link_and_a_power_failure_what_has_not_left() {
     let slow = NetworkSpec { bandwidth: 1_000_000, ..NetworkSpec::default() };
     let mut link = network(slow);
-    (0..3).for_each(|n| drop(send(&mut link, 0, n)));
+    for n in 0..3 {
+        send(&mut link, 0, n);
+    }
     link.lose_unsent(VirtualTime(500), A);
     assert_eq!((link.counts().dropped, link.counts().in_flight), (2, 1));
     link.impose(VirtualTime(600), condition(|worse| worse.is_cut = true));

@@ -196,7 +196,7 @@ pub(super) fn links(arguments: &Arguments<'_>, text: &str) -> Parsed<Links> {
 pub(super) mod quantity {
     use super::{Arguments, Parsed};
     use crate::base::ids::MessageId;
-    use crate::base::knob::{parse_decimal, parse_span};
+    use crate::base::quantity::{parse_decimal, parse_span};
     use crate::base::time::Span;
 
     fn wrong(arguments: &Arguments<'_>, text: &str, kind: &str, right: &str) -> super::CommandError {

@@ -1,3 +1,5 @@
+//! Commands as people write them, and what they are told when they slip.
+
 use super::*;
 use crate::base::command::{Links, NodeRef};
 use crate::base::ids::{MessageId, NodeId};
