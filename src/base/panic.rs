@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_panic_comes_back_as_its_text_and_the_flag_goes_down_again() {
-        assert_eq!(contain(|| is_contained()), Ok(true));
+        assert_eq!(contain(is_contained), Ok(true));
         assert_eq!(contain(|| panic!("{} of {}", 2, 3)), Err::<(), _>("2 of 3".to_owned()));
         assert!(!is_contained());
     }

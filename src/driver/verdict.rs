@@ -118,10 +118,10 @@ pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
 fn named_checkers(scenario: &Scenario) -> Vec<&str> {
     let mut named = vec!["messages-conserved"];
     for expectation in &scenario.expectations {
-        if let Subject::Checker { checker, .. } = &expectation.subject {
-            if !named.contains(&checker.as_str()) {
-                named.push(checker);
-            }
+        if let Subject::Checker { checker, .. } = &expectation.subject
+            && !named.contains(&checker.as_str())
+        {
+            named.push(checker);
         }
     }
     named

@@ -205,10 +205,10 @@ const RESERVED: &[&str] = &["workload", "network", "cluster", "seed", "duration"
 
 fn run(walk: &mut Walk, section: Section<'_>, world: &World) -> Option<Run> {
     let topology = topology(walk, section)?;
-    let id = walk.text(section, "id").map_or_else(
-        || Found { value: topology.word().to_owned(), span: super::tree::range(section.header) },
-        |id| id,
-    );
+    let id = walk.text(section, "id").unwrap_or_else(|| Found {
+        value: topology.word().to_owned(),
+        span: super::tree::range(section.header),
+    });
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if id.value.is_empty()
         || id.value.len() > 32

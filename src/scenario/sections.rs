@@ -248,10 +248,10 @@ pub(super) fn workload(walk: &mut Walk, section: Section<'_>, cluster: &ClusterS
     if let Some(value) = walk.value(section, "distribution") {
         load.distribution = distribution(walk, value).unwrap_or(load.distribution);
     }
-    if let Some(value) = walk.value(section, "attach") {
-        if value.get_ref().as_str() != Some("round-robin") {
-            load.attach = attach(walk, section, cluster);
-        }
+    if let Some(value) = walk.value(section, "attach")
+        && value.get_ref().as_str() != Some("round-robin")
+    {
+        load.attach = attach(walk, section, cluster);
     }
     load
 }
@@ -371,11 +371,11 @@ pub(super) fn check_quorums(walk: &mut Walk, section: Section<'_>, knobs: &Knobs
             "no write would ever be acknowledged: lower `sync_count` or widen `sync_set`",
         );
     }
-    if let Some(KnobValue::Node(node)) = knobs.get("primary") {
-        if node.index() >= cluster.nodes {
-            let span = place(walk, "primary");
-            walk.problem(span, "`primary` is no node of this cluster", known(cluster));
-        }
+    if let Some(KnobValue::Node(node)) = knobs.get("primary")
+        && node.index() >= cluster.nodes
+    {
+        let span = place(walk, "primary");
+        walk.problem(span, "`primary` is no node of this cluster", known(cluster));
     }
     if knobs.span("election_timeout_min") > knobs.span("election_timeout_max") {
         let span = place(walk, "election_timeout_min");

@@ -123,8 +123,7 @@ fn track(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, flight: &FlightView)
 
 /// How much of its way a message has gone, in thousandths.
 fn progress(flight: &FlightView, now: VirtualTime) -> u32 {
-    let gone =
-        |whole: u64, part: u64| if whole == 0 { 1000 } else { (part.min(whole) * 1000 / whole) as u32 };
+    let gone = |whole: u64, part: u64| (part.min(whole) * 1000).checked_div(whole).unwrap_or(1000) as u32;
     match flight.fate {
         Fate::Arrives(at) => gone(at.since(flight.sent_at).0, now.since(flight.sent_at).0),
         Fate::Arrived(_) => 1000,

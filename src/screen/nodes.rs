@@ -21,10 +21,10 @@ const LOWER: u16 = 12;
 
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
-    if watch.is_expanded {
-        if let Some(node) = watch.target.and_then(|target| view.nodes.get(target.index())) {
-            return card(pen, area, view, node, watch);
-        }
+    if watch.is_expanded
+        && let Some(node) = watch.target.and_then(|target| view.nodes.get(target.index()))
+    {
+        return card(pen, area, view, node, watch);
     }
     let fits = view.nodes.len() * usize::from(CARD) <= usize::from(area.width);
     if fits && area.height >= CARDS_FROM {
@@ -205,7 +205,7 @@ fn broken(text: &str, columns: usize) -> Vec<String> {
         .char_indices()
         .filter(|(at, c)| *c == ' ' && width(&text[..*at]) <= columns)
         .map(|(at, _)| at)
-        .last();
+        .next_back();
     match border {
         Some(at) => vec![text[..at].to_owned(), format!(" {}", text[at..].trim_start())],
         None => vec![text.to_owned()],

@@ -84,10 +84,10 @@ fn type_into(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
 }
 
 fn advance_tour(model: &mut Model, action: Action) {
-    if let Some(step) = model.tour {
-        if TOUR.get(step).is_some_and(|(_, wanted)| *wanted == action) {
-            model.tour = (step + 1 < TOUR.len()).then_some(step + 1);
-        }
+    if let Some(step) = model.tour
+        && TOUR.get(step).is_some_and(|(_, wanted)| *wanted == action)
+    {
+        model.tour = (step + 1 < TOUR.len()).then_some(step + 1);
     }
 }
 

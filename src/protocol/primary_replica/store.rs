@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn differing_counts_keys_that_only_one_side_has() {
         let (mut a, mut b) = (store(&[write_of(1, 1, 1), write_of(1, 2, 2)]), store(&[write_of(1, 1, 1)]));
-        (a.apply(2), b.apply(1));
+        a.apply(2);
+        b.apply(1);
         assert_eq!((a.differing(&b), b.differing(&a), a.differing(&a.clone())), (1, 1, 0));
     }
 

@@ -55,10 +55,10 @@ impl Witness {
     }
 
     fn note_committed(&mut self, log: &Log, upto: u64) {
-        if let Some(index) = upto.checked_sub(1) {
-            if let Some(known) = self.committed.get(index as usize) {
-                assert_eq!(log.position(upto), Some(*known), "one entry is committed at {upto}");
-            }
+        if let Some(index) = upto.checked_sub(1)
+            && let Some(known) = self.committed.get(index as usize)
+        {
+            assert_eq!(log.position(upto), Some(*known), "one entry is committed at {upto}");
         }
         while (self.committed.len() as u64) < upto {
             let next = self.committed.len() as u64 + 1;
