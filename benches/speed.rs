@@ -2,6 +2,8 @@
 //!
 //! `cargo bench` prints medians and ratios. Absolute figures drift with the machine; the ratios are what counts.
 
+#![allow(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use splitbrain::base::delay::{DelayLaw, DelayTable};
 use splitbrain::base::random::Keyed;
 use splitbrain::base::time::{Span, VirtualTime};

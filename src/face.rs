@@ -5,7 +5,7 @@ use crate::cli::{Changes, Cli, ColorWhen, Play, Run};
 use crate::cluster::live::HostKind;
 use crate::driver::frame::Frame;
 use crate::driver::thread::{Parse, Start, start};
-use crate::headless::{self, Exit};
+use crate::headless::{self, Exit, complain};
 use crate::scenario::grammar::{complete, parse};
 use crate::scenario::load::load;
 use crate::scenario::model::Scenario;
@@ -30,10 +30,10 @@ pub fn playground(play: &Play) -> io::Result<Exit> {
     let is_piped = play.scenario.as_deref() == Some("-");
     if !io::stdout().is_terminal() || (!io::stdin().is_terminal() && !is_piped) {
         let name = play.scenario.as_deref().unwrap_or("playground");
-        eprintln!(
-            "splitbrain: the playground needs a terminal; `splitbrain run {}` works without one",
+        complain(&format!(
+            "the playground needs a terminal; `splitbrain run {}` works without one",
             safe(name)
-        );
+        ));
         return Ok(Exit::BadInput);
     }
     let mut changes = overrides(&play.changes);
@@ -51,7 +51,7 @@ fn first_run(scenario: &Scenario, wanted: Option<&str>) -> Option<usize> {
     let found = scenario.runs.iter().position(|run| run.id == wanted);
     if found.is_none() {
         let ids: Vec<&str> = scenario.runs.iter().map(|run| run.id.as_str()).collect();
-        eprintln!("splitbrain: unknown run `{}`; the runs are {}", safe(wanted), ids.join(", "));
+        complain(&format!("unknown run `{}`; the runs are {}", safe(wanted), ids.join(", ")));
     }
     found
 }
@@ -77,9 +77,7 @@ fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool
         End::SimulationGone => Exit::Bug,
     };
     if !is_sound || exit == Exit::Bug {
-        eprintln!(
-            "splitbrain: the simulation stopped by itself; please report this with the seed and your keys"
-        );
+        complain("the simulation stopped by itself; please report this with the seed and your keys");
         return Ok(Exit::Bug);
     }
     farewell(&last);
@@ -123,7 +121,7 @@ fn find(name: &str, changes: &[Override]) -> Option<Scenario> {
         None => match read(name) {
             Ok(text) => (if name == "-" { "standard input".to_owned() } else { name.to_owned() }, text),
             Err(problem) => {
-                eprintln!("splitbrain: {problem}");
+                complain(&problem);
                 return None;
             }
         },
@@ -131,10 +129,9 @@ fn find(name: &str, changes: &[Override]) -> Option<Scenario> {
     match load(&file, &text, changes) {
         Ok(scenario) => Some(scenario),
         Err(problems) => {
-            eprint!(
-                "{}",
-                problems.render(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-            );
+            let is_coloured = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            // A reader that has gone needs no explanation.
+            let _ = write!(io::stderr(), "{}", problems.render(is_coloured));
             None
         }
     }
@@ -167,11 +164,11 @@ fn look(play: &Play) -> Option<Look> {
             Some((_, theme)) => Some(*theme),
             None => {
                 let names: Vec<&str> = THEMES.iter().map(|(name, _)| *name).collect();
-                eprintln!(
-                    "splitbrain: unknown theme `{}`; the themes are auto, {}",
+                complain(&format!(
+                    "unknown theme `{}`; the themes are auto, {}",
                     safe(word),
                     names.join(", ")
-                );
+                ));
                 return None;
             }
         },

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Some(Command::Man) => face::manual(),
     };
     let exit = result.unwrap_or_else(|error| {
-        eprintln!("splitbrain: {error}");
+        headless::complain(&error.to_string());
         Exit::Bug
     });
     ExitCode::from(exit.code())

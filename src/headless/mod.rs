@@ -102,6 +102,11 @@ pub fn print(bytes: &[u8]) -> io::Result<Exit> {
     }
 }
 
+/// Says what is wrong, in one line on standard error. If that is closed, nobody is there to be told.
+pub fn complain(what: &str) {
+    let _ = writeln!(io::stderr(), "splitbrain: {what}");
+}
+
 /// The scenario under another seed.
 pub fn reseeded(scenario: &Scenario, seed: u64) -> Scenario {
     let mut scenario = scenario.clone();

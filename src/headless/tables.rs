@@ -1,7 +1,7 @@
 //! `splitbrain presets`, `knobs` and `metrics`: the program's own tables, printed.
 
 use super::report::write_columns;
-use super::{Exit, print};
+use super::{Exit, complain, print};
 use crate::base::knob::{KNOBS, KnobKind, Topology};
 use crate::base::metric::METRICS;
 use crate::base::text::nearest;
@@ -18,7 +18,7 @@ pub fn presets(name: Option<&str>, names_alone: bool) -> io::Result<Exit> {
         let Some(preset) = preset(name) else {
             let near = nearest(name, PRESETS.iter().map(|preset| preset.name));
             let help = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            eprintln!("splitbrain: no preset `{}`{help}", crate::base::text::safe(name));
+            complain(&format!("no preset `{}`{help}", crate::base::text::safe(name)));
             return Ok(Exit::BadInput);
         };
         return print(preset.text.as_bytes());

@@ -4,8 +4,13 @@
 //! generous limit.
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use splitbrain::cluster::live::HostKind;
+use splitbrain::driver::thread::{Parse, Start, start};
+use splitbrain::screen::look::Look;
+use splitbrain::tui;
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -14,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A terminal with the playground in it.
 struct Terminal {
-    child: Box<dyn Child + Send + Sync>,
+    child: Leash,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     output: Receiver<Vec<u8>>,
@@ -27,11 +32,16 @@ fn nonzero(size: u16) -> NonZero<u16> {
 }
 
 impl Terminal {
+    /// Opens the playground.
     fn open(columns: u16, rows: u16, arguments: &[&str]) -> Self {
-        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_splitbrain"));
         command.args(arguments);
+        Self::run(columns, rows, command)
+    }
+
+    fn run(columns: u16, rows: u16, mut command: CommandBuilder) -> Self {
+        let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env_remove("NO_COLOR");
@@ -51,7 +61,7 @@ impl Terminal {
             }
         });
         let screen = vt100::Parser::new(nonzero(rows), nonzero(columns), 0);
-        Terminal { child, master: pair.master, keys, output, screen, raw: Vec::new() }
+        Terminal { child: Leash(child), master: pair.master, keys, output, screen, raw: Vec::new() }
     }
 
     fn press(&mut self, keys: &str) {
@@ -87,12 +97,16 @@ impl Terminal {
         }
     }
 
-    /// Waits until the screen satisfies `is_there`.
-    #[expect(clippy::disallowed_methods, reason = "the limit of a wait, asserted nowhere")]
+    /// Waits until the text on the screen satisfies `is_there`.
     fn wait(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
-        let began = Instant::now();
-        while !is_there(&self.text()) {
-            assert!(began.elapsed() < LIMIT, "waited in vain for {what}; the screen:\n{}", self.text());
+        self.wait_until(what, |screen| is_there(&screen.contents()));
+    }
+
+    /// The same for modes and whatever else a terminal knows.
+    fn wait_until(&mut self, what: &str, is_there: impl Fn(&vt100::Screen) -> bool) {
+        let deadline = Deadline::new();
+        while !is_there(self.screen.screen()) {
+            deadline.check(what, self);
             self.take(Duration::from_millis(200));
         }
     }
@@ -102,13 +116,19 @@ impl Terminal {
     }
 
     /// Waits for the end; gives the exit code.
-    #[expect(clippy::disallowed_methods, reason = "the limit of a wait, asserted nowhere")]
     fn end(&mut self) -> u32 {
-        let began = Instant::now();
+        let deadline = Deadline::new();
         while self.take(LIMIT) {
-            assert!(began.elapsed() < LIMIT, "waited in vain for the end; the screen:\n{}", self.text());
+            deadline.check("the end", self);
         }
-        self.child.wait().expect("the child can be waited for").exit_code()
+        self.child.0.wait().expect("the child can be waited for").exit_code()
+    }
+
+    /// Sends a signal to the child and everything in its process group.
+    fn signal(&self, name: &str) {
+        let group = format!("-{}", self.child.0.process_id().expect("it runs"));
+        let sent = std::process::Command::new("kill").args(["-s", name, "--", &group]).status();
+        assert!(sent.expect("kill runs").success(), "SIG{name} is sent");
     }
 
     /// Checks that everything the program switched on is switched off again.
@@ -126,10 +146,28 @@ impl Terminal {
     }
 }
 
-impl Drop for Terminal {
+/// The limit of a wait; asserted nowhere but in vain.
+struct Deadline(Instant);
+
+impl Deadline {
+    #[expect(clippy::disallowed_methods, reason = "the limit of a wait is real time")]
+    fn new() -> Self {
+        Deadline(Instant::now() + LIMIT)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the limit of a wait is real time")]
+    fn check(&self, what: &str, terminal: &Terminal) {
+        assert!(Instant::now() < self.0, "waited in vain for {what}; the screen:\n{}", terminal.text());
+    }
+}
+
+/// A child that is killed at the end: a test that failed must not leave the playground running.
+struct Leash(Box<dyn Child + Send + Sync>);
+
+impl Drop for Leash {
     fn drop(&mut self) {
-        // A test that failed must not leave the playground running.
-        let _ = self.child.kill();
+        // It may have ended by itself.
+        let _ = self.0.kill();
     }
 }
 
@@ -187,15 +225,101 @@ fn a_small_window_says_so_and_a_large_one_is_used() {
 #[cfg(unix)]
 #[test]
 fn signals_restore_the_terminal() {
-    for (name, number) in [("TERM", 15), ("HUP", 1), ("INT", 2)] {
+    for (name, number) in [("TERM", 15), ("HUP", 1), ("INT", 2), ("QUIT", 3)] {
         let mut terminal = Terminal::open(80, 24, &[]);
         terminal.wait_for("PRIMARY");
-        let id = terminal.child.process_id().expect("it runs").to_string();
-        let sent = std::process::Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
-        assert!(sent.success());
+        terminal.signal(name);
         assert_eq!(terminal.end(), 128 + number, "SIG{name}");
         terminal.assert_restored();
     }
+}
+
+/// Ctrl-Z gives the terminal to the shell that started the playground; coming back draws everything anew.
+#[cfg(unix)]
+#[test]
+fn suspending_gives_the_terminal_back_and_coming_back_takes_it_again() {
+    let mut command = CommandBuilder::new("sh");
+    // The shell waits for its child, as it would at a prompt, and is its session's leader.
+    command.args(["-c", "\"$0\"; exit $?", env!("CARGO_BIN_EXE_splitbrain")]);
+    let mut terminal = Terminal::run(80, 24, command);
+    terminal.wait_for("PRIMARY");
+    terminal.press("\x1a");
+    terminal.wait_until("the shell's screen", |screen| !screen.alternate_screen());
+    terminal.assert_restored();
+    terminal.signal("CONT");
+    terminal.wait_until("the playground's screen", vt100::Screen::alternate_screen);
+    terminal.wait_for("PRIMARY");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_restored();
+}
+
+#[cfg(unix)]
+#[test]
+fn without_a_shell_to_go_back_to_nothing_is_suspended() {
+    let mut terminal = Terminal::open(80, 24, &[]);
+    terminal.wait_for("PRIMARY");
+    terminal.press("\x1a");
+    terminal.wait_for("no shell");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_window_ends_the_playground() {
+    let mut terminal = Terminal::open(80, 24, &[]);
+    terminal.wait_for("PRIMARY");
+    let Terminal { mut child, master, keys, output, .. } = terminal;
+    // The reader's thread lets go of the terminal with the next frame.
+    drop((master, keys, output));
+    let (sender, ended) = channel();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the wait for a child's end can only be limited from outside"
+    )]
+    std::thread::spawn(move || sender.send(child.0.wait().map(|status| status.exit_code())));
+    let code = ended.recv_timeout(LIMIT).expect("it ends").expect("the child can be waited for");
+    assert_eq!(code, 129, "as after SIGHUP");
+}
+
+/// The playground with two faults of its own: a command that makes the simulation panic and a completion that makes
+/// the screen panic. Only the tests below start it, in a terminal.
+#[test]
+#[ignore = "the child of the tests of panics"]
+fn a_playground_that_panics_when_told() {
+    let scenario = splitbrain::scenario::presets::load("playground").expect("the preset loads");
+    let parser: Parse = Box::new(|text| panic!("the simulation was told to: {text}"));
+    let complete = |text: &str| if text == "boom" { panic!("the screen was told to") } else { Vec::new() };
+    let begin = Start { speed_milli: 1_000, is_paused: false, host: HostKind::Tasks };
+    let simulation = start(Arc::new(scenario), begin, parser).expect("a thread");
+    let options =
+        tui::Options { run: 0, look: Look::default(), complete: Box::new(complete), with_tour: false };
+    let end = tui::play(simulation.frames.clone(), &simulation.requests, options);
+    assert!(simulation.thread.join().is_ok(), "the simulation ended with {end:?}");
+}
+
+fn panics(keys: &str, last_words: &str) {
+    let mut command = CommandBuilder::new(std::env::current_exe().expect("the tests are a program"));
+    command.args(["--exact", "terminal::a_playground_that_panics_when_told", "--ignored", "--nocapture"]);
+    let mut terminal = Terminal::run(80, 24, command);
+    terminal.wait_for("PRIMARY");
+    terminal.press(keys);
+    assert_eq!(terminal.end(), 101, "a failed test program");
+    terminal.assert_restored();
+    let said = String::from_utf8_lossy(&terminal.raw).into_owned();
+    let (words, left) = (said.find(last_words), said.rfind("\x1b[?1049l"));
+    assert!(words.is_some() && words > left, "the report comes after the screen is left: {words:?} {left:?}");
+}
+
+#[test]
+fn a_panic_in_the_screen_restores_the_terminal_before_it_is_reported() {
+    panics(":boom", "the screen was told to");
+}
+
+#[test]
+fn a_panic_in_the_simulation_restores_the_terminal_before_it_is_reported() {
+    panics(":heal\r", "the simulation was told to");
 }
 
 #[test]

@@ -41,6 +41,11 @@ impl Drop for Guard {
     }
 }
 
+/// Whether the terminal is ours now. It is not once a panic in another thread has given it back.
+pub fn is_taken() -> bool {
+    IS_TAKEN.load(Ordering::SeqCst)
+}
+
 /// Gives the terminal back, if it is taken; a second call does nothing.
 pub fn restore() {
     if !IS_TAKEN.swap(false, Ordering::SeqCst) {

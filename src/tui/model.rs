@@ -172,6 +172,7 @@ impl Model {
         if frame.toasts.last().map(|toast| toast.serial) != self.frame.toasts.last().map(|toast| toast.serial)
         {
             self.notice = None;
+            self.toast_since = frame.serial;
         }
         self.frame = frame;
         is_new

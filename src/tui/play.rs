@@ -1,6 +1,6 @@
 //! The loop: signals, keys, frames; one picture at most every 33 ms, none while nothing changes.
 
-use super::guard::Guard;
+use super::guard::{self, Guard};
 use super::model::{Complete, Model};
 use super::update::{self, Effect};
 use crate::driver::Request;
@@ -12,8 +12,11 @@ use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use futures_util::StreamExt;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
-use std::io::{self, BufWriter, Stdout, Write};
+use ratatui::backend::{Backend, ClearType, CrosstermBackend};
+use rustix::process;
+use std::cell::Cell;
+use std::io::{self, BufWriter, Write};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -49,7 +52,42 @@ const BETWEEN: Duration = Duration::from_millis(33);
 /// Room for a whole picture, so that it leaves in one write.
 const PICTURE_BYTES: usize = 1 << 18;
 
-type Screen = Terminal<CrosstermBackend<BufWriter<Stdout>>>;
+type Screen = Terminal<CrosstermBackend<BufWriter<Output>>>;
+
+/// Standard output until it fails; from then on nothing. A terminal that is gone is learned from [`is_gone`], not from
+/// errors: the terminal library reports those on standard error when it is dropped, and that is gone too.
+///
+/// [`is_gone`]: Output::is_gone
+#[derive(Clone, Default)]
+struct Output {
+    is_gone: Rc<Cell<bool>>,
+}
+
+impl Output {
+    fn is_gone(&self) -> bool {
+        self.is_gone.get()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_gone() {
+            return Ok(bytes.len());
+        }
+        match io::stdout().write(bytes) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                self.is_gone.set(true);
+                Ok(bytes.len())
+            }
+            result => result,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.is_gone.set(self.is_gone() || io::stdout().flush().is_err());
+        Ok(())
+    }
+}
 
 /// Plays until the watcher leaves.
 ///
@@ -73,6 +111,7 @@ struct Player<'a> {
     model: Model,
     frames: watch::Receiver<Arc<Frame>>,
     requests: &'a UnboundedSender<Request>,
+    output: Output,
     screen: Screen,
     guard: Option<Guard>,
     is_dirty: bool,
@@ -82,13 +121,14 @@ struct Player<'a> {
 /// Why the loop woke.
 enum Woken {
     Signal(u8),
+    Stop,
     Input(Option<io::Result<Event>>),
     Frame(bool),
     TimeToDraw,
 }
 
-fn screen() -> io::Result<Screen> {
-    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(PICTURE_BYTES, io::stdout())))
+fn screen(output: &Output) -> io::Result<Screen> {
+    Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(PICTURE_BYTES, output.clone())))
 }
 
 impl<'a> Player<'a> {
@@ -100,12 +140,13 @@ impl<'a> Player<'a> {
     ) -> io::Result<Self> {
         let first = Arc::clone(&frames.borrow_and_update());
         let model = Model::new(first, options.run, options.look, options.complete, options.with_tour);
-        let drawn_at = Instant::now();
+        let (drawn_at, output) = (Instant::now(), Output::default());
         Ok(Player {
             model,
             frames,
             requests,
-            screen: screen()?,
+            screen: screen(&output)?,
+            output,
             guard: Some(guard),
             is_dirty: true,
             drawn_at,
@@ -119,36 +160,42 @@ impl<'a> Player<'a> {
         loop {
             let draw_at = self.drawn_at + BETWEEN;
             let woken = tokio::select! { biased;
-                number = signals.next() => Woken::Signal(number),
+                signal = signals.next() => signal,
                 event = input.next() => Woken::Input(event),
                 changed = self.frames.changed() => Woken::Frame(changed.is_ok()),
                 () = tokio::time::sleep_until(draw_at), if self.is_dirty => Woken::TimeToDraw,
             };
-            match woken {
-                Woken::Signal(number) => return Ok(End::Signal(number)),
-                Woken::Frame(false) => return Ok(End::SimulationGone),
-                Woken::Frame(true) => {
-                    let frame = Arc::clone(&self.frames.borrow_and_update());
-                    self.is_dirty |= self.model.take_frame(frame);
+            match self.react(woken)? {
+                Flow::On => {}
+                Flow::Suspend => {
+                    // The stream must not read while the shell has the terminal.
+                    drop(input);
+                    self.suspend()?;
+                    input = EventStream::new();
                 }
-                Woken::TimeToDraw => self.draw()?,
-                // The terminal is gone: nobody is left to play for.
-                Woken::Input(None) => return Ok(End::Left),
-                Woken::Input(Some(event)) => match self.take(event?) {
-                    Flow::On => {}
-                    Flow::Suspend => {
-                        // The stream must not read while the shell has the terminal.
-                        drop(input);
-                        self.suspend()?;
-                        input = EventStream::new();
-                    }
-                    Flow::End => return Ok(End::Left),
-                },
+                Flow::End(end) => return Ok(end),
             }
         }
     }
 
-    fn take(&mut self, event: Event) -> Flow {
+    fn react(&mut self, woken: Woken) -> io::Result<Flow> {
+        match woken {
+            Woken::Signal(number) => return Ok(Flow::End(End::Signal(number))),
+            Woken::Stop => return Ok(Flow::Suspend),
+            Woken::Frame(false) => return Ok(Flow::End(End::SimulationGone)),
+            Woken::Frame(true) => {
+                let frame = Arc::clone(&self.frames.borrow_and_update());
+                self.is_dirty |= self.model.take_frame(frame);
+            }
+            Woken::TimeToDraw => self.draw()?,
+            // The terminal is gone; SIGHUP says so too, a moment earlier or later.
+            Woken::Input(None | Some(Err(_))) => return Ok(Flow::End(End::Signal(1))),
+            Woken::Input(Some(Ok(event))) => return self.take(event),
+        }
+        Ok(if self.output.is_gone() { Flow::End(End::Signal(1)) } else { Flow::On })
+    }
+
+    fn take(&mut self, event: Event) -> io::Result<Flow> {
         let mut flow = Flow::On;
         match event {
             // Releases arrive on some terminals too.
@@ -157,21 +204,26 @@ impl<'a> Player<'a> {
                     match effect {
                         // A driver that is gone shows itself by its closed frames.
                         Effect::Ask(request) => drop(self.requests.send(request)),
-                        Effect::Redraw => drop(self.screen.clear()),
+                        Effect::Redraw => self.redraw()?,
                         Effect::Suspend => flow = Flow::Suspend,
-                        Effect::Quit => return Flow::End,
+                        Effect::Quit => return Ok(Flow::End(End::Left)),
                     }
                 }
             }
             Event::Paste(text) => update::paste(&mut self.model, &text),
             Event::Resize(..) => {}
-            _ => return Flow::On,
+            _ => return Ok(Flow::On),
         }
         self.is_dirty = true;
-        flow
+        Ok(flow)
     }
 
     fn draw(&mut self) -> io::Result<()> {
+        if !guard::is_taken() {
+            // A panic elsewhere has just given the terminal back; the end is near.
+            self.is_dirty = false;
+            return Ok(());
+        }
         let watch = self.model.watch();
         queue!(self.screen.backend_mut(), BeginSynchronizedUpdate)?;
         self.screen.draw(|target| draw(&watch, &self.model.frame, target.buffer_mut()))?;
@@ -182,13 +234,24 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// Gives the terminal to the shell and takes it again when the program is brought back.
+    /// Gives the terminal to the shell and takes it again when the program is brought back. The whole process group
+    /// stops, as it does when a terminal that is not raw sees Ctrl-Z: the shell may be waiting for a parent of ours.
     fn suspend(&mut self) -> io::Result<()> {
+        if process::getsid(None)? == process::getpid() {
+            self.model.notice = Some("no shell to go back to: this terminal runs nothing else".to_owned());
+            self.is_dirty = true;
+            return Ok(());
+        }
         self.guard = None;
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?;
+        process::kill_current_process_group(process::Signal::STOP)?;
         self.guard = Some(Guard::take()?);
-        self.screen = screen()?;
-        self.screen.clear()?;
+        self.redraw()
+    }
+
+    /// Forgets what the terminal is believed to show.
+    fn redraw(&mut self) -> io::Result<()> {
+        self.screen = screen(&self.output)?;
+        self.screen.backend_mut().clear_region(ClearType::All)?;
         self.is_dirty = true;
         Ok(())
     }
@@ -198,15 +261,16 @@ impl<'a> Player<'a> {
 enum Flow {
     On,
     Suspend,
-    End,
+    End(End),
 }
 
-/// The signals that end the program.
+/// The signals that end or suspend the program.
 struct Signals {
     terminate: Signal,
     hang_up: Signal,
     interrupt: Signal,
     quit: Signal,
+    stop: Signal,
 }
 
 impl Signals {
@@ -216,15 +280,17 @@ impl Signals {
             hang_up: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
+            stop: signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?,
         })
     }
 
-    async fn next(&mut self) -> u8 {
+    async fn next(&mut self) -> Woken {
         tokio::select! {
-            _ = self.terminate.recv() => 15,
-            _ = self.hang_up.recv() => 1,
-            _ = self.interrupt.recv() => 2,
-            _ = self.quit.recv() => 3,
+            _ = self.terminate.recv() => Woken::Signal(15),
+            _ = self.hang_up.recv() => Woken::Signal(1),
+            _ = self.interrupt.recv() => Woken::Signal(2),
+            _ = self.quit.recv() => Woken::Signal(3),
+            _ = self.stop.recv() => Woken::Stop,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The one parser of the command grammar: for timelines, the palette, `--do`, keys and recordings.
 //!
-//! The words are the rows of [`VERBS`]; arguments are read in [`arguments`]. Errors carry the bytes they mean, so
+//! The words are the rows of [`VERBS`]; arguments are read in `arguments`. Errors carry the bytes they mean, so
 //! that a file can put a caret under them.
 
 mod arguments;
