@@ -39,9 +39,11 @@ fn main() {
     }
     flagship(&loaded);
     frames::measure();
+    start::measure();
 }
 
 mod frames;
+mod start;
 
 fn scenario() -> Scenario {
     splitbrain::scenario::presets::load("same-cut-four-answers").expect("the preset loads")

@@ -36,6 +36,13 @@ fn a_plain_file_is_fine() {
     assert_eq!(problems(&format!("{HEAD}{RUN}")), []);
 }
 
+/// The file that the format is explained with: every section and kind of value in it.
+#[test]
+fn the_example_of_the_format_loads_but_for_its_checker() {
+    let (_, _, message) = only(include_str!("example.toml"));
+    assert_eq!(message, "the checker `linearizable` is not in this version");
+}
+
 #[test]
 fn all_problems_are_told_at_once_with_their_places() {
     let text = format!(
