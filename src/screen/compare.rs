@@ -7,6 +7,11 @@ use super::{Watch, metrics, nodes};
 use crate::driver::frame::Frame;
 use ratatui::layout::Rect;
 
+/// Rows for the telling figures, with their head and box.
+const FIGURES: u16 = 10;
+/// Rows for a few events, with their box.
+const EVENTS: u16 = 4;
+
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let left = watch.run.min(frame.runs.len() - 1);
     let Some(right) = watch.other_run(frame) else {
@@ -25,10 +30,12 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     for (place, run) in columns(upper, 2).into_iter().zip([left, right]) {
         draw_run(pen, place, watch, frame, run);
     }
-    let figures = (lower.height * 3 / 5).max(6);
+    // Where there is no room for events beside all the figures, the figures have it.
+    let figures =
+        if lower.height < FIGURES + EVENTS { lower.height } else { (lower.height * 3 / 5).max(FIGURES) };
     let (upper, events) = split_top(lower, figures);
     metrics::draw_difference(pen, upper, &frame.runs[left], &frame.runs[right]);
-    if events.height >= 4 {
+    if events.height >= EVENTS {
         for (place, run) in columns(events, 2).into_iter().zip([left, right]) {
             nodes::draw_events(pen, place, &frame.runs[run].view, watch);
         }
@@ -37,7 +44,11 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
 
 fn draw_run(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame, run: usize) {
     let shown = &frame.runs[run];
-    let title = format!("{} {} {}", shown.id, shown.topology, shown.gist);
+    let title = if &*shown.id == shown.topology.word() {
+        format!("{} {}", shown.id, shown.gist)
+    } else {
+        format!("{} {} {}", shown.id, shown.topology, shown.gist)
+    };
     let border = if run == watch.run { Token::Chosen } else { Token::Border };
     let inside = pen.boxed(area, &title, border);
     let rows = inside.height.saturating_sub(2);

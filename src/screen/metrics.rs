@@ -58,7 +58,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
             Figures::Recent => "last 5 s",
             Figures::Totals => &run.id,
         };
-        pen.right(cell(nth, inside.y), &cut(head, column - 1), Token::Dim);
+        pen.right(cell(nth, inside.y), head_of(head, column - 1), Token::Dim);
     }
     let has_rate = inside.height > 9;
     let rows = inside.height - 1 - u16::from(has_rate);
@@ -103,6 +103,16 @@ enum Figures {
 
 fn cut(text: &str, columns: u16) -> String {
     crate::base::text::fit(text, usize::from(columns)).into_owned()
+}
+
+/// As many of the hyphenated words of `id` as fit; a piece of the first if none does.
+fn head_of(id: &str, columns: u16) -> &str {
+    let fits = |text: &&str| text.chars().count() <= usize::from(columns);
+    let prefixes = std::iter::once(id).chain(id.rmatch_indices('-').map(|(at, _)| &id[..at]));
+    prefixes.into_iter().find(fits).unwrap_or_else(|| {
+        let end = id.char_indices().nth(usize::from(columns)).map_or(id.len(), |(at, _)| at);
+        &id[..end]
+    })
 }
 
 fn is_known(run: &RunFrame, metric: Metric) -> bool {
