@@ -110,6 +110,7 @@ pub enum Command {
     Workload { change: WorkloadChange },
     Burst { rate: u32, lasting: Span },
     Promote { node: NodeRef },
+    CancelWait { node: NodeRef },
     Set { knob: String, value: String },
     Drop { message: MessageId },
     Deliver { message: MessageId },
@@ -352,6 +353,14 @@ pub const VERBS: &[Verb] = &[
         false,
     ),
     verb(
+        "cancel-wait",
+        "cancel-wait NODE",
+        "cancel-wait primary",
+        "tell the clients that wait at NODE for replicas: done here, perhaps nowhere else",
+        Group::Operator,
+        false,
+    ),
+    verb(
         "set",
         "set KNOB=VALUE",
         "set ack=async",
@@ -382,7 +391,6 @@ pub const LATER_VERBS: &[&str] = &[
     "backup",
     "restore",
     "hand-over",
-    "cancel-wait",
     "resolve",
 ];
 

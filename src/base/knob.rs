@@ -376,7 +376,7 @@ mod tests {
         let nobody = |_: &str| None;
         assert_eq!(
             knobs.set("ack", "sometimes", &nobody).unwrap_err(),
-            "`ack` is one of fire, async, semi-sync, majority, all, not `sometimes`"
+            "`ack` is one of fire, async, semi-sync, wait, majority, all, not `sometimes`"
         );
         assert_eq!(knobs.set("akc", "all", &nobody).unwrap_err(), "unknown knob `akc`; did you mean `ack`?");
         assert!(knobs.set("vnodes", "8", &nobody).unwrap_err().contains("no knob of primary-replica"));

@@ -115,6 +115,9 @@ pub enum Line {
     SyncWait { index: u64, need: u64 },
     SyncFallback { after: Span },
     SyncBack,
+    SyncCancel { waiting: u64 },
+    WaitShort { index: u64, got: u64, need: u64, after: Span },
+    TooFewReplicas { good: usize, need: usize },
     // membership and quorums
     PeerSuspect { peer: NodeId },
     PeerDown { peer: NodeId, confirmations: u32 },
@@ -198,6 +201,9 @@ impl Line {
             Line::SyncWait { .. } => (Warn, "SYNC_WAIT"),
             Line::SyncFallback { .. } => (Warn, "SYNC_FALLBACK"),
             Line::SyncBack => (Info, "SYNC_BACK"),
+            Line::SyncCancel { .. } => (Warn, "SYNC_CANCEL"),
+            Line::WaitShort { .. } => (Warn, "WAIT_SHORT"),
+            Line::TooFewReplicas { .. } => (Error, "NOREPL"),
             Line::PeerSuspect { .. } => (Warn, "PEER_SUSPECT"),
             Line::PeerDown { .. } => (Warn, "PEER_DOWN"),
             Line::PeerUp { .. } => (Info, "PEER_UP"),
@@ -301,6 +307,15 @@ impl Line {
                 format!("no replica confirmed within {after}, switching to async")
             }
             Line::SyncBack => "replicas caught up, synchronous again".to_owned(),
+            Line::SyncCancel { waiting } => {
+                format!("{waiting} wait(s) cancelled: committed locally, maybe not replicated")
+            }
+            Line::WaitShort { index, got, need, after } => {
+                format!("wait for {index} answered with {got} of {need} replicas after {after}")
+            }
+            Line::TooFewReplicas { good, need } => {
+                format!("write refused: {good} good replicas, need {need}")
+            }
             Line::PeerSuspect { peer } => format!("suspect {}: no ack, direct or indirect", n(peer)),
             Line::PeerDown { peer, confirmations } => {
                 format!("marking {} down ({confirmations} confirmations)", n(peer))

@@ -89,6 +89,8 @@ pub enum Refusal {
     Fenced,
     /// The disk is full.
     DiskFull,
+    /// Fewer replicas were heard lately than the admission guard asks for; nothing was appended.
+    TooFewReplicas,
     /// No node accepted the operation before its deadline.
     NobodyAccepted,
 }
@@ -101,6 +103,7 @@ impl Refusal {
             Refusal::NoQuorum => "no quorum",
             Refusal::Fenced => "fenced",
             Refusal::DiskFull => "disk full",
+            Refusal::TooFewReplicas => "too few replicas",
             Refusal::NobodyAccepted => "no node accepted it",
         }
     }
@@ -117,6 +120,8 @@ pub enum Doubt {
     SteppedDown,
     /// The coordinator sent it out, but too few owners answered in time.
     QuorumTimeout,
+    /// An operator cancelled the wait for replicas: it is done here, perhaps nowhere else.
+    WaitCancelled,
 }
 
 impl Doubt {
@@ -127,6 +132,7 @@ impl Doubt {
             Doubt::ConnectionReset => "connection reset",
             Doubt::SteppedDown => "primary stepped down",
             Doubt::QuorumTimeout => "too few answers",
+            Doubt::WaitCancelled => "wait cancelled",
         }
     }
 }

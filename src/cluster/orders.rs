@@ -92,7 +92,8 @@ impl<P: Protocol> World<P> {
                 self.reschedule_arrival();
                 self.done(text)
             }
-            Command::Promote { node } => self.promote(named(node), text),
+            Command::Promote { node } => self.order(named(node), Order::Promote, text),
+            Command::CancelWait { node } => self.order(named(node), Order::CancelWaits, text),
             Command::Set { knob, value } => self.set(knob, value, text),
             Command::Drop { message } => match self.network.drop_one(self.now, *message) {
                 true => self.done(text),
@@ -285,15 +286,16 @@ impl<P: Protocol> World<P> {
         Ok(None)
     }
 
-    fn promote(&mut self, node: NodeId, text: &Arc<str>) -> Result<Option<u32>, String> {
+    /// Hands an order to a node of a primary-replica cluster.
+    fn order(&mut self, node: NodeId, order: Order<P>, text: &Arc<str>) -> Result<Option<u32>, String> {
         if self.knobs.topology() == Topology::PeerToPeer {
-            return Err("a peer-to-peer cluster has no primary to promote".to_owned());
+            return Err("a peer-to-peer cluster has no primary".to_owned());
         }
         if self.machines[node.index()].health == Health::Down {
             return Err(format!("{} is down", self.names.node(node)));
         }
         self.done(text)?;
-        self.queue(node, Input::Operator(Order::Promote));
+        self.queue(node, Input::Operator(order));
         Ok(None)
     }
 

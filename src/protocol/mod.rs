@@ -176,6 +176,8 @@ pub enum Order<P: Protocol> {
     Configure(Arc<P::Config>),
     /// Become primary now, whatever the others think.
     Promote,
+    /// Stop waiting for replicas on behalf of the clients that wait now.
+    CancelWaits,
 }
 
 /// What a node wants done, in the order in which it says so.

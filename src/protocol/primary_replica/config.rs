@@ -23,6 +23,14 @@ pub enum Ack {
         /// How long to wait before falling back to async; for ever if `None`.
         patience: Option<Span>,
     },
+    /// Done as with `Async`; the answer then waits until `count` replicas have it in memory, or `patience` is over,
+    /// and says how many have. Nothing is ever undone. Redis `WAIT`.
+    Wait {
+        /// How many replicas.
+        count: usize,
+        /// How long to wait; for ever if `None`.
+        patience: Option<Span>,
+    },
     /// Flushed on a majority. Raft, MongoDB `w:majority`.
     Majority,
     /// Flushed on every member.
@@ -56,6 +64,14 @@ pub enum Promotion {
 pub struct Config {
     /// When a write is acknowledged.
     pub ack: Ack,
+    /// Others see a write as soon as it is flushed here (MySQL `AFTER_COMMIT`), and not only once it is acknowledged.
+    pub shows_early: bool,
+    /// Replicas apply what is committed, and not whatever they receive.
+    pub applies_on_commit: bool,
+    /// Replicas that must have been heard within `max_lag` for a write to be taken.
+    pub min_replicas: usize,
+    /// Silence after which a replica does not count for `min_replicas`.
+    pub max_lag: Span,
     /// Who makes a new primary.
     pub promotion: Promotion,
     /// Ask before raising the term.
@@ -92,8 +108,17 @@ impl Config {
     /// Reads the knobs.
     pub fn new(knobs: &Knobs) -> Self {
         let low = knobs.span("election_timeout_min");
+        let ack = ack(knobs);
         Config {
-            ack: ack(knobs),
+            shows_early: knobs.word("visibility") == "before-ack" || matches!(ack, Ack::Wait { .. }),
+            applies_on_commit: match knobs.word("apply") {
+                "on-receive" => false,
+                "on-commit" => true,
+                _ => ack == Ack::Majority,
+            },
+            ack,
+            min_replicas: knobs.count("min_replicas") as usize,
+            max_lag: knobs.span("max_lag"),
             promotion: match knobs.word("promotion") {
                 "manual" => Promotion::Manual,
                 "auto-unsafe" => Promotion::AutoUnsafe,
@@ -126,12 +151,6 @@ impl Config {
         Routing { to: Route::Primary { reads: self.reads }, discovery_refresh: self.discovery_refresh }
     }
 
-    /// Whether replicas apply only what is committed. Log shipping of the other kinds applies what it receives, as
-    /// PostgreSQL, MySQL and Redis do.
-    pub fn applies_on_commit(&self) -> bool {
-        self.ack == Ack::Majority
-    }
-
     /// Whether a primary that hears no majority must stop.
     pub fn demotes_itself(&self) -> bool {
         self.self_demote || (self.promotion == Promotion::AutoQuorum && self.check_quorum)
@@ -139,7 +158,7 @@ impl Config {
 
     /// Whether a replica says how far it is as soon as an entry is in its memory, before its flush.
     pub fn acks_when_written(&self) -> bool {
-        matches!(self.ack, Ack::Fire | Ack::SemiSync { point: SyncPoint::Written, .. })
+        matches!(self.ack, Ack::Fire | Ack::Wait { .. } | Ack::SemiSync { point: SyncPoint::Written, .. })
     }
 
     /// Whether whatever is on a primary's disk has been acknowledged: a restarted node knows no more about that.
@@ -164,6 +183,10 @@ fn ack(knobs: &Knobs) -> Ack {
                 "applied" => SyncPoint::Applied,
                 _ => SyncPoint::Flushed,
             },
+            patience: knobs.maybe_span("sync_timeout"),
+        },
+        "wait" => Ack::Wait {
+            count: knobs.count("sync_count") as usize,
             patience: knobs.maybe_span("sync_timeout"),
         },
         "majority" => Ack::Majority,

@@ -107,7 +107,7 @@ impl PrimaryReplica {
     /// Applies what may be applied: what is committed if writes wait for a majority, else whatever is known to be
     /// the primary's.
     pub(super) fn apply_received(&mut self) {
-        let upto = if self.config.applies_on_commit() { self.commit } else { self.matched };
+        let upto = if self.config.applies_on_commit { self.commit } else { self.matched };
         self.store.apply(upto);
     }
 

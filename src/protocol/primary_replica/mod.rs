@@ -168,6 +168,7 @@ impl Protocol for PrimaryReplica {
             Input::Flushed { upto } => self.flushed(cx, upto),
             Input::Operator(Order::Configure(config)) => self.configure(cx, config),
             Input::Operator(Order::Promote) => self.promote(cx, true),
+            Input::Operator(Order::CancelWaits) => self.cancel_waits(cx),
         }
     }
 
@@ -195,7 +196,7 @@ impl PrimaryReplica {
         // knows that much, so that nobody can ever campaign for term 1 again.
         let (term, voted_for) = if term == 0 { (1, Some(config.first_primary)) } else { (term, voted_for) };
         let last = log.last_index();
-        let store = Store::of(log, if config.applies_on_commit() { 0 } else { last });
+        let store = Store::of(log, if config.applies_on_commit { 0 } else { last });
         PrimaryReplica {
             me: cx.me,
             members: cx.members,

@@ -5,7 +5,7 @@ use super::ship::Follower;
 use super::{Context, ELECTION, HEARTBEAT, PrimaryReplica, Promotion, Record, Role};
 use crate::base::ids::{NodeId, OpId};
 use crate::base::line::{Line, StepDown};
-use crate::base::operation::{Answer, Doubt};
+use crate::base::operation::{Answer, Doubt, Refusal};
 use crate::base::time::VirtualTime;
 use crate::protocol::kit::log::{Entry, Epoch};
 use crate::protocol::kit::quorum::majority;
@@ -24,8 +24,8 @@ pub(super) struct Reign {
     pub(super) last_at_beat: u64,
     /// The long wait has been said.
     pub(super) is_wait_said: bool,
-    /// The full disk has been said.
-    pub(super) is_disk_full_said: bool,
+    /// Why writes were refused last, and whether that has been said.
+    pub(super) refusal_said: Option<Refusal>,
     /// Without votes there is nobody else to take over: the primary hears no majority and refuses writes until it
     /// does again (Redis `min-replicas-to-write`).
     pub(super) is_fenced: bool,

@@ -188,7 +188,7 @@ impl PrimaryReplica {
         for peer in cx.peers() {
             self.beat_to(cx, peer);
         }
-        self.watch_semi_sync(cx);
+        self.watch_waiters(cx);
         cx.set_timer(HEARTBEAT, self.config.heartbeat);
         self.watch_quorum(cx);
     }

@@ -7,6 +7,7 @@ use super::{Context, PrimaryReplica};
 use crate::base::ids::{NodeId, OpId, Value};
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Refusal, Request};
+use crate::base::time::Span;
 use crate::protocol::ReadRoute;
 use crate::protocol::kit::log::{Entry, Write};
 use crate::protocol::kit::quorum::{majority, reached_by};
@@ -45,15 +46,12 @@ impl PrimaryReplica {
         let Some(reign) = self.reign() else {
             return self.name_primary(cx, request.op);
         };
-        let is_fenced = reign.is_fenced;
+        let objection = self.objection_to_writes(cx, reign);
         if let Some(index) = self.store.sessions().find(request.client, request.sequence) {
             return self.answer_duplicate(cx, request.op, index);
         }
-        if is_fenced {
-            return cx.reply(request.op, Answer::Refused(Refusal::NoQuorum));
-        }
-        if self.refuses_for_full_disk(cx) {
-            return cx.reply(request.op, Answer::Refused(Refusal::DiskFull));
+        if self.refuses(cx, request.op, objection) {
+            return;
         }
         let &Request { op, client, sequence, key, .. } = request;
         let write = Some(Write { op, client, sequence, key, value });
@@ -64,15 +62,38 @@ impl PrimaryReplica {
         self.acknowledge(cx);
     }
 
-    fn refuses_for_full_disk(&mut self, cx: &mut Context<'_>) -> bool {
-        let is_full = cx.disk_full;
-        if let Some(reign) = self.reign_mut() {
-            let was_said = std::mem::replace(&mut reign.is_disk_full_said, is_full);
-            if is_full && !was_said {
-                cx.say(Line::DiskFull);
-            }
+    /// Why this primary takes no write now, with the line that says so; a fenced one has said it already.
+    fn objection_to_writes(&self, cx: &Context<'_>, reign: &Reign) -> Option<(Refusal, Option<Line>)> {
+        if reign.is_fenced {
+            return Some((Refusal::NoQuorum, None));
         }
-        is_full
+        if cx.disk_full {
+            return Some((Refusal::DiskFull, Some(Line::DiskFull)));
+        }
+        let (need, lag) = (self.config.min_replicas, self.config.max_lag);
+        let is_good = |(place, follower): &(usize, &Follower)| {
+            *place != self.me.index() && cx.now.since(follower.heard) <= lag
+        };
+        let good = if need == 0 { 0 } else { reign.followers.iter().enumerate().filter(is_good).count() };
+        (good < need).then_some((Refusal::TooFewReplicas, Some(Line::TooFewReplicas { good, need })))
+    }
+
+    /// Refuses the write if there is an objection; says an objection of a new kind once.
+    fn refuses(
+        &mut self,
+        cx: &mut Context<'_>,
+        op: OpId,
+        objection: Option<(Refusal, Option<Line>)>,
+    ) -> bool {
+        let why = objection.as_ref().map(|(why, _)| *why);
+        let Some(reign) = self.reign_mut() else { return false };
+        let said = std::mem::replace(&mut reign.refusal_said, why);
+        let Some((why, line)) = objection else { return false };
+        if let Some(line) = line.filter(|_| said != Some(why)) {
+            cx.say(line);
+        }
+        cx.reply(op, Answer::Refused(why));
+        true
     }
 
     /// A request that is in the log already is answered from there, never appended again.
@@ -93,17 +114,16 @@ impl PrimaryReplica {
         }
     }
 
-    /// Commits, acknowledges and applies everything whose condition holds now.
+    /// Commits, applies and acknowledges everything whose condition holds now.
     pub(super) fn acknowledge(&mut self, cx: &mut Context<'_>) {
         let Some(committed) = self.reign().map(|reign| self.committable(reign)) else { return };
         self.commit = self.commit.max(committed);
         let reached = self.reign().map_or(0, |reign| self.acknowledgeable(reign));
-        if reached <= self.acked {
-            return;
+        self.store.apply(if self.config.shows_early { reached.max(self.flushed) } else { reached });
+        if reached > self.acked {
+            self.acked = reached;
+            self.answer_waiters(cx, reached);
         }
-        self.acked = reached;
-        self.store.apply(reached);
-        self.answer_waiters(cx, reached);
     }
 
     fn answer_waiters(&mut self, cx: &mut Context<'_>, upto: u64) {
@@ -143,12 +163,15 @@ impl PrimaryReplica {
             Ack::SemiSync { count, set, point, .. } => {
                 self.flushed.min(reached_by(*count, self.counted(reign, set, *point)))
             }
+            Ack::Wait { count, .. } => {
+                self.flushed.min(reached_by(*count, self.counted(reign, &[], SyncPoint::Written)))
+            }
             Ack::Majority => self.commit,
             Ack::All => self.positions(reign, |follower| follower.flushed).min().unwrap_or(0),
         }
     }
 
-    /// Semi-sync: how far each node has got towards `point`; 0 for nodes that do not count. Each point includes the
+    /// Semi-sync and wait: how far each node has got towards `point`; 0 for nodes that do not count. Each point includes the
     /// earlier ones.
     fn counted(&self, reign: &Reign, set: &[NodeId], point: SyncPoint) -> impl ExactSizeIterator<Item = u64> {
         let me = self.me;
@@ -162,9 +185,50 @@ impl PrimaryReplica {
         reign.followers.iter().enumerate().map(position)
     }
 
+    /// An operator cancels: whoever waits for replicas is told that it is done here and perhaps nowhere else. It shows
+    /// from now on, replicated or not (PostgreSQL's cancelled wait for synchronous replication).
+    pub(super) fn cancel_waits(&mut self, cx: &mut Context<'_>) {
+        let flushed = self.flushed;
+        let Some(reign) = self.reign_mut() else { return };
+        let count = reign.waiters.partition_point(|waiter| waiter.index <= flushed);
+        let cancelled: Vec<Waiter> = reign.waiters.drain(..count).collect();
+        cx.say(Line::SyncCancel { waiting: count as u64 });
+        for waiter in cancelled {
+            if self.config.ack != Ack::Majority {
+                self.store.apply(waiter.index);
+            }
+            cx.reply(waiter.op, Answer::Uncertain(Doubt::WaitCancelled));
+        }
+    }
+
+    /// The regular look at writes that wait too long.
+    pub(super) fn watch_waiters(&mut self, cx: &mut Context<'_>) {
+        match self.config.ack {
+            Ack::SemiSync { .. } => self.watch_semi_sync(cx),
+            Ack::Wait { count, patience: Some(patience) } => self.watch_waits(cx, count, patience),
+            _ => {}
+        }
+    }
+
+    /// A wait that is over answers with the count it has.
+    fn watch_waits(&mut self, cx: &mut Context<'_>, need: usize, patience: Span) {
+        let flushed = self.flushed;
+        while let Some(reign) = self.reign()
+            && let Some(oldest) = reign.waiters.front().copied()
+            && oldest.index <= flushed
+            && cx.now.since(oldest.since) >= patience
+        {
+            let reached = self.counted(reign, &[], SyncPoint::Written);
+            let got = reached.filter(|&position| position >= oldest.index).count() as u64;
+            cx.say(Line::WaitShort { index: oldest.index, got, need: need as u64, after: patience });
+            self.acked = self.acked.max(oldest.index);
+            self.answer_waiters(cx, oldest.index);
+        }
+    }
+
     /// The regular look at writes that wait too long, and at replicas that have caught up again: with where the log
     /// ended a beat ago, since under load nobody is ever level with its end.
-    pub(super) fn watch_semi_sync(&mut self, cx: &mut Context<'_>) {
+    fn watch_semi_sync(&mut self, cx: &mut Context<'_>) {
         let config = Arc::clone(&self.config);
         let Ack::SemiSync { count, set, point, patience } = &config.ack else { return };
         let (last, long) = (self.log().last_index(), config.heartbeat * BEATS_WORTH_SAYING);

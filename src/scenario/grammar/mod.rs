@@ -76,8 +76,10 @@ pub fn parse(text: &str, vocabulary: &Vocabulary) -> Parsed<Scoped> {
     let Some(verb) = verb_row(word) else { return Err(unknown_verb(&whole, word)) };
     let arguments = Arguments::new(text, rest[word.len()..].trim(), vocabulary);
     let command = command(verb, &arguments)?;
-    if let Command::Set { knob, .. } = &command {
-        check_knob(&arguments, knob, &scope)?;
+    match &command {
+        Command::Set { knob, .. } => check_knob(&arguments, knob, &scope)?,
+        Command::Promote { .. } | Command::CancelWait { .. } => check_primary(&arguments, verb, &scope)?,
+        _ => {}
     }
     Ok(Scoped { runs: scope, command })
 }
@@ -103,11 +105,26 @@ fn unknown_verb(whole: &Arguments<'_>, word: &str) -> CommandError {
     whole.error(word, format!("unknown verb `{word}`"), help)
 }
 
+/// The topologies of the runs aimed at.
+fn topologies(arguments: &Arguments<'_>, scope: &[usize]) -> Vec<Topology> {
+    let all = arguments.vocabulary.topologies.iter().enumerate();
+    let aimed = all.filter(|(run, _)| scope.is_empty() || scope.contains(run));
+    aimed.map(|(_, &topology)| topology).collect()
+}
+
+/// A verb about primaries must aim at some run that has one.
+fn check_primary(arguments: &Arguments<'_>, verb: &Verb, scope: &[usize]) -> Parsed<()> {
+    let topologies = topologies(arguments, scope);
+    if topologies.is_empty() || topologies.contains(&Topology::PrimaryReplica) {
+        return Ok(());
+    }
+    let message = format!("`{}` means nothing here: no run it aims at is primary-replica", verb.word);
+    Err(arguments.error(arguments.rest, message, "aim it at a primary-replica run, like `[run] promote n2`"))
+}
+
 /// A knob must belong to at least one of the runs aimed at.
 fn check_knob(arguments: &Arguments<'_>, knob: &str, scope: &[usize]) -> Parsed<()> {
-    let topologies = &arguments.vocabulary.topologies;
-    let aimed = topologies.iter().enumerate().filter(|(run, _)| scope.is_empty() || scope.contains(run));
-    let topologies: Vec<Topology> = aimed.map(|(_, &topology)| topology).collect();
+    let topologies = topologies(arguments, scope);
     if topologies.is_empty() || topologies.iter().any(|&topology| knob_row(topology, knob).is_some()) {
         return Ok(());
     }
@@ -132,6 +149,7 @@ fn command(verb: &'static Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
         "bridge" => Command::Bridge { node: one_node()? },
         "disk-full" => Command::DiskFull { node: one_node()? },
         "promote" => Command::Promote { node: one_node()? },
+        "cancel-wait" => Command::CancelWait { node: one_node()? },
         "partition" => partition(verb, arguments)?,
         "ring-majorities" => {
             arguments.nothing()?;

@@ -36,6 +36,17 @@ fn a_majority_makes_replicas_apply_what_is_committed_and_no_more() {
 }
 
 #[test]
+fn what_replicas_show_is_a_knob_of_its_own() {
+    let applied = |ack: &str, apply: &str| {
+        let mut replica = Bench::of_three(1, &[("ack", ack), ("apply", apply)]);
+        replica.hear(0, append(0, &[opening(), write_of(1, 5, 7)], 1));
+        replica.node.store.applied()
+    };
+    assert_eq!([applied("async", "by-ack"), applied("async", "on-commit")], [2, 1]);
+    assert_eq!([applied("majority", "by-ack"), applied("majority", "on-receive")], [1, 2]);
+}
+
+#[test]
 fn a_branch_that_history_passed_over_is_cut_kept_and_told() {
     let mut old = Bench::of_three(0, &[("ack", "async")]);
     old.step(Input::Client(request(5, Action::Write(crate::base::ids::Value(5)))));

@@ -8,7 +8,7 @@ use crate::base::operation::{Action, Answer, Doubt, Refusal, Reply};
 use crate::base::time::Span;
 use crate::protocol::kit::log::{Epoch, Position};
 use crate::protocol::primary_replica::message::{Append, Message};
-use crate::protocol::{Effect, Input, Traffic};
+use crate::protocol::{Effect, Input, Order, Traffic};
 
 /// A primary whose opening entry both replicas have: entry 2 is the first write.
 fn primary(changes: &[(&str, &str)]) -> Bench {
@@ -111,6 +111,84 @@ fn semi_sync_falls_back_after_its_patience_and_comes_back() {
     assert!(primary.step(Input::Timer(HEARTBEAT)).contains(&Effect::Say(Line::SyncBack)));
     primary.step(write(6));
     assert_eq!(replies(&primary.flush()).len(), 0, "it waits again");
+}
+
+#[test]
+fn a_wait_answers_with_the_count_it_has_and_undoes_nothing() {
+    let changes = [
+        ("ack", "wait"),
+        ("sync_count", "2"),
+        ("sync_timeout", "1s"),
+        ("check_quorum", "false"),
+        ("fencing", "epoch"),
+    ];
+    let mut primary = primary(&changes);
+    primary.step(write(5));
+    assert_eq!(replies(&primary.flush()).len(), 0, "it waits for two replicas");
+    let shown = primary.step(Input::Client(request(5, Action::ReadHere)));
+    assert!(
+        matches!(shown[..], [Effect::Reply(Reply { answer: Answer::Found(Some(_)), .. })]),
+        "and shows it"
+    );
+    primary.hear(1, ack(Traffic::Write, [2, 1, 1]));
+    primary.wait(Span::seconds(1));
+    let effects = primary.step(Input::Timer(HEARTBEAT));
+    let short = Line::WaitShort { index: 2, got: 1, need: 2, after: Span::seconds(1) };
+    assert!(effects.contains(&Effect::Say(short)), "{effects:?}");
+    assert_eq!(replies(&effects), [&written(5, 2)]);
+    primary.step(write(6));
+    primary.flush();
+    primary.hear(1, ack(Traffic::Write, [3, 2, 2]));
+    assert_eq!(
+        replies(&primary.hear(2, ack(Traffic::Write, [3, 1, 1]))),
+        [&written(6, 3)],
+        "memory is enough for a count"
+    );
+}
+
+#[test]
+fn what_shows_before_its_acknowledgement_can_be_read_and_lost() {
+    let shows = |visibility: &str| {
+        let mut primary = primary(&[("ack", "semi-sync"), ("visibility", visibility)]);
+        primary.step(write(5));
+        assert_eq!(replies(&primary.flush()).len(), 0);
+        primary.node.store.find(crate::base::ids::Key(5)).is_some()
+    };
+    assert_eq!((shows("before-ack"), shows("after-ack")), (true, false));
+}
+
+#[test]
+fn a_cancelled_wait_is_doubt_and_shows() {
+    let mut primary = primary(&[("ack", "semi-sync")]);
+    primary.step(write(5));
+    primary.flush();
+    primary.step(write(6));
+    let cancelled = reply(5, Answer::Uncertain(Doubt::WaitCancelled));
+    let said = Effect::Say(Line::SyncCancel { waiting: 1 });
+    assert_eq!(
+        primary.step(Input::Operator(Order::CancelWaits)),
+        [said, cancelled],
+        "op 6 is not flushed yet"
+    );
+    assert!(primary.node.store.find(crate::base::ids::Key(5)).is_some());
+    primary.flush();
+    assert_eq!(has_flushed(&mut primary, 1, 3), [written(6, 3)]);
+}
+
+#[test]
+fn too_few_replicas_refuse_a_write_before_it_is_appended() {
+    let changes = [("ack", "async"), ("min_replicas", "1"), ("check_quorum", "false"), ("fencing", "epoch")];
+    let mut primary = primary(&changes);
+    primary.wait(Span::millis(1_001));
+    let refused = reply(5, Answer::Refused(Refusal::TooFewReplicas));
+    let said = Effect::Say(Line::TooFewReplicas { good: 0, need: 1 });
+    assert_eq!(primary.step(write(5)), [said.clone(), refused]);
+    assert_eq!(primary.node.log().last_index(), 1);
+    primary.hear(2, ack(Traffic::Background, [1, 1, 1]));
+    primary.step(write(5));
+    assert_eq!(primary.node.log().last_index(), 2);
+    primary.wait(Span::millis(1_001));
+    assert!(primary.step(write(6)).contains(&said), "said again once it had been good in between");
 }
 
 #[test]
