@@ -118,6 +118,7 @@ pub enum Line {
     SyncCancel { waiting: u64 },
     WaitShort { index: u64, got: u64, need: u64, after: Span },
     TooFewReplicas { good: usize, need: usize },
+    SessionLost { term: u64, index: u64 },
     // membership and quorums
     PeerSuspect { peer: NodeId },
     PeerDown { peer: NodeId, confirmations: u32 },
@@ -204,6 +205,7 @@ impl Line {
             Line::SyncCancel { .. } => (Warn, "SYNC_CANCEL"),
             Line::WaitShort { .. } => (Warn, "WAIT_SHORT"),
             Line::TooFewReplicas { .. } => (Error, "NOREPL"),
+            Line::SessionLost { .. } => (Error, "SESSION_LOST"),
             Line::PeerSuspect { .. } => (Warn, "PEER_SUSPECT"),
             Line::PeerDown { .. } => (Warn, "PEER_DOWN"),
             Line::PeerUp { .. } => (Info, "PEER_UP"),
@@ -315,6 +317,9 @@ impl Line {
             }
             Line::TooFewReplicas { good, need } => {
                 format!("write refused: {good} good replicas, need {need}")
+            }
+            Line::SessionLost { term, index } => {
+                format!("session lost: index {index} of term {term} is not in this history")
             }
             Line::PeerSuspect { peer } => format!("suspect {}: no ack, direct or indirect", n(peer)),
             Line::PeerDown { peer, confirmations } => {

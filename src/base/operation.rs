@@ -37,6 +37,8 @@ pub struct Request {
     pub key: Key,
     /// What to do with it.
     pub action: Action,
+    /// The newest version its session has written or read; sent where reads wait for it (`read = "token"`).
+    pub token: Option<Version>,
 }
 
 /// A node's answer to a [`Request`].
@@ -93,6 +95,8 @@ pub enum Refusal {
     TooFewReplicas,
     /// No node accepted the operation before its deadline.
     NobodyAccepted,
+    /// What this session has seen or written is no longer part of the history.
+    SessionLost,
 }
 
 impl Refusal {
@@ -105,6 +109,7 @@ impl Refusal {
             Refusal::DiskFull => "disk full",
             Refusal::TooFewReplicas => "too few replicas",
             Refusal::NobodyAccepted => "no node accepted it",
+            Refusal::SessionLost => "session lost",
         }
     }
 }

@@ -7,8 +7,8 @@
 //! as long. What an operation does not do is run twice: it is sent again only if `retries` says so.
 
 use super::spec::{Attach, WorkloadSpec};
-use crate::base::ids::{ClientId, NodeId, OpId};
-use crate::base::operation::Request;
+use crate::base::ids::{ClientId, NodeId, OpId, Version};
+use crate::base::operation::{Outcome, Refusal, Request, Success};
 use crate::base::random::Keyed;
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::{ReadRoute, Route, Routing};
@@ -44,6 +44,8 @@ struct Client {
     silent: Option<(NodeId, VirtualTime)>,
     avoided: Option<(NodeId, VirtualTime)>,
     sequence: u32,
+    /// The newest version it has written or read.
+    token: Option<Version>,
 }
 
 /// What a client does next with an operation.
@@ -80,7 +82,7 @@ impl Clients {
             Attach::Nodes(nodes) if !nodes.is_empty() => nodes[client % nodes.len()],
             _ => NodeId::at(client % members),
         };
-        let client = |home| Client { home, primary, silent: None, avoided: None, sequence: 0 };
+        let client = |home| Client { home, primary, silent: None, avoided: None, sequence: 0, token: None };
         let of_the_load = (0..spec.clients).map(home);
         let by_hand = (0..members).map(NodeId::at);
         Clients {
@@ -118,6 +120,24 @@ impl Clients {
         let sequence = &mut self.clients[client.index()].sequence;
         *sequence += 1;
         *sequence
+    }
+
+    /// What `client`'s session has seen.
+    pub fn token(&self, client: ClientId) -> Option<Version> {
+        self.clients[client.index()].token
+    }
+
+    /// A session learns from the outcome of `op`. One that is told that its history is lost begins anew.
+    pub fn learn(&mut self, op: OpId, outcome: Outcome) {
+        let Some(open) = self.open.get(&op) else { return };
+        let token = &mut self.clients[open.request.client.index()].token;
+        let seen = match outcome {
+            Outcome::Ok(Success::Written(version)) => Some(version),
+            Outcome::Ok(Success::Found(found)) => found.map(|found| found.version),
+            Outcome::Fail(Refusal::SessionLost) => return *token = None,
+            _ => None,
+        };
+        *token = (*token).max(seen);
     }
 
     /// Opens an operation.

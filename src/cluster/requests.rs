@@ -48,7 +48,8 @@ impl<P: Protocol> World<P> {
             is_by_hand: false,
         });
         self.trace.note(self.now, Mark::Invoked, None, [u64::from(op.0), u64::from(key.0)]);
-        self.clients.open(Request { op, client, sequence, key, action }, pinned);
+        let token = self.clients.token(client);
+        self.clients.open(Request { op, client, sequence, key, action, token }, pinned);
         let (timeout, retries) = (self.setup.workload.timeout, self.setup.workload.retries);
         self.agenda.push(self.now + timeout, Event::Deadline { op });
         if retries > 0 {
@@ -153,6 +154,7 @@ impl<P: Protocol> World<P> {
             Answer::Uncertain(doubt) => Outcome::Unknown(doubt),
         };
         self.clients.answered(op, node, matches!(outcome, Outcome::Ok(_)));
+        self.clients.learn(op, outcome);
         if matches!(outcome, Outcome::Ok(Success::Written(_)))
             && let Some(other) = self.tally.acked(self.now, node)
         {

@@ -92,6 +92,11 @@ impl Entry {
     pub fn version(&self, index: u64) -> Version {
         Version(self.epoch.term() << 40 | index)
     }
+
+    /// The term and the index of the entry that made `version`.
+    pub fn place_of(version: Version) -> (u64, u64) {
+        (version.0 >> 40, version.0 & ((1 << 40) - 1))
+    }
 }
 
 /// A log. Entries before `first` stay in memory for judges and screens but are never shipped.

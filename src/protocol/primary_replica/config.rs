@@ -48,6 +48,25 @@ pub enum SyncPoint {
     Applied,
 }
 
+/// What a read may show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadRule {
+    /// What the primary shows, or believes that it may.
+    Primary,
+    /// What the primary shows while its lease holds by its own clock.
+    Lease,
+    /// What the primary shows once a majority has confirmed that it is one.
+    Index,
+    /// What a majority has, at any node.
+    Committed,
+    /// What any node shows whose state is at most this old.
+    Bounded(Span),
+    /// What any node shows that has what the session has seen.
+    Token,
+    /// What the node shows that is asked.
+    Local,
+}
+
 /// Who makes a new primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promotion {
@@ -84,6 +103,10 @@ pub struct Config {
     pub self_demote: bool,
     /// Where reads go.
     pub reads: ReadRoute,
+    /// What they may show.
+    pub read_rule: ReadRule,
+    /// How long before its end a lease is given up.
+    pub lease_margin: Span,
     /// Who starts as primary.
     pub first_primary: NodeId,
     /// Entries kept ready for shipping.
@@ -129,11 +152,21 @@ impl Config {
             epoch: knobs.has("fencing", "epoch"),
             self_demote: knobs.has("fencing", "self-demote"),
             reads: match knobs.word("read") {
-                "replica-nearest" => ReadRoute::Nearest,
+                "replica-nearest" | "majority-committed" | "bounded" | "token" => ReadRoute::Nearest,
                 "replica-random" => ReadRoute::Random,
                 "replica-fixed" => ReadRoute::Fixed,
                 _ => ReadRoute::Primary,
             },
+            read_rule: match knobs.word("read") {
+                "primary" => ReadRule::Primary,
+                "primary-lease" => ReadRule::Lease,
+                "read-index" => ReadRule::Index,
+                "majority-committed" => ReadRule::Committed,
+                "bounded" => ReadRule::Bounded(knobs.span("read_bound")),
+                "token" => ReadRule::Token,
+                _ => ReadRule::Local,
+            },
+            lease_margin: knobs.span("lease_margin"),
             first_primary: knobs.node("primary").unwrap_or(NodeId(0)),
             backlog: knobs.count("backlog"),
             max_inflight: knobs.count("max_inflight"),

@@ -24,7 +24,8 @@ impl PrimaryReplica {
         let is_new = self.take_entries(cx, from, append.prev.index, &append.entries);
         self.matched = self.matched.max(upto);
         self.commit = self.commit.max(append.commit.min(self.matched));
-        self.apply_received();
+        self.note_freshness(append);
+        self.apply_received(cx);
         if is_new && self.config.flushes_at_once() {
             self.flushing.push_back((*cx.appended, AfterFlush::Ack(append.traffic)));
         }
@@ -106,9 +107,10 @@ impl PrimaryReplica {
 
     /// Applies what may be applied: what is committed if writes wait for a majority, else whatever is known to be
     /// the primary's.
-    pub(super) fn apply_received(&mut self) {
+    pub(super) fn apply_received(&mut self, cx: &mut Context<'_>) {
         let upto = if self.config.applies_on_commit { self.commit } else { self.matched };
         self.store.apply(upto);
+        self.applied_more(cx);
     }
 
     /// Tells the primary how far this node is, as far as the two are known to agree.
@@ -121,6 +123,7 @@ impl PrimaryReplica {
             written,
             flushed: self.flushed.min(written),
             applied: self.store.applied().min(written),
+            round: self.round_seen(),
             traffic,
         };
         cx.send(primary, Message::Ack(ack));

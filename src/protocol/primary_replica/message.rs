@@ -1,6 +1,7 @@
 //! What the nodes of a primary-replica cluster say to each other.
 
 use super::store::Store;
+use crate::base::time::WallTime;
 use crate::protocol::kit::log::{Entry, Epoch, Position};
 use crate::protocol::{Detail, Label, Sizes, Traffic};
 use std::sync::Arc;
@@ -40,6 +41,10 @@ pub struct Append {
     pub entries: Arc<[Entry]>,
     /// The primary's commit index.
     pub commit: u64,
+    /// The primary's newest round (`reads`).
+    pub round: u64,
+    /// The primary's clock, if nothing was left to ship after this.
+    pub complete_at: Option<WallTime>,
     /// What it is sent for; the acknowledgement counts as the same.
     pub traffic: Traffic,
 }
@@ -57,6 +62,8 @@ pub struct Ack {
     pub flushed: u64,
     /// Last index applied.
     pub applied: u64,
+    /// The primary's newest round that has arrived.
+    pub round: u64,
     /// What the message it answers was sent for.
     pub traffic: Traffic,
 }
@@ -143,9 +150,9 @@ impl crate::protocol::Message for Message {
     fn bytes(&self, sizes: Sizes) -> u64 {
         let (fields, content) = match self {
             Message::Append(append) => {
-                (4, append.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum())
+                (6, append.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum())
             }
-            Message::Ack(_) => (5, 0),
+            Message::Ack(_) => (6, 0),
             Message::Sync(request) => (3 + 2 * request.history.len() as u64, 0),
             Message::Stale { .. } => (1, 0),
             Message::Vote(_) => (3, 0),
@@ -209,13 +216,15 @@ mod tests {
                 prev: Position::default(),
                 entries: entries.into(),
                 commit: 0,
+                round: 0,
+                complete_at: None,
                 traffic: Traffic::Write,
             })
         };
         let mut delete = write_of(1, 1, 1);
         delete.write.as_mut().expect("a write").value = None;
-        assert_eq!(append(&[]).bytes(sizes), 40 + 4 * 8);
-        assert_eq!(append(&[entry(1, None)]).bytes(sizes), 72 + 24);
-        assert_eq!(append(&[write_of(1, 1, 1), delete]).bytes(sizes), 72 + 24 + 10 + 256 + 24 + 10);
+        assert_eq!(append(&[]).bytes(sizes), 40 + 6 * 8);
+        assert_eq!(append(&[entry(1, None)]).bytes(sizes), 88 + 24);
+        assert_eq!(append(&[write_of(1, 1, 1), delete]).bytes(sizes), 88 + 24 + 10 + 256 + 24 + 10);
     }
 }

@@ -22,6 +22,7 @@ mod durable;
 mod election;
 mod follow;
 mod message;
+mod reads;
 mod reign;
 mod resync;
 mod sessions;
@@ -31,7 +32,7 @@ mod truth;
 mod view;
 mod write;
 
-pub use config::{Ack, Config, Promotion, SyncPoint};
+pub use config::{Ack, Config, Promotion, ReadRule, SyncPoint};
 pub use durable::{Branch, Durable, Record};
 pub use message::Message;
 pub use store::Store;
@@ -55,6 +56,8 @@ const HEARTBEAT: Timer = Timer(1);
 const ELECTION: Timer = Timer(2);
 /// The late flush of `ack = "fire"`.
 const FLUSH: Timer = Timer(3);
+/// Reads that have waited long enough.
+const READS: Timer = Timer(4);
 
 /// What a node is.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +119,7 @@ pub struct PrimaryReplica {
     /// As replica: when it last said what it has, unless something could be taken since.
     asked_at: Option<VirtualTime>,
     incoming: Option<resync::Incoming>,
+    reads: reads::Reads,
     /// When the primary, or a candidate worth a vote, was heard last.
     heard: VirtualTime,
     /// When the next attempt to do something about a silence began.
@@ -161,6 +165,7 @@ impl Protocol for PrimaryReplica {
             Input::Client(request) => self.serve(cx, &request),
             Input::Timer(HEARTBEAT) => self.beat(cx),
             Input::Timer(ELECTION) => self.lose_patience(cx),
+            Input::Timer(READS) => self.unpark(cx),
             Input::Timer(_) => {
                 self.is_flush_due = false;
                 cx.flush();
@@ -216,6 +221,7 @@ impl PrimaryReplica {
             primary_last: last,
             asked_at: None,
             incoming: None,
+            reads: reads::Reads::default(),
             heard: cx.now,
             tried: cx.now,
             patience: Span::ZERO,
@@ -302,7 +308,7 @@ impl PrimaryReplica {
             }
             _ => {
                 self.role = Role::Replica;
-                self.apply_received();
+                self.apply_received(cx);
                 self.wait_patiently(cx);
             }
         }

@@ -1,6 +1,7 @@
 //! The beginning and the end of a reign: how a node becomes primary, what only a primary has, and what makes it
 //! stop.
 
+use super::reads::Rounds;
 use super::ship::Follower;
 use super::{Context, ELECTION, HEARTBEAT, PrimaryReplica, Promotion, Record, Role};
 use crate::base::ids::{NodeId, OpId};
@@ -16,6 +17,10 @@ use std::collections::VecDeque;
 pub(super) struct Reign {
     /// How far each node is, by its number; the primary's own place is unused.
     pub(super) followers: Vec<Follower>,
+    /// The index of the entry that opened it.
+    pub(super) opened_at: u64,
+    /// Confirmations that it still stands.
+    pub(super) rounds: Rounds,
     /// Writes whose clients wait, in the order of their indexes.
     pub(super) waiters: VecDeque<Waiter>,
     /// Semi-sync has given up waiting.
@@ -70,7 +75,7 @@ impl PrimaryReplica {
     pub(super) fn begin_reign(&mut self, cx: &mut Context<'_>) {
         let next = self.log().last_index() + 1;
         let followers = (0..self.members).map(|_| Follower::new(next, cx.now)).collect();
-        self.role = Role::Primary(Reign { followers, ..Reign::default() });
+        self.role = Role::Primary(Reign { followers, opened_at: next, ..Reign::default() });
         self.epoch = Epoch::new(self.term, self.me, self.incarnation);
         (self.primary, self.incoming) = (Some(self.me), None);
         cx.append(Record::Reign { term: self.term });
@@ -89,11 +94,13 @@ impl PrimaryReplica {
     pub(super) fn follow(&mut self, cx: &mut Context<'_>, primary: Option<NodeId>) {
         if self.is_primary() {
             self.abandon_waiters(cx);
+            self.send_readers_on(cx);
             cx.cancel_timer(HEARTBEAT);
             // Those who only receive apply everything; what waited here for its condition is no exception.
             self.matched = self.log().last_index();
-            self.apply_received();
+            self.apply_received(cx);
         }
+        self.forget_freshness();
         self.role = Role::Replica;
         (self.primary, self.matched, self.incoming, self.asked_at) = (primary, 0, None, None);
         self.primary_last = self.log().last_index();

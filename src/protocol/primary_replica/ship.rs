@@ -50,6 +50,8 @@ pub(super) struct Follower {
     pub(super) written: u64,
     pub(super) flushed: u64,
     pub(super) applied: u64,
+    /// The newest round it has confirmed.
+    pub(super) round: u64,
     pub(super) heard: VirtualTime,
     /// When it was sent anything last.
     pub(super) sent: VirtualTime,
@@ -71,6 +73,7 @@ impl Follower {
             written: 0,
             flushed: 0,
             applied: 0,
+            round: 0,
             heard: now,
             sent: now,
             resync_upto: 0,
@@ -171,11 +174,12 @@ impl PrimaryReplica {
         traffic: Traffic,
     ) {
         let prev = self.log().position(prev).unwrap_or_else(|| self.log().end());
-        let (epoch, commit) = (self.epoch, self.commit);
-        cx.send(to, Message::Append(Append { epoch, prev, entries, commit, traffic }));
-        if let Some(reign) = self.reign_mut() {
-            reign.followers[to.index()].sent = cx.now;
-        }
+        let (epoch, commit, last) = (self.epoch, self.commit, self.log().last_index());
+        let Some(reign) = self.reign_mut() else { return };
+        let complete_at = (prev.index + entries.len() as u64 == last).then_some(cx.wall);
+        let round = reign.rounds.last();
+        reign.followers[to.index()].sent = cx.now;
+        cx.send(to, Message::Append(Append { epoch, prev, entries, commit, round, complete_at, traffic }));
     }
 
     /// The primary's tick.
@@ -185,6 +189,10 @@ impl PrimaryReplica {
         }
         self.watch_links(cx);
         self.nudge_snapshots(cx);
+        let wall = cx.wall;
+        if let Some(reign) = self.reign_mut() {
+            reign.rounds.begin(wall);
+        }
         for peer in cx.peers() {
             self.beat_to(cx, peer);
         }
@@ -206,6 +214,15 @@ impl PrimaryReplica {
             Flow::Snapshot(_) => 0,
         };
         self.send_append(cx, to, prev, Arc::default(), Traffic::Background);
+    }
+
+    /// A sign of life to everyone, however fresh the last one is.
+    pub(super) fn beat_now(&mut self, cx: &mut Context<'_>) {
+        for peer in cx.peers() {
+            let Some(follower) = self.reign().map(|reign| &reign.followers[peer.index()]) else { return };
+            let prev = if matches!(follower.flow, Flow::Snapshot(_)) { 0 } else { follower.next - 1 };
+            self.send_append(cx, peer, prev, Arc::default(), Traffic::Read);
+        }
     }
 
     /// Notices who has fallen silent.
@@ -237,6 +254,7 @@ impl PrimaryReplica {
         follower.written = follower.written.max(ack.written);
         follower.flushed = follower.flushed.max(ack.flushed);
         follower.applied = follower.applied.max(ack.applied);
+        follower.round = follower.round.max(ack.round);
         follower.next = follower.next.max(follower.written + 1);
         follower.greet(cx, from);
         let common = follower.written;
@@ -245,6 +263,7 @@ impl PrimaryReplica {
             _ => follower.is_returning &= common < follower.base,
         }
         self.acknowledge(cx);
+        self.count_round(cx);
         self.ship_to(cx, from);
     }
 }

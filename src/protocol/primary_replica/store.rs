@@ -114,10 +114,22 @@ impl Store {
 
     /// What a read finds.
     pub(super) fn find(&self, key: Key) -> Option<Found> {
-        let index = *self.rows.get(&key)?;
+        self.found(*self.rows.get(&key)?)
+    }
+
+    fn found(&self, index: u64) -> Option<Found> {
         let entry = self.log.get(index)?;
         let write = entry.write?;
         Some(Found { value: write.value, written_by: write.op, version: entry.version(index) })
+    }
+
+    /// What a read finds that looks no further than `upto`.
+    pub(super) fn find_at(&self, key: Key, upto: u64) -> Option<Found> {
+        let mut index = *self.rows.get(&key)?;
+        while index > upto {
+            index = *self.replaced.get(index as usize - 1)?;
+        }
+        self.found(index)
     }
 
     /// The keys that changed last, newest first.

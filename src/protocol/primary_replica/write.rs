@@ -8,7 +8,6 @@ use crate::base::ids::{NodeId, OpId, Value};
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Refusal, Request};
 use crate::base::time::Span;
-use crate::protocol::ReadRoute;
 use crate::protocol::kit::log::{Entry, Write};
 use crate::protocol::kit::quorum::{majority, reached_by};
 use std::sync::Arc;
@@ -21,24 +20,15 @@ impl PrimaryReplica {
     pub(super) fn serve(&mut self, cx: &mut Context<'_>, request: &Request) {
         match request.action {
             Action::Locate => self.name_primary(cx, request.op),
-            Action::ReadHere => self.read(cx, request),
-            Action::Read => match self.reign() {
-                _ if self.config.reads != ReadRoute::Primary => self.read(cx, request),
-                Some(reign) if reign.is_fenced => cx.reply(request.op, Answer::Refused(Refusal::NoQuorum)),
-                Some(_) => self.read(cx, request),
-                None => self.name_primary(cx, request.op),
-            },
+            Action::ReadHere => self.find_here(cx, request.op, request.key),
+            Action::Read => self.read(cx, request),
             Action::Write(value) => self.write(cx, request, Some(value)),
             Action::Delete => self.write(cx, request, None),
         }
     }
 
-    fn read(&self, cx: &mut Context<'_>, request: &Request) {
-        cx.reply(request.op, Answer::Found(self.store.find(request.key)));
-    }
-
     /// Not here; there, as far as this node knows.
-    fn name_primary(&self, cx: &mut Context<'_>, op: OpId) {
+    pub(super) fn name_primary(&self, cx: &mut Context<'_>, op: OpId) {
         cx.reply(op, Answer::NotPrimary { hint: self.primary });
     }
 
@@ -124,6 +114,8 @@ impl PrimaryReplica {
             self.acked = reached;
             self.answer_waiters(cx, reached);
         }
+        self.answer_confirmed(cx);
+        self.applied_more(cx);
     }
 
     fn answer_waiters(&mut self, cx: &mut Context<'_>, upto: u64) {

@@ -21,5 +21,5 @@ fn config(members: usize, changes: &[(&str, &str)], seed: u64) -> Config {
 }
 
 fn request(op: u32, key: Key, action: Action) -> Request {
-    Request { op: OpId(op), client: ClientId(0), sequence: op, key, action }
+    Request { op: OpId(op), client: ClientId(0), sequence: op, key, action, token: None }
 }

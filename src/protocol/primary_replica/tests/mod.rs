@@ -2,6 +2,7 @@
 
 mod elections;
 mod network;
+mod reads;
 mod replicas;
 mod schedules;
 mod stories;
@@ -43,7 +44,7 @@ pub(super) fn config(changes: &[(&str, &str)]) -> Arc<Config> {
 
 /// The write of `op` by c1, whose number in the session it is, to the key of the same number.
 pub(super) fn request(op: u32, action: Action) -> Request {
-    Request { op: OpId(op), client: ClientId(0), sequence: op, key: Key(op), action }
+    Request { op: OpId(op), client: ClientId(0), sequence: op, key: Key(op), action, token: None }
 }
 
 /// The request that makes [`write_of`] with key and value like `op`.
@@ -56,6 +57,7 @@ pub(super) fn write(op: u32) -> Input<PrimaryReplica> {
 pub(super) struct Bench {
     pub(super) node: PrimaryReplica,
     pub(super) now: VirtualTime,
+    pub(super) wall: WallTime,
     pub(super) is_disk_full: bool,
     me: NodeId,
     members: usize,
@@ -87,7 +89,20 @@ impl Bench {
         };
         let node = PrimaryReplica::boot(&mut cx, config, durable);
         let me = NodeId(me);
-        (Bench { node, now, is_disk_full: false, me, members, incarnation, random, appended }, effects)
+        (
+            Bench {
+                node,
+                now,
+                wall: WallTime(0),
+                is_disk_full: false,
+                me,
+                members,
+                incarnation,
+                random,
+                appended,
+            },
+            effects,
+        )
     }
 
     /// One of three nodes with these knobs in its first life, everything it appended flushed. n1 is primary.
@@ -103,7 +118,7 @@ impl Bench {
             me: self.me,
             members: self.members,
             now: self.now,
-            wall: WallTime(0),
+            wall: self.wall,
             disk_full: self.is_disk_full,
             incarnation: self.incarnation,
             random: &mut self.random,
@@ -142,14 +157,31 @@ pub(super) fn at(index: u64) -> Position {
 /// What n1 ships in that reign.
 pub(super) fn append(prev: u64, entries: &[Entry], commit: u64) -> Message {
     let traffic = if entries.is_empty() { Traffic::Background } else { Traffic::Write };
-    let (epoch, prev) = (first_epoch(), at(prev));
-    Message::Append(super::message::Append { epoch, prev, entries: entries.into(), commit, traffic })
+    let Message::Append(append) = append_of(first_epoch(), at(prev), entries) else {
+        unreachable!("it makes nothing else")
+    };
+    Message::Append(super::message::Append { commit, traffic, ..append })
+}
+
+/// What the primary of any reign ships, its clock at zero and nothing left to ship.
+pub(super) fn append_of(epoch: Epoch, prev: Position, entries: &[Entry]) -> Message {
+    let (commit, round, complete_at) = (0, 0, Some(WallTime(0)));
+    let traffic = Traffic::Background;
+    Message::Append(super::message::Append {
+        epoch,
+        prev,
+        entries: entries.into(),
+        commit,
+        round,
+        complete_at,
+        traffic,
+    })
 }
 
 /// What a replica in its first life answers: written, flushed, applied.
 pub(super) fn ack(traffic: Traffic, [written, flushed, applied]: [u64; 3]) -> Message {
     let epoch = first_epoch();
-    Message::Ack(super::message::Ack { epoch, life: 1, written, flushed, applied, traffic })
+    Message::Ack(super::message::Ack { epoch, life: 1, written, flushed, applied, round: 0, traffic })
 }
 
 pub(super) fn send(to: u16, message: Message) -> Effect<PrimaryReplica> {

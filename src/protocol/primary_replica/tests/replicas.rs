@@ -1,6 +1,6 @@
 //! Moments of a replica that is shipped entries, cuts, and catches up.
 
-use super::{Bench, ack, append, at, entry, first_epoch, request, send, write_of};
+use super::{Bench, ack, append, append_of, at, entry, first_epoch, request, send, write_of};
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::line::Line;
 use crate::base::operation::Action;
@@ -53,9 +53,7 @@ fn a_branch_that_history_passed_over_is_cut_kept_and_told() {
     old.flush();
     let epoch = Epoch::new(2, NodeId(2), 1);
     let opening = Entry { epoch, ..opening() };
-    let append =
-        Append { epoch, prev: at(1), entries: [opening].into(), commit: 0, traffic: Traffic::Background };
-    let effects = old.hear(2, Message::Append(append));
+    let effects = old.hear(2, append_of(epoch, at(1), &[opening]));
     assert!(effects.contains(&Effect::Ghost(Ghost::Cut { from: 2, entries: 1, ops: vec![OpId(5)] })));
     let said = Line::Diverged { at: 2, entries: 1, acked: 1, primary: NodeId(2) };
     assert!(effects.contains(&Effect::Say(said)), "{effects:?}");

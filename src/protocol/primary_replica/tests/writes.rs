@@ -1,13 +1,12 @@
 //! Moments of a primary that is asked to write: what it wants done, in the order in which it says so.
 
 use super::super::{HEARTBEAT, Record};
-use super::{Bench, Effects, ack, append, entry, first_epoch, record, request, send, write, write_of};
+use super::{Bench, Effects, ack, append, append_of, at, entry, record, request, send, write, write_of};
 use crate::base::ids::{NodeId, OpId, Version};
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Refusal, Reply};
 use crate::base::time::Span;
-use crate::protocol::kit::log::{Epoch, Position};
-use crate::protocol::primary_replica::message::{Append, Message};
+use crate::protocol::kit::log::Epoch;
 use crate::protocol::{Effect, Input, Order, Traffic};
 
 /// A primary whose opening entry both replicas have: entry 2 is the first write.
@@ -248,14 +247,7 @@ fn stepping_down_answers_whoever_waits_with_doubt() {
     let mut primary = primary(&[("ack", "majority")]);
     primary.step(write(5));
     let epoch = Epoch::new(3, NodeId(2), 1);
-    let append = Append {
-        epoch,
-        prev: Position { epoch: first_epoch(), index: 1 },
-        entries: [].into(),
-        commit: 0,
-        traffic: Traffic::Background,
-    };
-    let effects = primary.hear(2, Message::Append(append));
+    let effects = primary.hear(2, append_of(epoch, at(1), &[]));
     assert_eq!(replies(&effects), [&reply(5, Answer::Uncertain(Doubt::SteppedDown))]);
     assert_eq!((primary.node.term, primary.node.primary), (3, Some(NodeId(2))));
 }
