@@ -8,8 +8,12 @@ use super::time::Span;
 use std::collections::BTreeMap;
 use std::fmt;
 
+mod fit;
+mod like;
 mod table;
 
+pub use fit::Misfit;
+pub use like::{LIKES, Likeness};
 pub use table::KNOBS;
 
 /// How a cluster replicates.
@@ -140,6 +144,14 @@ pub enum KnobValue {
     Nodes(Vec<NodeId>),
 }
 
+/// The word that sets a group of knobs at once (see [`LIKES`]).
+pub const LIKE: &str = "like";
+
+/// Whether `key` can be set for `topology`: a knob, or the word for a group of them.
+pub fn is_settable(topology: Topology, key: &str) -> bool {
+    knob_row(topology, key).is_some() || (key == LIKE && LIKES.iter().any(|row| row.topology == topology))
+}
+
 /// The row of `key` for `topology`.
 pub fn knob_row(topology: Topology, key: &str) -> Option<&'static Knob> {
     KNOBS.iter().find(|row| row.topology == topology && row.key == key)
@@ -149,6 +161,7 @@ pub fn knob_row(topology: Topology, key: &str) -> Option<&'static Knob> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Knobs {
     topology: Topology,
+    profile: Profile,
     values: BTreeMap<&'static str, KnobValue>,
 }
 
@@ -158,7 +171,7 @@ impl Knobs {
     /// # Panics
     /// Never: a test parses every default.
     pub fn defaults(topology: Topology, profile: Profile) -> Self {
-        let mut knobs = Knobs { topology, values: BTreeMap::new() };
+        let mut knobs = Knobs { topology, profile, values: BTreeMap::new() };
         let nobody_is_named = |_: &str| None;
         for row in KNOBS.iter().filter(|row| row.topology == topology) {
             let text = if profile == Profile::Demo { row.demo } else { row.real };
@@ -183,6 +196,9 @@ impl Knobs {
         text: &str,
         find: &dyn Fn(&str) -> Option<NodeId>,
     ) -> Result<(), String> {
+        if key == LIKE && is_settable(self.topology, LIKE) {
+            return self.set_like(text, find);
+        }
         let Some(row) = knob_row(self.topology, key) else {
             return Err(unknown_knob(self.topology, key));
         };
@@ -190,6 +206,16 @@ impl Knobs {
             parse_value(row.kind, text, find).map_err(|wanted| format!("`{key}` {wanted}, not `{text}`"))?;
         self.values.insert(row.key, value);
         Ok(())
+    }
+
+    /// Sets the group of knobs called `word`.
+    fn set_like(&mut self, word: &str, find: &dyn Fn(&str) -> Option<NodeId>) -> Result<(), String> {
+        let Some(row) = Likeness::find(self.topology, word) else {
+            let words = LIKES.iter().filter(|row| row.topology == self.topology).map(|row| row.word);
+            let words: Vec<&str> = words.collect();
+            return Err(format!("`{LIKE}` is one of {}, not `{word}`", words.join(", ")));
+        };
+        row.values(self.profile).try_for_each(|(key, text)| self.set(key, text, find))
     }
 
     /// The value of `key`.
@@ -368,6 +394,29 @@ mod tests {
                 assert_eq!(knobs.rows().count(), KNOBS.iter().filter(|row| row.topology == topology).count());
             }
         }
+    }
+
+    #[test]
+    fn every_named_configuration_sets_knobs_that_exist_and_fit() {
+        for row in LIKES {
+            for profile in [Profile::Demo, Profile::Real] {
+                let mut knobs = Knobs::defaults(row.topology, profile);
+                knobs.set(LIKE, row.word, &|_| None).expect(row.word);
+                assert_eq!(knobs.misfits(3), [], "{}", row.word);
+                let sets_more = knobs != Knobs::defaults(row.topology, profile);
+                assert!(sets_more, "{} is more than the defaults", row.word);
+            }
+        }
+        let mut knobs = Knobs::defaults(PR, Profile::Real);
+        knobs.set(LIKE, "mysql-semi-sync", &|_| None).expect("it exists");
+        assert_eq!(knobs.maybe_span("sync_timeout"), Some(Span::seconds(10)));
+        assert!(
+            knobs
+                .set(LIKE, "oracle", &|_| None)
+                .unwrap_err()
+                .starts_with("`like` is one of postgresql-async,")
+        );
+        assert!(Knobs::defaults(P2P, Profile::Demo).set(LIKE, "raft", &|_| None).is_err());
     }
 
     #[test]

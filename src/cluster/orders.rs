@@ -309,6 +309,9 @@ impl<P: Protocol> World<P> {
         let members = self.members();
         knobs
             .set(knob, value, &|name| (0..members).map(NodeId::at).find(|&node| names.node(node) == name))?;
+        if let Some(misfit) = knobs.misfits(members).first() {
+            return Err(format!("{}; {}", misfit.what, misfit.cure));
+        }
         let config = P::config(&knobs, members, self.setup.seed);
         let config = Arc::new(P::sized(config, self.network.sizes()));
         self.clients.reroute(P::routing(&config));

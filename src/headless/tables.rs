@@ -2,7 +2,7 @@
 
 use super::report::write_columns;
 use super::{Exit, complain, print};
-use crate::base::knob::{KNOBS, KnobKind, Topology};
+use crate::base::knob::{KNOBS, KnobKind, LIKE, LIKES, Profile, Topology};
 use crate::base::metric::METRICS;
 use crate::base::text::nearest;
 use crate::check::CHECKERS;
@@ -69,6 +69,25 @@ fn write_knobs(topology: Topology, out: &mut dyn Write) -> io::Result<()> {
         if !row.mirrors.is_empty() {
             writeln!(out, "    like {}", row.mirrors)?;
         }
+    }
+    let mut likes = LIKES.iter().filter(|row| row.topology == topology).peekable();
+    if likes.peek().is_some() {
+        writeln!(
+            out,
+            "\nNamed configurations, for `{LIKE} = \"…\"`: these knobs at once; knobs beside it refine it."
+        )?;
+    }
+    for row in likes {
+        writeln!(out, "{}\n    {}", row.word, row.meaning)?;
+        let demo =
+            row.values(Profile::Demo).zip(row.values(Profile::Real)).map(|((key, demo), (_, real))| {
+                if demo == real {
+                    format!("{key} = {demo}")
+                } else {
+                    format!("{key} = {demo} (demo), {real} (real)")
+                }
+            });
+        writeln!(out, "    {}", demo.collect::<Vec<_>>().join("; "))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::sections;
 use super::timeline;
 use super::tree::{Found, Section, Walk};
 use crate::base::ids::NodeId;
-use crate::base::knob::{Knobs, Profile, Topology};
+use crate::base::knob::{Knobs, LIKE, Profile, Topology, is_settable};
 use crate::base::time::Span;
 use crate::cluster::spec::{ClusterSpec, NetworkSpec, RunSetup, WorkloadSpec};
 use toml::Spanned;
@@ -265,7 +265,9 @@ fn knobs(
             debug_assert_eq!(fitted, Ok(()), "a small number fits");
         }
     }
-    for (key, value) in section.table {
+    // A named configuration comes first, wherever it stands: single knobs refine it.
+    let (likes, single): (Vec<_>, Vec<_>) = section.table.iter().partition(|(key, _)| key.get_ref() == LIKE);
+    for (key, value) in likes.into_iter().chain(single) {
         let key_text = key.get_ref().as_ref();
         if RUN_KEYS.contains(&key_text) {
             continue;
@@ -280,11 +282,11 @@ fn knobs(
             continue;
         };
         if let Err(message) = knobs.set(key_text, &text, &find) {
-            let is_unknown = crate::base::knob::knob_row(topology, key_text).is_none();
+            let is_unknown = !is_settable(topology, key_text);
             let span = if is_unknown { key.span() } else { value.span() };
             walk.problem(span, message, format!("`splitbrain knobs {topology}` lists the knobs"));
         }
     }
-    sections::check_quorums(walk, section, &knobs, cluster);
+    sections::check_knobs(walk, section, &knobs, cluster);
     knobs
 }

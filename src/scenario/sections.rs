@@ -3,7 +3,7 @@
 use super::tree::{Found, Section, Walk, number, range};
 use crate::base::delay::DelayLaw;
 use crate::base::ids::NodeId;
-use crate::base::knob::{KnobValue, Knobs, Topology};
+use crate::base::knob::Knobs;
 use crate::base::quantity::{parse_bytes, parse_rate, parse_span};
 use crate::base::text::nearest;
 use crate::base::time::Span;
@@ -333,52 +333,9 @@ fn attach(walk: &mut Walk, section: Section<'_>, cluster: &ClusterSpec) -> Attac
 }
 
 /// Combinations of knobs that cannot work, with the cure.
-pub(super) fn check_quorums(walk: &mut Walk, section: Section<'_>, knobs: &Knobs, cluster: &ClusterSpec) {
-    let place =
-        |walk: &Walk, key: &str| walk.value(section, key).map_or(range(section.header), Spanned::span);
-    let nodes = cluster.nodes as u64;
-    if knobs.topology() == Topology::PeerToPeer {
-        let (n, r, w) = (knobs.count("n"), knobs.count("r"), knobs.count("w"));
-        if n > nodes {
-            let span = place(walk, "n");
-            walk.problem(
-                span,
-                format!("n = {n} copies on {nodes} nodes"),
-                "a node holds one copy of a key: lower `n` or add nodes",
-            );
-        }
-        for (key, quorum) in [("r", r), ("w", w)] {
-            if quorum > n {
-                let span = place(walk, key);
-                walk.problem(
-                    span,
-                    format!("{key} = {quorum} of n = {n} copies"),
-                    format!("`{key}` is at most `n`"),
-                );
-            }
-        }
-        return;
-    }
-    let set = knobs.nodes("sync_set").len() as u64;
-    let available = if set == 0 { nodes.saturating_sub(1) } else { set };
-    if knobs.word("ack") == "semi-sync" && knobs.count("sync_count") > available {
-        let count = knobs.count("sync_count");
-        let span = place(walk, "sync_count");
-        let message = format!("sync_count = {count} of {available} replicas that count");
-        walk.problem(
-            span,
-            message,
-            "no write would ever be acknowledged: lower `sync_count` or widen `sync_set`",
-        );
-    }
-    if let Some(KnobValue::Node(node)) = knobs.get("primary")
-        && node.index() >= cluster.nodes
-    {
-        let span = place(walk, "primary");
-        walk.problem(span, "`primary` is no node of this cluster", known(cluster));
-    }
-    if knobs.span("election_timeout_min") > knobs.span("election_timeout_max") {
-        let span = place(walk, "election_timeout_min");
-        walk.problem(span, "the shortest election timeout is longer than the longest", "swap or raise them");
+pub(super) fn check_knobs(walk: &mut Walk, section: Section<'_>, knobs: &Knobs, cluster: &ClusterSpec) {
+    for misfit in knobs.misfits(cluster.nodes) {
+        let span = walk.value(section, misfit.key).map_or(range(section.header), Spanned::span);
+        walk.problem(span, misfit.what, misfit.cure);
     }
 }

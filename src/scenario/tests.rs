@@ -121,6 +121,20 @@ fn impossible_quorums_are_refused_with_the_cure() {
     assert_eq!(only(&peers("w = 4\n")).2, "w = 4 of n = 3 copies");
     let semi = format!("{HEAD}[cluster]\nnodes = 3\n{RUN}ack = \"semi-sync\"\nsync_count = 3\n");
     assert_eq!(only(&semi).2, "sync_count = 3 of 2 replicas that count");
+    let guard = format!("{HEAD}[cluster]\nnodes = 3\n{RUN}min_replicas = 3\n");
+    assert_eq!(only(&guard), (8, 16, "min_replicas = 3 of 2 replicas".to_owned()));
+    let lease = format!("{HEAD}{RUN}read = \"primary-lease\"\nlease_margin = \"600ms\"\n");
+    assert_eq!(only(&lease).2, "lease_margin = 600ms of a lease of 500ms");
+}
+
+#[test]
+fn a_named_configuration_is_refined_by_the_knobs_beside_it() {
+    let text = format!("{HEAD}{RUN}sync_count = 2\nlike = \"postgresql-sync-any-1\"\n");
+    let scenario = load("test.toml", &text, &[]).expect("it is fine");
+    let knobs = &scenario.runs[0].setup.knobs;
+    assert_eq!((knobs.word("ack"), knobs.count("sync_count")), ("semi-sync", 2));
+    let unknown = format!("{HEAD}{RUN}like = \"oracle\"\n");
+    assert!(only(&unknown).2.starts_with("`like` is one of postgresql-async,"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ pub use complete::{Completion, complete};
 
 use super::model::Scoped;
 use crate::base::command::{Command, CrashKind, Healed, LATER_VERBS, VERBS, Verb, WorkloadChange, verb_row};
-use crate::base::knob::{Topology, knob_row};
+use crate::base::knob::{Topology, is_settable};
 use crate::base::text::nearest;
 use crate::cluster::spec::Site;
 use arguments::{Arguments, links, node, node_list, quantity};
@@ -125,7 +125,7 @@ fn check_primary(arguments: &Arguments<'_>, verb: &Verb, scope: &[usize]) -> Par
 /// A knob must belong to at least one of the runs aimed at.
 fn check_knob(arguments: &Arguments<'_>, knob: &str, scope: &[usize]) -> Parsed<()> {
     let topologies = topologies(arguments, scope);
-    if topologies.is_empty() || topologies.iter().any(|&topology| knob_row(topology, knob).is_some()) {
+    if topologies.is_empty() || topologies.iter().any(|&topology| is_settable(topology, knob)) {
         return Ok(());
     }
     let known = crate::base::knob::unknown_knob(topologies[0], knob);

@@ -1,0 +1,82 @@
+//! Combinations of knobs that cannot work in a cluster of some size, each with its cure. Files and `set` ask here.
+
+use super::{Knobs, Topology};
+
+/// Knobs that contradict each other or the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// The knob to look at first.
+    pub key: &'static str,
+    /// What is wrong.
+    pub what: String,
+    /// What would be right.
+    pub cure: &'static str,
+}
+
+impl Knobs {
+    /// What cannot work with these knobs in a cluster of `nodes`; empty if all is well.
+    pub fn misfits(&self, nodes: usize) -> Vec<Misfit> {
+        let mut misfits = Vec::new();
+        let mut check = |is_wrong: bool, key: &'static str, what: String, cure: &'static str| {
+            if is_wrong {
+                misfits.push(Misfit { key, what, cure });
+            }
+        };
+        match self.topology() {
+            Topology::PeerToPeer => self.check_peers(nodes as u64, &mut check),
+            Topology::PrimaryReplica => self.check_primary(nodes, &mut check),
+        }
+        misfits
+    }
+
+    fn check_peers(&self, nodes: u64, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
+        let n = self.count("n");
+        let cure = "a node holds one copy of a key: lower `n` or add nodes";
+        check(n > nodes, "n", format!("n = {n} copies on {nodes} nodes"), cure);
+        for key in ["r", "w"] {
+            let quorum = self.count(key);
+            check(quorum > n, key, format!("{key} = {quorum} of n = {n} copies"), "a quorum is at most `n`");
+        }
+    }
+
+    fn check_primary(&self, nodes: usize, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
+        let set = self.nodes("sync_set").len();
+        let replicas = nodes.saturating_sub(1) as u64;
+        let available = if set == 0 || self.word("ack") == "wait" { replicas } else { set as u64 };
+        let count = self.count("sync_count");
+        check(
+            ["semi-sync", "wait"].contains(&self.word("ack")) && count > available,
+            "sync_count",
+            format!("sync_count = {count} of {available} replicas that count"),
+            "no write would ever have that many: lower `sync_count` or widen `sync_set`",
+        );
+        let guard = self.count("min_replicas");
+        check(
+            guard > replicas,
+            "min_replicas",
+            format!("min_replicas = {guard} of {replicas} replicas"),
+            "no write would ever be taken: lower `min_replicas` or add nodes",
+        );
+        let primary = self.node("primary").map_or(0, |node| node.index());
+        check(
+            primary >= nodes,
+            "primary",
+            "`primary` is no node of this cluster".to_owned(),
+            "name one of its nodes",
+        );
+        let (low, high) = (self.span("election_timeout_min"), self.span("election_timeout_max"));
+        check(
+            low > high,
+            "election_timeout_min",
+            format!("the shortest election timeout, {low}, is longer than the longest, {high}"),
+            "swap or raise them",
+        );
+        let margin = self.span("lease_margin");
+        check(
+            self.word("read") == "primary-lease" && margin >= low,
+            "lease_margin",
+            format!("lease_margin = {margin} of a lease of {low}"),
+            "a lease lasts `election_timeout_min`: nothing of it would be left; lower `lease_margin`",
+        );
+    }
+}

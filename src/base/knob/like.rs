@@ -1,0 +1,115 @@
+//! Named configurations: a group of knobs at once, as a user of a known system would ask for them.
+
+use super::{Profile, Topology};
+
+/// One row of the table of named configurations.
+#[derive(Clone, Copy, Debug)]
+pub struct Likeness {
+    /// Its word, for `like = "…"`.
+    pub word: &'static str,
+    /// The topology it belongs to.
+    pub topology: Topology,
+    /// What it stands for.
+    pub meaning: &'static str,
+    /// The knobs it sets: key, value with `profile = "demo"`, value with `profile = "real"`.
+    pub knobs: &'static [(&'static str, [&'static str; 2])],
+}
+
+const fn both(value: &'static str) -> [&'static str; 2] {
+    [value, value]
+}
+
+const fn like(
+    word: &'static str,
+    meaning: &'static str,
+    knobs: &'static [(&'static str, [&'static str; 2])],
+) -> Likeness {
+    Likeness { word, topology: Topology::PrimaryReplica, meaning, knobs }
+}
+
+/// The named configurations.
+pub const LIKES: &[Likeness] = &[
+    like(
+        "postgresql-async",
+        "streaming replication with synchronous_standby_names empty; an operator promotes, nothing fences",
+        &[
+            ("ack", both("async")),
+            ("apply", both("on-receive")),
+            ("promotion", both("manual")),
+            ("fencing", both("none")),
+        ],
+    ),
+    like(
+        "postgresql-sync-any-1",
+        "synchronous_standby_names = 'ANY 1 (*)', synchronous_commit = on; an operator promotes",
+        &[
+            ("ack", both("semi-sync")),
+            ("sync_count", both("1")),
+            ("sync_point", both("flushed")),
+            ("sync_timeout", both("block")),
+            ("apply", both("on-receive")),
+            ("promotion", both("manual")),
+            ("fencing", both("none")),
+        ],
+    ),
+    like(
+        "mysql-semi-sync",
+        "rpl_semi_sync_source_enabled, AFTER_SYNC, one replica, back to async after the timeout; an operator promotes",
+        &[
+            ("ack", both("semi-sync")),
+            ("sync_count", both("1")),
+            ("sync_point", both("flushed")),
+            ("sync_timeout", ["1s", "10s"]),
+            ("visibility", both("after-ack")),
+            ("apply", both("on-receive")),
+            ("promotion", both("manual")),
+            ("fencing", both("none")),
+        ],
+    ),
+    like(
+        "mongodb-w1",
+        "a replica set with w:1, j:true and readConcern local: elections by majority, writes at the primary alone",
+        &[
+            ("ack", both("async")),
+            ("apply", both("on-receive")),
+            ("read", both("primary")),
+            ("promotion", both("auto-quorum")),
+        ],
+    ),
+    like(
+        "mongodb-majority",
+        "a replica set with w:majority, readConcern majority and readPreference nearest",
+        &[
+            ("ack", both("majority")),
+            ("apply", both("on-receive")),
+            ("read", both("majority-committed")),
+            ("promotion", both("auto-quorum")),
+        ],
+    ),
+    like(
+        "raft",
+        "a consensus store: majority writes, reads by read index, pre-vote and check-quorum",
+        &[
+            ("ack", both("majority")),
+            ("apply", both("on-commit")),
+            ("read", both("read-index")),
+            ("promotion", both("auto-quorum")),
+            ("prevote", both("true")),
+            ("check_quorum", both("true")),
+            ("fencing", both("epoch,self-demote")),
+        ],
+    ),
+];
+
+impl Likeness {
+    /// The row of `word` for `topology`.
+    pub fn find(topology: Topology, word: &str) -> Option<&'static Likeness> {
+        LIKES.iter().find(|row| row.topology == topology && row.word == word)
+    }
+
+    /// Its knobs under `profile`.
+    pub fn values(&self, profile: Profile) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let column = usize::from(profile == Profile::Real);
+        self.knobs.iter().map(move |(key, values)| (*key, values[column]))
+    }
+}
