@@ -1,8 +1,8 @@
 //! The living terminal: keys become actions, actions change the model or become requests to the driver, frames are
 //! drawn when something visible changed. The watching lives here; the world does not.
 //!
-//! Start with [`keymap`] (the only table of keys), then [`update`] (what they do), [`mod@play`] (the loop) and
-//! [`guard`] (the terminal, and how it comes back). Must not know: clusters, protocols, hosts.
+//! Start with [`keymap`] (the only table of keys), then [`update`] (what they do), [`mod@play`] (the loop),
+//! [`signals`] (what ends it from outside) and [`guard`] (the terminal, and how it comes back). Must not know: clusters, protocols, hosts.
 
 pub mod guard;
 pub mod keymap;
@@ -10,6 +10,7 @@ pub mod menus;
 pub mod model;
 pub mod palette;
 pub mod play;
+pub mod signals;
 pub mod update;
 
 pub use play::{End, Options, play};

@@ -2,6 +2,7 @@
 
 use super::guard::{self, Guard};
 use super::model::{Complete, Model};
+use super::signals::{self, Asked};
 use super::update::{self, Effect};
 use crate::driver::Request;
 use crate::driver::frame::Frame;
@@ -19,7 +20,6 @@ use std::io::{self, BufWriter, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -120,8 +120,7 @@ struct Player<'a> {
 
 /// Why the loop woke.
 enum Woken {
-    Signal(u8),
-    Stop,
+    Signal(Option<Asked>),
     Input(Option<io::Result<Event>>),
     Frame(bool),
     TimeToDraw,
@@ -154,13 +153,13 @@ impl<'a> Player<'a> {
     }
 
     async fn live(&mut self) -> io::Result<End> {
-        let mut signals = Signals::new()?;
+        let mut signals = signals::listen()?;
         let mut input = EventStream::new();
         self.draw()?;
         loop {
             let draw_at = self.drawn_at + BETWEEN;
             let woken = tokio::select! { biased;
-                signal = signals.next() => signal,
+                asked = signals.recv() => Woken::Signal(asked),
                 event = input.next() => Woken::Input(event),
                 changed = self.frames.changed() => Woken::Frame(changed.is_ok()),
                 () = tokio::time::sleep_until(draw_at), if self.is_dirty => Woken::TimeToDraw,
@@ -180,8 +179,9 @@ impl<'a> Player<'a> {
 
     fn react(&mut self, woken: Woken) -> io::Result<Flow> {
         match woken {
-            Woken::Signal(number) => return Ok(Flow::End(End::Signal(number))),
-            Woken::Stop => return Ok(Flow::Suspend),
+            Woken::Signal(Some(Asked::End(number))) => return Ok(Flow::End(End::Signal(number))),
+            Woken::Signal(Some(Asked::Suspend)) => return Ok(Flow::Suspend),
+            Woken::Signal(None) => unreachable!("the thread of signals listens as long as this loop does"),
             Woken::Frame(false) => return Ok(Flow::End(End::SimulationGone)),
             Woken::Frame(true) => {
                 let frame = Arc::clone(&self.frames.borrow_and_update());
@@ -262,35 +262,4 @@ enum Flow {
     On,
     Suspend,
     End(End),
-}
-
-/// The signals that end or suspend the program.
-struct Signals {
-    terminate: Signal,
-    hang_up: Signal,
-    interrupt: Signal,
-    quit: Signal,
-    stop: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            stop: signal(SignalKind::from_raw(process::Signal::TSTP.as_raw()))?,
-        })
-    }
-
-    async fn next(&mut self) -> Woken {
-        tokio::select! {
-            _ = self.terminate.recv() => Woken::Signal(15),
-            _ = self.hang_up.recv() => Woken::Signal(1),
-            _ = self.interrupt.recv() => Woken::Signal(2),
-            _ = self.quit.recv() => Woken::Signal(3),
-            _ = self.stop.recv() => Woken::Stop,
-        }
-    }
 }

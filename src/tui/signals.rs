@@ -1,0 +1,80 @@
+//! Signals, heard on a thread of their own: they end or suspend the program even while its loop is stuck. The
+//! terminal library's reader, for one, never returns from a terminal that was closed under it.
+
+use super::guard;
+use std::io;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To end; the signal's number.
+    End(u8),
+    /// To stop until the shell lets the program go on.
+    Suspend,
+}
+
+/// How long the loop has to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Begins to listen. The first signal that asks for the end is followed by it within [`GRACE`], loop or no loop.
+///
+/// # Errors
+/// If the operating system gives no thread, or lets nobody listen.
+pub fn listen() -> io::Result<UnboundedReceiver<Asked>> {
+    // Unbounded: signals come one by one, from people.
+    let (sender, asked) = unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::new()?
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || runtime.block_on(signals.tell(&sender)))?;
+    Ok(asked)
+}
+
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+    quit: Signal,
+    stop: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+        })
+    }
+
+    async fn tell(mut self, sender: &UnboundedSender<Asked>) {
+        loop {
+            let asked = tokio::select! {
+                _ = self.terminate.recv() => Asked::End(15),
+                _ = self.hang_up.recv() => Asked::End(1),
+                _ = self.interrupt.recv() => Asked::End(2),
+                _ = self.quit.recv() => Asked::End(3),
+                _ = self.stop.recv() => Asked::Suspend,
+            };
+            // Nobody listens any more: the program is ending as it is.
+            let is_heard = sender.send(asked).is_ok();
+            if let Asked::End(number) = asked {
+                tokio::time::sleep(GRACE).await;
+                guard::restore();
+                std::process::exit(128 + i32::from(number));
+            }
+            if !is_heard {
+                return;
+            }
+        }
+    }
+}
