@@ -46,7 +46,7 @@ metrics! {
     ElectMs "elect_ms" "ms" 1 "of that failover: suspicion to new primary";
     DiscoverMs "discover_ms" "ms" 1 "of that failover: new primary to first ok client write";
     Elections "elections" "" 0 "elections started";
-    WritableNodesMax "writable_nodes_max" "nodes" 0 "most nodes acknowledging writes within the same 500 ms";
+    WritableNodesMax "writable_nodes_max" "" 0 "most nodes acknowledging writes within the same 500 ms";
     SplitBrainMs "split_brain_ms" "ms" 0 "time in which two primaries acknowledged writes side by side";
     LostAcked "lost_acked" "ops" 0 "acknowledged writes that did not survive, sum of the classes";
     LostRolledBack "lost_rolled_back" "ops" 0 "acknowledged, then absent from the final log";

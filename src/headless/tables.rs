@@ -17,7 +17,11 @@ pub fn presets(name: Option<&str>, names_alone: bool) -> io::Result<Exit> {
     if let Some(name) = name {
         let Some(preset) = preset(name) else {
             let near = nearest(name, PRESETS.iter().map(|preset| preset.name));
-            let help = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            let names = || PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>().join(", ");
+            let help = near.map_or_else(
+                || format!("; the presets are {}", names()),
+                |near| format!("; did you mean `{near}`?"),
+            );
             complain(&format!("no preset `{}`{help}", crate::base::text::safe(name)));
             return Ok(Exit::BadInput);
         };

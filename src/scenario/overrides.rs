@@ -73,9 +73,16 @@ fn quoted(text: &str, place: usize) -> Spanned<DeValue<'_>> {
     Spanned::new(place..place + text.len(), DeValue::String(Cow::Borrowed(text)))
 }
 
+/// Sets `key` of `table`, keeping the place of a key that is there already.
 fn insert<'a>(table: &mut DeTable<'a>, key: &'a str, value: Spanned<DeValue<'a>>) {
+    let span = value.span();
+    insert_at(table, key, span, value);
+}
+
+/// The same; a new key stands at `place`.
+fn insert_at<'a>(table: &mut DeTable<'a>, key: &'a str, place: Range<usize>, value: Spanned<DeValue<'a>>) {
     let known = table.keys().find(|known| known.get_ref() == key).cloned();
-    let key = known.unwrap_or_else(|| Spanned::new(value.span(), Cow::Borrowed(key)));
+    let key = known.unwrap_or_else(|| Spanned::new(place, Cow::Borrowed(key)));
     table.insert(key, value);
 }
 
@@ -109,7 +116,8 @@ fn set<'a>(tree: &mut DeTable<'a>, text: &'a str, place: usize) -> Result<(), Pr
             }
             let found = tree.iter_mut().find(|(known, _)| known.get_ref() == table).map(|(_, value)| value);
             if let Some(DeValue::Table(section)) = found.map(Spanned::get_mut) {
-                insert(section, key, new);
+                let at = place + table.len() + 1;
+                insert_at(section, key, at..at + key.len(), new);
             }
             Ok(())
         }
@@ -137,7 +145,7 @@ fn set_in_run<'a>(
         };
         let id = own("id").or_else(|| own("topology")).unwrap_or_default().to_owned();
         if id == run {
-            insert(section, key, new);
+            insert_at(section, key, path.end - key.len()..path.end, new);
             return Ok(());
         }
         ids.push(id);
