@@ -104,6 +104,22 @@ pub enum KnobKind {
     Nodes,
 }
 
+impl fmt::Display for KnobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KnobKind::Word(words) => f.write_str(&words.join(" | ")),
+            KnobKind::Words(words) => write!(f, "list of {}", words.join(", ")),
+            KnobKind::Count(min, max) => write!(f, "{min} to {max}"),
+            KnobKind::Duration => f.write_str("duration"),
+            KnobKind::DurationOr(word) => write!(f, "{word} | duration"),
+            KnobKind::RateOr(word) => write!(f, "{word} | bytes per second"),
+            KnobKind::Flag => f.write_str("true | false"),
+            KnobKind::Node => f.write_str("node"),
+            KnobKind::Nodes => f.write_str("list of nodes"),
+        }
+    }
+}
+
 /// One row of the table of knobs.
 #[derive(Clone, Copy, Debug)]
 pub struct Knob {

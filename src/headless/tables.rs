@@ -2,7 +2,7 @@
 
 use super::report::write_columns;
 use super::{Exit, complain, print};
-use crate::base::knob::{KNOBS, KnobKind, LIKE, LIKES, Profile, Topology};
+use crate::base::knob::{KNOBS, LIKE, LIKES, Profile, Topology};
 use crate::base::metric::METRICS;
 use crate::base::text::nearest;
 use crate::check::CHECKERS;
@@ -66,7 +66,7 @@ pub fn metrics() -> io::Result<Exit> {
 fn write_knobs(topology: Topology, out: &mut dyn Write) -> io::Result<()> {
     for row in KNOBS.iter().filter(|row| row.topology == topology) {
         let default = |text: &str| if text.is_empty() { "all".to_owned() } else { text.to_owned() };
-        writeln!(out, "{}  ({})", row.key, kind_words(row.kind))?;
+        writeln!(out, "{}  ({})", row.key, row.kind)?;
         writeln!(out, "    {}", row.meaning)?;
         let change = if row.is_hot { "" } else { "; settled when a cluster begins" };
         writeln!(out, "    default {} (demo), {} (real){change}", default(row.demo), default(row.real))?;
@@ -94,20 +94,6 @@ fn write_knobs(topology: Topology, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "    {}", demo.collect::<Vec<_>>().join("; "))?;
     }
     Ok(())
-}
-
-fn kind_words(kind: KnobKind) -> String {
-    match kind {
-        KnobKind::Word(words) => words.join(" | "),
-        KnobKind::Words(words) => format!("list of {}", words.join(", ")),
-        KnobKind::Count(min, max) => format!("{min} to {max}"),
-        KnobKind::Duration => "duration".to_owned(),
-        KnobKind::DurationOr(word) => format!("{word} | duration"),
-        KnobKind::RateOr(word) => format!("{word} | bytes per second"),
-        KnobKind::Flag => "true | false".to_owned(),
-        KnobKind::Node => "node".to_owned(),
-        KnobKind::Nodes => "list of nodes".to_owned(),
-    }
 }
 
 /// Prints the metrics and the checkers.

@@ -1,6 +1,7 @@
 //! What lies on top of the screen: help, palette, menus, prompts. All are one thing: a title, perhaps a line being
 //! typed, and rows of two columns.
 
+use super::layout::split_top;
 use super::look::{Sign, Token};
 use super::pen::Pen;
 use crate::base::text::width;
@@ -15,17 +16,25 @@ pub struct Row {
     pub right: String,
     /// Whether it is a heading.
     pub is_heading: bool,
+    /// Everything there is to say, shown below while the row is chosen; empty for nothing more.
+    pub more: String,
 }
 
 impl Row {
     /// An ordinary row.
     pub fn new(left: impl Into<String>, right: impl Into<String>) -> Self {
-        Row { left: left.into(), right: right.into(), is_heading: false }
+        Row { left: left.into(), right: right.into(), is_heading: false, more: String::new() }
     }
 
     /// A heading.
     pub fn heading(text: impl Into<String>) -> Self {
-        Row { left: text.into(), right: String::new(), is_heading: true }
+        Row { is_heading: true, ..Row::new(text, "") }
+    }
+
+    /// The row with more to say while it is chosen.
+    #[must_use]
+    pub fn with_more(self, more: String) -> Self {
+        Row { more, ..self }
     }
 }
 
@@ -44,10 +53,14 @@ pub struct Overlay {
     pub hint: String,
 }
 
+/// Rows for what there is more to say of the chosen row.
+const MORE: u16 = 3;
+
 /// Draws it at the bottom of `area`, as large as it needs and may be.
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
     let input = u16::from(overlay.input.is_some());
-    let wanted = overlay.rows.len() as u16 + input + 2;
+    let more = if overlay.rows.iter().any(|row| !row.more.is_empty()) { MORE } else { 0 };
+    let wanted = overlay.rows.len() as u16 + input + more + 2;
     let height = wanted.clamp(3, area.height.saturating_sub(2).max(3)).min(area.height);
     let width = area.width.min(100);
     let place = Rect { x: area.x, y: area.bottom().saturating_sub(height), width, height };
@@ -60,6 +73,17 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
     if let Some((prompt, typed, cursor)) = &overlay.input {
         draw_input(pen, inside, prompt, typed, *cursor);
         inside = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
+    }
+    // Where there is hardly room for the rows, they have it.
+    if more > 0 && inside.height >= 2 * MORE {
+        let (rows, below) = split_top(inside, inside.height - more);
+        let chosen = overlay.selected.and_then(|selected| overlay.rows.get(selected));
+        pen.paragraph(
+            Rect { x: below.x + 1, width: below.width - 1, ..below },
+            chosen.map_or("", |row| &row.more),
+            Token::Dim,
+        );
+        inside = rows;
     }
     draw_rows(pen, inside, overlay);
 }

@@ -5,6 +5,7 @@ use crate::base::text::{fit, safe, width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
+use ratatui::widgets::{Paragraph, Widget, Wrap};
 
 /// A buffer and a look.
 pub(super) struct Pen<'a> {
@@ -42,6 +43,14 @@ impl<'a> Pen<'a> {
         let fitted = if self.look.is_ascii { fitted.replace('…', "~") } else { fitted.into_owned() };
         self.buffer.set_stringn(x, y, &fitted, usize::from(columns), style);
         width(&fitted) as u16
+    }
+
+    /// Writes `text` broken at blanks, as far as `area` reaches.
+    pub(super) fn paragraph(&mut self, area: Rect, text: &str, token: Token) {
+        let shown = safe(text);
+        let shown = if self.look.is_ascii { ascii(&shown) } else { shown.into_owned() };
+        let text = Paragraph::new(shown).wrap(Wrap { trim: true }).style(self.look.style(token));
+        text.render(area.intersection(self.buffer.area), self.buffer);
     }
 
     /// Writes pieces one after the other; gives the columns used.

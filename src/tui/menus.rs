@@ -97,7 +97,7 @@ pub(super) fn menu(model: &Model, menu: Menu, selected: usize) -> Overlay {
         Menu::Faults => (
             "faults",
             "enter takes the row to the command line",
-            fault_verbs().into_iter().map(|row| Row::new(row.syntax, row.meaning)).collect(),
+            fault_verbs().into_iter().map(fault_row).collect(),
         ),
         Menu::Views => (
             "views",
@@ -109,11 +109,17 @@ pub(super) fn menu(model: &Model, menu: Menu, selected: usize) -> Overlay {
     Overlay { title: title.to_owned(), input: None, rows, selected: Some(selected), hint: hint.to_owned() }
 }
 
+fn fault_row(row: &Verb) -> Row {
+    Row::new(row.syntax, row.meaning).with_more(format!("{}. For instance: {}", row.meaning, row.example))
+}
+
 fn knob_rows(model: &Model) -> Vec<Row> {
     let knobs = &model.cluster().knobs;
     let row = |(row, value): (&crate::base::knob::Knob, &crate::base::knob::KnobValue)| {
         let settled = if row.is_hot { "" } else { " (settled at the beginning)" };
+        let like = if row.mirrors.is_empty() { String::new() } else { format!(" Like {}.", row.mirrors) };
         Row::new(format!("{}={value}", row.key), format!("{}{settled}", row.meaning))
+            .with_more(format!("{}{settled}. {}.{like}", row.meaning, row.kind))
     };
     knobs.rows().map(row).collect()
 }
