@@ -27,20 +27,17 @@ const READ_MAX: u64 = 4 << 20;
 /// # Errors
 /// If the terminal or the operating system refuses.
 pub fn playground(play: &Play) -> io::Result<Exit> {
-    let is_piped = play.scenario.as_deref() == Some("-");
-    if !io::stdout().is_terminal() || (!io::stdin().is_terminal() && !is_piped) {
-        let name = play.scenario.as_deref().unwrap_or("playground");
-        complain(&format!(
-            "the playground needs a terminal; `splitbrain run {}` works without one",
-            safe(name)
-        ));
-        return Ok(Exit::BadInput);
-    }
     let mut changes = overrides(&play.changes);
     changes.extend(play.seed.map(|seed| Override::Set(format!("seed={seed}"))));
     let name = play.scenario.as_deref().unwrap_or(PRESETS[0].name);
     let Some(scenario) = find(name, &changes) else { return Ok(Exit::BadInput) };
     let Some(run) = first_run(&scenario, play.run.as_deref()) else { return Ok(Exit::BadInput) };
+    let is_piped = name == "-";
+    if !io::stdout().is_terminal() || (!io::stdin().is_terminal() && !is_piped) {
+        let name = safe(name);
+        complain(&format!("the playground needs a terminal; `splitbrain run {name}` works without one"));
+        return Ok(Exit::BadInput);
+    }
     let Some(look) = look(play) else { return Ok(Exit::BadInput) };
     let with_tour = play.scenario.is_none() && !play.no_tour;
     live(scenario, play, run, look, with_tour)

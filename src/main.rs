@@ -18,8 +18,9 @@ fn main() -> ExitCode {
         Some(Command::Man) => face::manual(),
     };
     let exit = result.unwrap_or_else(|error| {
+        // The world outside refused, a full disk for instance: nothing that a report would mend.
         headless::complain(&error.to_string());
-        Exit::Bug
+        Exit::BadInput
     });
     ExitCode::from(exit.code())
 }

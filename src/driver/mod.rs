@@ -28,6 +28,8 @@ pub enum Request {
     SetSpeed(u32),
     /// A command in the grammar's own words, e.g. `crash n1`; acts on every run unless scoped (`[strict] …`).
     Command(String),
+    /// Several of them at one instant.
+    Commands(Vec<String>),
     /// Start the scenario again from its beginning, commands given by hand forgotten.
     Restart,
     /// End the simulation thread.

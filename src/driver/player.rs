@@ -19,7 +19,21 @@ pub struct Player {
     /// What is still to come, in the order in which it is done.
     due: VecDeque<Due>,
     done: Vec<Marker>,
+    refused: Vec<Refused>,
     narration: Option<Narration>,
+}
+
+/// A command that meant nothing in a run when it fired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// When.
+    pub at: VirtualTime,
+    /// In which run, by its place.
+    pub run: usize,
+    /// The command.
+    pub what: Arc<str>,
+    /// Why not.
+    pub why: Arc<str>,
 }
 
 /// Something the timeline asks for.
@@ -58,7 +72,8 @@ impl Player {
             scenario.runs.iter().map(|run| begin(run.setup.clone(), host)).collect::<Result<_, _>>()?;
         let due = |(number, entry): (usize, &Entry)| Due { at: entry.at, what: Task::Begin(number) };
         let due = scenario.timeline.iter().enumerate().map(due).collect();
-        Ok(Player { scenario, clusters, now: VirtualTime::ZERO, due, done: Vec::new(), narration: None })
+        let (done, refused) = (Vec::new(), Vec::new());
+        Ok(Player { scenario, clusters, now: VirtualTime::ZERO, due, done, refused, narration: None })
     }
 
     /// The scenario.
@@ -165,6 +180,10 @@ impl Player {
             _ => {}
         }
         let outcome = self.carry_out(scoped);
+        for (run, why) in &outcome.refused {
+            let what: Arc<str> = scoped.command.to_string().into();
+            self.refused.push(Refused { at: self.now, run: *run, what, why: Arc::clone(why) });
+        }
         if let Some(text) = &outcome.done {
             let run = (scoped.runs.len() == 1).then(|| scoped.runs[0]);
             self.mark(kind_of(&scoped.command), Arc::clone(text), run);
@@ -184,6 +203,11 @@ impl Player {
             }
         }
         outcome
+    }
+
+    /// Commands that meant nothing when they fired, oldest first.
+    pub fn refused(&self) -> &[Refused] {
+        &self.refused
     }
 
     /// What was said last.

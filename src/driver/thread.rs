@@ -153,6 +153,7 @@ impl Pacer {
             }
             Request::SetSpeed(speed) => self.speed_milli = speed.max(1),
             Request::Command(text) => self.command(&text),
+            Request::Commands(texts) => texts.iter().for_each(|text| self.command(text)),
             Request::Restart => self.restart(),
             Request::Quit => {}
         }

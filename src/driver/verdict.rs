@@ -1,6 +1,6 @@
 //! A scenario played to its end without a watcher: settled, measured, judged against its expectations.
 
-use super::player::Player;
+use super::player::{Player, Refused};
 use crate::base::metric::{Metric, MetricSet};
 use crate::base::time::{Span, VirtualTime};
 use crate::check::{Findings, Verdict, checker};
@@ -20,6 +20,8 @@ pub struct Judgement {
     pub runs: Vec<RunResult>,
     /// One per expectation and run it speaks of.
     pub expectations: Vec<Met>,
+    /// Commands that meant nothing when they fired.
+    pub refused: Vec<Refused>,
 }
 
 /// What a run came to.
@@ -98,7 +100,7 @@ struct Settled<'a> {
 /// Settles the runs where they stand and judges them.
 pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
     let whole = (VirtualTime::ZERO, player.now());
-    let named = named_checkers(scenario);
+    let (named, refused) = (named_checkers(scenario), player.refused().to_vec());
     let settled: Vec<Settled<'_>> = player
         .clusters()
         .iter_mut()
@@ -112,7 +114,8 @@ pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
             }
         }
     }
-    Judgement { expectations, runs: settled.into_iter().map(|run| run.result).collect() }
+    let runs = settled.into_iter().map(|run| run.result).collect();
+    Judgement { expectations, runs, refused }
 }
 
 fn named_checkers(scenario: &Scenario) -> Vec<&str> {

@@ -3,6 +3,7 @@
 use crate::base::metric::{METRICS, Metric, MetricSet};
 use crate::base::text::{safe, width};
 use crate::base::time::Span;
+use crate::driver::player::Refused;
 use crate::driver::verdict::{Judgement, Met, RunResult};
 use crate::scenario::model::{Scenario, Subject};
 use serde_json::{Map, Value, json};
@@ -17,7 +18,11 @@ pub fn write_json(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
         .runs
         .iter()
         .zip(&judgement.runs)
-        .map(|(run, result)| run_json(&run.id, run.topology().word(), result))
+        .enumerate()
+        .map(|(place, (run, result))| {
+            let refused = judgement.refused.iter().filter(|refused| refused.run == place);
+            run_json(&run.id, run.topology().word(), result, refused)
+        })
         .collect();
     let expectations: Vec<Value> = judgement.expectations.iter().map(|met| met_json(scenario, met)).collect();
     let object = json!({
@@ -31,7 +36,15 @@ pub fn write_json(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
     writeln!(out, "{object}")
 }
 
-fn run_json(id: &str, topology: &str, result: &RunResult) -> Value {
+fn run_json<'a>(
+    id: &str,
+    topology: &str,
+    result: &RunResult,
+    refused: impl Iterator<Item = &'a Refused>,
+) -> Value {
+    let refused = refused
+        .map(|refused| json!({"at_us": refused.at.0, "command": &*refused.what, "why": &*refused.why}))
+        .collect::<Vec<_>>();
     let checks: Vec<Value> = result
         .checks
         .iter()
@@ -44,6 +57,7 @@ fn run_json(id: &str, topology: &str, result: &RunResult) -> Value {
         "events": result.events,
         "metrics": metrics_json(&result.metrics),
         "checks": checks,
+        "refused": refused,
     })
 }
 
@@ -90,6 +104,10 @@ pub fn write_text(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
     writeln!(out)?;
     for met in &judgement.expectations {
         write_met(scenario, met, out)?;
+    }
+    for Refused { at, run, what, why } in &judgement.refused {
+        let (run, what, why) = (safe(&scenario.runs[*run].id), safe(what), safe(why));
+        writeln!(out, "refused at {at} in {run}: {what}: {why}")?;
     }
     let missed = judgement.expectations.iter().filter(|met| !met.is_met).count();
     match (judgement.expectations.len(), missed) {

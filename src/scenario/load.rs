@@ -83,7 +83,7 @@ fn scenario(walk: &mut Walk, tree: &Spanned<DeTable<'_>>, file: &str) -> Option<
         Some(duration) if duration.value > Span::ZERO => duration.value,
         Some(duration) => {
             walk.problem(duration.span, "`duration` is zero", "a scenario plays for some time, like \"30s\"");
-            Span::seconds(1)
+            Span::seconds(24 * 3600)
         }
         None => {
             if walk.value(top, "duration").is_none() {
@@ -173,7 +173,8 @@ pub(super) fn vocabulary(cluster: &ClusterSpec, runs: &[Run]) -> Vocabulary {
 fn runs(walk: &mut Walk, top: Section<'_>, world: &World) -> Option<Vec<Run>> {
     let sections = walk.sections(top, "run", "[[run]]");
     if sections.is_empty() {
-        walk.missing(top, "run", "…\", as a table `[[run]]` with `topology = \"primary-replica\"");
+        let help = "for instance `[[run]]`, and below it `topology = \"primary-replica\"`";
+        walk.problem(super::tree::range(top.header), "a scenario needs at least one run", help);
         return None;
     }
     if sections.len() > RUNS_MAX {

@@ -63,7 +63,7 @@ mod tests {
             );
             for say in scenario.timeline.iter().filter_map(|entry| entry.say.as_ref()) {
                 assert!(
-                    say.lines().count() <= 5 && say.lines().all(|line| line.chars().count() <= 68),
+                    say.lines().count() <= 5 && say.lines().all(|line| line.chars().count() <= 76),
                     "{say}"
                 );
             }

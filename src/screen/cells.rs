@@ -87,6 +87,7 @@ pub(super) fn draw_table(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &F
     }
     let rows = u64::from(inside.height.saturating_sub(2));
     let (end, authority) = (end(view), authority(view));
+    let end = end.saturating_sub(watch.scroll as u64).max(rows.min(end));
     let first = (end + 1).saturating_sub(rows).max(1);
     for (y, index) in (inside.y + 1..inside.bottom() - 1).zip(first..=end) {
         pen.text(inside.x, y, 7, &format!("{index:>6}"), Token::Dim);

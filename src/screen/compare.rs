@@ -52,13 +52,12 @@ fn draw_run(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame, run: us
     let border = if run == watch.run { Token::Chosen } else { Token::Border };
     let inside = pen.boxed(area, &title, border);
     let rows = inside.height.saturating_sub(2);
-    for (y, node) in (inside.y..inside.y + rows).zip(&shown.view.nodes) {
-        nodes::row(pen, Rect { y, height: 1, ..inside }, &shown.view, node, watch);
-    }
+    nodes::rows(pen, Rect { height: rows, ..inside }, &shown.view, watch);
     if inside.height >= 2 {
         let faults = shown.view.faults.len();
+        let plural = if faults == 1 { "" } else { "s" };
         let text = format!(
-            "{} messages, {} dropped, {faults} faults",
+            "{} messages, {} dropped, {faults} fault{plural}",
             shown.view.messages.sent, shown.view.messages.dropped
         );
         pen.text(inside.x, inside.bottom() - 2, inside.width, &text, Token::Dim);

@@ -64,7 +64,7 @@ pub(super) fn draw_faults(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &
     }
 }
 
-pub(super) fn draw_narration(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+pub(super) fn draw_narration(pen: &mut Pen<'_>, area: Rect, frame: &Frame) {
     let Some(narration) = &frame.narration else { return };
     let mark = format!(" {} ", pen.sign(Sign::Chosen));
     let lines = narration.text.trim().lines();
@@ -72,7 +72,6 @@ pub(super) fn draw_narration(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame
         let lead = if nth == 0 { mark.as_str() } else { "   " };
         pen.pieces(area.x, y, area.width, &[(lead, Token::Title), (line, Token::Plain)]);
     }
-    let _ = watch;
 }
 
 /// Toast (or coach) above, keys below; on one row the toast wins while it is fresh.

@@ -16,7 +16,7 @@ const TELLING: &[(Metric, &str)] = &[
     (Metric::WriteP99Ms, "write p99"),
     (Metric::StaleReadPct, "stale reads"),
     (Metric::FailoverMs, "longest outage"),
-    (Metric::WritableNodesMax, "nodes acking"),
+    (Metric::WritableNodesMax, "most acking"),
     (Metric::Conflicts, "conflicts"),
     (Metric::SplitBrainMs, "split brain"),
     (Metric::MsgsPerWrite, "messages/write"),
@@ -164,8 +164,9 @@ pub(super) fn draw_rate(pen: &mut Pen<'_>, area: Rect, run: &RunFrame) {
 /// The metrics view: every figure of every run.
 pub(super) fn draw_all(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let inside = pen.boxed(area, "everything measured since the beginning", Token::Border);
-    let column = 14;
-    let fitting = (inside.width.saturating_sub(24) / column).max(1);
+    let all = frame.runs.len() as u16;
+    let column = (inside.width.saturating_sub(23) / all).clamp(9, 14);
+    let fitting = (inside.width.saturating_sub(23) / column).max(1);
     let first = watch.run.saturating_sub(usize::from(fitting) - 1);
     let runs: Vec<&RunFrame> = frame.runs.iter().skip(first).take(usize::from(fitting)).collect();
     for (nth, run) in runs.iter().enumerate() {
@@ -174,7 +175,9 @@ pub(super) fn draw_all(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Fra
     }
     let known = METRICS.iter().filter(|row| runs.iter().any(|run| is_known(run, row.metric)));
     let explained = inside.x + 22 + runs.len() as u16 * column + 1;
-    for (y, row) in (inside.y + 1..inside.bottom()).zip(known) {
+    let rows = usize::from(inside.height.saturating_sub(1));
+    let hidden = watch.scroll.min(known.clone().count().saturating_sub(rows));
+    for (y, row) in (inside.y + 1..inside.bottom()).zip(known.skip(hidden)) {
         pen.text(inside.x, y, 21, row.name, Token::Plain);
         for (nth, run) in runs.iter().enumerate() {
             let cell = Rect { x: inside.x + 22 + nth as u16 * column, y, width: column - 1, height: 1 };

@@ -62,6 +62,8 @@ pub struct Watch {
     pub filter: String,
     /// Whether the timeline's list of markers is open.
     pub shows_markers: bool,
+    /// Rows scrolled away in views that are longer than the screen.
+    pub scroll: usize,
     /// What lies on top.
     pub overlay: Option<Overlay>,
     /// Keys that are useful now, most useful first: (key, what it does).
@@ -91,6 +93,7 @@ impl Watch {
             is_expanded: false,
             filter: String::new(),
             shows_markers: false,
+            scroll: 0,
             overlay: None,
             hints: Vec::new(),
             toast: None,
@@ -111,7 +114,7 @@ pub fn draw(watch: &Watch, frame: &Frame, buffer: &mut Buffer) {
     header::draw(&mut pen, layout.header, watch, frame);
     header::draw_faults(&mut pen, layout.faults, watch, frame);
     body(&mut pen, layout.body, watch, frame);
-    header::draw_narration(&mut pen, layout.narration, watch, frame);
+    header::draw_narration(&mut pen, layout.narration, frame);
     timeline::draw(&mut pen, layout.timeline, watch, frame);
     header::draw_footer(&mut pen, layout.footer, watch);
     if let Some(overlay) = &watch.overlay {

@@ -4,6 +4,7 @@
 use super::look::{Sign, Token};
 use super::pen::Pen;
 use crate::base::names::Names;
+use crate::base::text::width;
 use crate::base::time::VirtualTime;
 use crate::cluster::view::{ClusterView, DropReason, Fate, FlightView};
 use crate::protocol::{Detail, Label, Traffic};
@@ -56,7 +57,7 @@ fn grouped<'a>(
     for ((from, to), count) in links {
         let name = |node: u16| view.names.node(crate::base::ids::NodeId(node));
         let text = format!("{}{arrow}{} {count}  ", name(from), name(to));
-        let wide = crate::base::text::width(&text) as u16;
+        let wide = width(&text) as u16;
         if x + wide > area.right() {
             (x, y) = (area.x, y + 1);
         }
@@ -107,16 +108,22 @@ fn track(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, flight: &FlightView)
         pen.text(area.x, area.y, area.width, &text, token);
         return;
     }
+    // Names on both sides, a blank, and the longest ending (`receiver down`).
     let room = area.width.saturating_sub(30).max(8);
+    let room = room.min(area.width.saturating_sub(12 + width(&ending) as u16)).max(8);
     let x = area.x + pen.text(area.x, area.y, 6, &format!("{from:<5} "), Token::Plain);
     let head = (u32::from(room) * progress(flight, view.at) / 1000) as u16;
     for place in 0..room {
         let sign = if place < head { Sign::Track } else { Sign::Ahead };
         pen.put(x + place, area.y, pen.sign(sign), if place < head { token } else { Token::Dim });
     }
-    pen.text(x + 2, area.y, room.saturating_sub(4), &label, token);
     let tip = if matches!(flight.fate, Fate::Dropped { .. }) { Sign::Lost } else { Sign::Head };
-    pen.put(x + head.min(room - 1), area.y, pen.sign(tip), token);
+    let tip_at = head.min(room - 1);
+    pen.put(x + tip_at, area.y, pen.sign(tip), token);
+    // The label stands before the tip or behind it, wherever there is room for it.
+    let wide = width(&label) as u16;
+    let label_at = if tip_at >= wide + 3 { 2 } else { tip_at + 2 };
+    pen.text(x + label_at, area.y, room.saturating_sub(label_at + 1), &label, token);
     let rest = area.right().saturating_sub(x + room + 1);
     pen.pieces(x + room + 1, area.y, rest, &[(&format!("{to:<5} "), Token::Plain), (&ending, Token::Dim)]);
 }

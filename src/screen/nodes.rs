@@ -42,11 +42,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
 fn draw_rows(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
     let shown = view.nodes.len().min(usize::from(area.height.saturating_sub(6)).max(1));
-    let first = watch.target.map_or(0, |target| (target.index() + 1).saturating_sub(shown));
     let (upper, lower) = split_top(area, shown as u16);
-    for (y, node) in (upper.y..upper.bottom()).zip(view.nodes.iter().skip(first)) {
-        row(pen, Rect { y, height: 1, ..upper }, view, node, watch);
-    }
+    rows(pen, upper, view, watch);
     let wide = lower.width >= 76;
     let (left, right) =
         if wide { split_left(lower, lower.width - 38) } else { (lower, Rect { width: 0, ..lower }) };
@@ -212,14 +209,38 @@ fn broken(text: &str, columns: usize) -> Vec<String> {
     }
 }
 
-/// Seconds and milliseconds of a line: the minutes matter little next to them.
+/// When a line was said; minutes only once there are any.
 fn seconds(stamped: &Stamped) -> String {
     let at = stamped.at.to_string();
-    at.split_once(':').map_or(at.clone(), |(_, rest)| rest.to_owned())
+    at.strip_prefix("00:").map(str::to_owned).unwrap_or(at)
 }
 
-/// A node in one row: sign, name, role, log, positions.
-pub(super) fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch) {
+/// Nodes in a row each: sign, name, role, log, positions. The strips are equally long, so that an index stands in the
+/// same column on every node. Where not all fit, the target is among those shown.
+pub(super) fn rows(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, watch: &Watch) {
+    let first =
+        watch.target.map_or(0, |target| (target.index() + 1).saturating_sub(usize::from(area.height)));
+    let shown: Vec<&NodeView> = view.nodes.iter().skip(first).take(usize::from(area.height)).collect();
+    let widest = shown.iter().map(|node| width(&facts(view, node))).max().unwrap_or(0) as u16;
+    for (y, node) in (area.y..area.bottom()).zip(shown) {
+        row(pen, Rect { y, height: 1, ..area }, view, node, watch, widest);
+    }
+}
+
+/// What stands at the right of a row.
+fn facts(view: &ClusterView, node: &NodeView) -> String {
+    let Some(held) = &node.replica else { return String::new() };
+    let (_, word, _) = state(node);
+    let mut facts = replica::facts(view, node, held);
+    for extra in [word.to_owned(), ailments(node)] {
+        if !extra.is_empty() {
+            facts = format!("{extra}  {facts}");
+        }
+    }
+    facts
+}
+
+fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch, facts_width: u16) {
     let is_chosen = watch.target == Some(node.node) || watch.target.is_none();
     let (sign, word, token) = state(node);
     let chosen = if is_chosen { pen.sign(Sign::Chosen) } else { ' ' };
@@ -234,7 +255,7 @@ pub(super) fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &Node
     let role = match &held.detail {
         ReplicaDetail::PrimaryReplica(detail) => {
             let badge = if detail.role == Role::Primary { Token::Primary } else { Token::Plain };
-            (format!("{:<9} t{} ", detail.role.word(), detail.term), badge)
+            (format!("{:<9} t{:<2} ", detail.role.word(), detail.term), badge)
         }
         ReplicaDetail::PeerToPeer(detail) => {
             (format!("{:>3}% of keys ", detail.ring_permille / 10), Token::Plain)
@@ -242,13 +263,8 @@ pub(super) fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &Node
     };
     let used = pen.text(rest.x, rest.y, rest.width, &role.0, role.1);
     let rest = Rect { x: rest.x + used, width: rest.width.saturating_sub(used), ..rest };
-    let mut facts = replica::facts(view, node, held);
-    for extra in [word.to_owned(), ailments(node)] {
-        if !extra.is_empty() {
-            facts = format!("{extra}  {facts}");
-        }
-    }
-    let facts_width = (width(&facts) as u16).min(rest.width.saturating_sub(12));
+    let facts = facts(view, node);
+    let facts_width = facts_width.min(rest.width.saturating_sub(12));
     let (bar, right) = split_left(rest, rest.width.saturating_sub(facts_width + 1));
     match &held.detail {
         ReplicaDetail::PrimaryReplica(_) => cells::draw_strip(pen, bar, view, node),

@@ -11,6 +11,8 @@ use crate::protocol::view::{
 };
 use ratatui::layout::Rect;
 
+/// A silence after which a replica is taken for lost.
+const LOST: Span = Span::seconds(1);
 /// Patience that is worth showing: with a healthy primary it never falls this low (demo timers: 500 ms or more,
 /// renewed every 100 ms).
 const ALARMING: Span = Span::millis(380);
@@ -108,7 +110,9 @@ fn countdown(view: &ClusterView, detail: &PrimaryReplicaView) -> String {
 /// How a member stands: what the primary waits for, how far a replica lags, and when it was degraded.
 fn standing(view: &ClusterView, detail: &PrimaryReplicaView) -> (String, Token) {
     if detail.role == Role::Primary {
-        let slowest = detail.followers.iter().map(|follower| follower.lag_entries).max().unwrap_or(0);
+        // Who is not heard lags for ever; that says nothing about those who are.
+        let heard = detail.followers.iter().filter(|follower| view.at.since(follower.heard_at) < LOST);
+        let slowest = heard.map(|follower| follower.lag_entries).max().unwrap_or(0);
         let degraded = if detail.is_degraded { " fallen back to async" } else { "" };
         let token = if detail.is_degraded || slowest > 50 { Token::Warn } else { Token::Dim };
         return (format!("waiting {} max lag {slowest}{degraded}", detail.waiting), token);

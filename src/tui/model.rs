@@ -4,10 +4,13 @@
 use super::keymap::{self, Mode};
 use super::menus;
 use crate::base::ids::NodeId;
+use crate::base::line::Line;
+use crate::base::time::VirtualTime;
 use crate::cluster::view::{ClusterView, NodeView};
 use crate::driver::frame::Frame;
 use crate::screen::look::Look;
 use crate::screen::{Overlay, View, Watch};
+use std::ops::Range;
 use std::sync::Arc;
 use tui_input::Input;
 
@@ -48,6 +51,23 @@ pub struct Prompt {
     pub input: Input,
     /// The chosen completion, if one was chosen.
     pub selected: Option<usize>,
+    /// What is only offered: the first letter typed replaces these bytes.
+    pub fresh: Option<Range<usize>>,
+}
+
+impl Prompt {
+    /// A line with `text` in it and the cursor at its end.
+    pub fn new(kind: PromptKind, text: impl Into<String>) -> Self {
+        Prompt { kind, input: Input::new(text.into()), selected: None, fresh: None }
+    }
+
+    /// A command line with the cursor behind what is `offered` between two fixed parts.
+    pub fn offering(before: &str, offered: &str, after: &str) -> Self {
+        let fresh = before.len()..before.len() + offered.len();
+        let cursor = before.chars().count() + offered.chars().count();
+        let input = Input::new(format!("{before}{offered}{after}")).with_cursor(cursor);
+        Prompt { kind: PromptKind::Command, input, selected: None, fresh: Some(fresh) }
+    }
 }
 
 /// What a line is typed for.
@@ -98,6 +118,8 @@ pub struct Model {
     pub filter: String,
     /// Whether the list of markers is open.
     pub shows_markers: bool,
+    /// Rows scrolled away in views that are longer than the screen.
+    pub scroll: usize,
     /// The toast of this side, e.g. a filter that was set.
     pub notice: Option<String>,
     /// The newest toast of the driver that was dismissed.
@@ -129,6 +151,7 @@ impl Model {
             is_expanded: false,
             filter: String::new(),
             shows_markers: false,
+            scroll: 0,
             notice: None,
             toast_seen: 0,
             toast_since: 0,
@@ -174,8 +197,21 @@ impl Model {
             self.notice = None;
             self.toast_since = frame.serial;
         }
+        let before = self.newest_outcome().map(|(at, _)| at);
         self.frame = frame;
+        match self.newest_outcome() {
+            Some((at, text)) if Some(at) > before => self.notice = Some(text),
+            _ => {}
+        }
         is_new
+    }
+
+    /// What became of the newest operation by hand, in the shown run.
+    fn newest_outcome(&self) -> Option<(VirtualTime, String)> {
+        self.cluster().events.iter().rev().find_map(|stamped| match &stamped.line {
+            Line::ClientOutcome { text, .. } => Some((stamped.at, text.to_string())),
+            _ => None,
+        })
     }
 
     /// What is said below: the driver's newest unseen answer, or this side's own notice.
@@ -197,6 +233,7 @@ impl Model {
             is_expanded: self.is_expanded,
             filter: self.filter.clone(),
             shows_markers: self.shows_markers,
+            scroll: self.scroll,
             overlay: self.overlay(),
             hints: keymap::hints(self),
             toast: self.toast(),

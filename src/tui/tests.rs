@@ -34,10 +34,11 @@ fn press_all(model: &mut Model, keys: &str) -> Vec<String> {
     let mut asked = Vec::new();
     for key in keys.split(' ') {
         for effect in press(model, &event(key)) {
-            asked.push(match effect {
-                Effect::Ask(Request::Command(text)) => text,
-                other => format!("{other:?}"),
-            });
+            match effect {
+                Effect::Ask(Request::Command(text)) => asked.push(text),
+                Effect::Ask(Request::Commands(texts)) => asked.extend(texts),
+                other => asked.push(format!("{other:?}")),
+            }
         }
     }
     asked
@@ -127,6 +128,43 @@ fn write_and_read_come_filled_in_and_keep_their_key() {
 }
 
 #[test]
+fn what_is_only_offered_is_typed_over() {
+    let mut model = model(1_000, &[]);
+    press_all(&mut model, "2 w");
+    type_line(&mut model, "k1=hello");
+    assert_eq!(press_all(&mut model, "enter"), ["write k1=hello at n2"]);
+    press_all(&mut model, "r left");
+    type_line(&mut model, "0");
+    assert_eq!(press_all(&mut model, "enter"), ["read k01 at n2"], "an arrow makes it text to edit");
+}
+
+#[test]
+fn reading_the_help_does_nothing_to_the_world() {
+    let mut model = model(1_000, &[]);
+    press_all(&mut model, "?");
+    type_line(&mut model, "crash the");
+    assert!(press_all(&mut model, "down enter").is_empty());
+    assert!(matches!(model.focus, Focus::World));
+    press_all(&mut model, "? end");
+    assert!(press_all(&mut model, "enter").is_empty());
+    assert!(matches!(model.focus, Focus::Prompt(_)), "the last row is a command");
+}
+
+#[test]
+fn long_views_scroll_and_begin_anew() {
+    let mut model = model(1_000, &[]);
+    press_all(&mut model, "v 4");
+    press_all(&mut model, "down down pagedown up");
+    assert_eq!(model.watch().scroll, 11);
+    press_all(&mut model, "home");
+    assert_eq!(model.watch().scroll, 0);
+    press_all(&mut model, "end v 2");
+    assert_eq!(model.watch().scroll, 0, "another view");
+    press_all(&mut model, "up");
+    assert_eq!(model.watch().scroll, 1, "the log is read from its end");
+}
+
+#[test]
 fn pasted_text_is_plain() {
     let mut model = model(1_000, &[]);
     press_all(&mut model, ":");
@@ -187,5 +225,8 @@ fn the_tour_goes_on_when_its_key_is_pressed() {
     assert!(model.watch().coach.is_some_and(|coach| coach.contains("space")));
     press_all(&mut model, "space");
     assert!(model.watch().coach.is_some_and(|coach| coach.contains("Press c")));
+    press_all(&mut model, "t");
+    let coach = model.watch().coach.unwrap_or_default();
+    assert!(coach.contains("press T"), "whoever is ahead of it is not called back: {coach}");
     assert_eq!(resolve(Mode::World, &event("c")), Some(Action::Crash));
 }

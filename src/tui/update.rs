@@ -1,14 +1,17 @@
 //! What keys do: an action changes the model, or becomes a request to the driver. Everything done to the world is a
 //! command in the grammar's own words.
 
-use super::keymap::{Action, Mode, fault_on, resolve};
+use super::keymap::{Action, fault_on, resolve};
 use super::menus::{self, TOUR, VIEWS};
 use super::model::{Focus, Menu, Model, Prompt, PromptKind};
 use super::palette;
+use crate::base::command::VERBS;
 use crate::base::ids::NodeId;
+use crate::base::metric::METRICS;
 use crate::cluster::view::{Health, NodeView};
 use crate::driver::Request;
 use crate::driver::frame::FULL_SPEED;
+use crate::protocol::view::CELLS_SHOWN;
 use crate::screen::View;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::Input;
@@ -27,6 +30,8 @@ pub enum Effect {
     Quit,
 }
 
+/// Rows that a page key moves.
+const PAGE: isize = 10;
 /// The speeds, in thousandths.
 const SPEEDS: [u32; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, FULL_SPEED];
 /// What `d`, `s` and `x` go through; the first takes the fault back.
@@ -36,14 +41,19 @@ const SKEWS: [&str; 3] = ["", "-500ms", "+500ms"];
 
 /// A key was pressed.
 pub fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
-    match resolve(model.mode(), event) {
+    let view = model.view;
+    let effects = match resolve(model.mode(), event) {
         Some(action) => {
             let effects = act(model, action);
             advance_tour(model, action);
             effects
         }
         None => type_into(model, event),
+    };
+    if model.view != view {
+        model.scroll = 0;
     }
+    effects
 }
 
 /// Text was pasted: it lands in the line being typed, without control characters.
@@ -59,6 +69,13 @@ fn type_into(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     let is_plain = !event.modifiers.contains(KeyModifiers::CONTROL);
     match &mut model.focus {
         Focus::Prompt(prompt) => {
+            let fresh = prompt.fresh.take();
+            if let Some(fresh) = fresh.filter(|_| is_plain && matches!(event.code, KeyCode::Char(_))) {
+                let rest = prompt.input.value()[fresh.end..].to_owned();
+                let before = prompt.input.value()[..fresh.start].to_owned();
+                let cursor = before.chars().count();
+                prompt.input = Input::new(before + &rest).with_cursor(cursor);
+            }
             prompt.input.handle_event(&crossterm::event::Event::Key(*event));
             prompt.selected = None;
         }
@@ -68,8 +85,6 @@ fn type_into(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
                 *selected = 0;
             }
             KeyCode::Backspace => drop(filter.pop()),
-            KeyCode::PageDown => *selected += 10,
-            KeyCode::PageUp => *selected = selected.saturating_sub(10),
             _ => {}
         },
         Focus::Menu(Menu::Views, selected) => {
@@ -84,10 +99,12 @@ fn type_into(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
 }
 
 fn advance_tour(model: &mut Model, action: Action) {
-    if let Some(step) = model.tour
-        && TOUR.get(step).is_some_and(|(_, wanted)| *wanted == action)
-    {
-        model.tour = (step + 1 < TOUR.len()).then_some(step + 1);
+    // Whoever is ahead of the tour is not called back.
+    let Some(step) = model.tour else { return };
+    let done = TOUR.iter().skip(step).position(|(_, wanted)| *wanted == action);
+    if let Some(done) = done {
+        let next = step + done + 1;
+        model.tour = (next < TOUR.len()).then_some(next);
     }
 }
 
@@ -107,7 +124,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::TargetAll => model.target = None,
         Action::NextNode => turn_target(model, 1),
         Action::PreviousNode => turn_target(model, -1),
-        Action::Expand => model.is_expanded = !model.is_expanded && model.target.is_some(),
+        Action::Expand => expand(model),
         Action::Crash => return each(model, |model, node| Some(crash(model, node, ""))),
         Action::CrashPower => return each(model, |model, node| Some(crash(model, node, " power"))),
         Action::Isolate => return each(model, isolate),
@@ -129,6 +146,10 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Partition => return partition(model),
         Action::Up => move_selection(model, -1),
         Action::Down => move_selection(model, 1),
+        Action::PageUp => move_selection(model, -PAGE),
+        Action::PageDown => move_selection(model, PAGE),
+        Action::First => move_selection(model, isize::MIN),
+        Action::Last => move_selection(model, isize::MAX),
         Action::Complete => complete(model),
         Action::Toggle => toggle_side(model, None),
         opening => open(model, opening),
@@ -138,7 +159,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 
 /// Actions that open something to type into or choose from.
 fn open(model: &mut Model, action: Action) {
-    let prompt = |kind, text: String| Focus::Prompt(Prompt { kind, input: Input::new(text), selected: None });
+    let prompt = |kind, text: String| Focus::Prompt(Prompt::new(kind, text));
     let at = model.target.map_or(String::new(), |node| format!(" at {}", model.name(node)));
     model.focus = match action {
         Action::Faults => Focus::Menu(Menu::Faults, 0),
@@ -148,14 +169,23 @@ fn open(model: &mut Model, action: Action) {
         Action::Palette => prompt(PromptKind::Command, String::new()),
         Action::Filter => prompt(PromptKind::Filter, model.filter.clone()),
         Action::Mark => prompt(PromptKind::Mark, String::new()),
-        Action::Write => prompt(PromptKind::Command, format!("write {}=5{at}", model.last_key)),
-        Action::Read => prompt(PromptKind::Command, format!("read {}{at}", model.last_key)),
+        Action::Write => Focus::Prompt(Prompt::offering("write ", &format!("{}=5", model.last_key), &at)),
+        Action::Read => Focus::Prompt(Prompt::offering("read ", &model.last_key, &at)),
         Action::Timeline => {
             model.shows_markers = !model.shows_markers;
             return;
         }
         _ => return,
     };
+}
+
+/// The target's card belongs to the cluster view.
+fn expand(model: &mut Model) {
+    let was_elsewhere = std::mem::replace(&mut model.view, View::Cluster) != View::Cluster;
+    model.is_expanded = (was_elsewhere || !model.is_expanded) && model.target.is_some();
+    if model.target.is_none() {
+        model.notice = Some("target one node first: its number, left or right".to_owned());
+    }
 }
 
 fn speed(model: &Model, by: isize) -> Vec<Effect> {
@@ -185,7 +215,12 @@ fn each(model: &Model, of: impl Fn(&Model, &NodeView) -> Option<String>) -> Vec<
         Some(node) => vec![node],
         None => model.cluster().nodes.iter().collect(),
     };
-    nodes.into_iter().filter_map(|node| of(model, node)).flat_map(command).collect()
+    let mut commands: Vec<String> = nodes.into_iter().filter_map(|node| of(model, node)).collect();
+    match commands.len() {
+        0 => Vec::new(),
+        1 => command(commands.remove(0)),
+        _ => vec![Effect::Ask(Request::Commands(commands))],
+    }
 }
 
 fn crash(model: &Model, node: &NodeView, kind: &str) -> String {
@@ -314,7 +349,15 @@ fn move_selection(model: &mut Model, by: isize) {
         Focus::Menu(menu, selected) => menus::menu(model, *menu, *selected).rows.len(),
         Focus::Prompt(prompt) => palette::completions(model, prompt).len(),
         Focus::Partition { sides, .. } => sides.len(),
-        Focus::World => 0,
+        Focus::World => {
+            // The log is read from its end.
+            let (by, most) = match model.view {
+                View::Log => (by.saturating_neg(), CELLS_SHOWN),
+                _ => (by, METRICS.len()),
+            };
+            model.scroll = model.scroll.saturating_add_signed(by).min(most);
+            return;
+        }
     };
     let last = rows.saturating_sub(1);
     let history = model.history.clone();
@@ -354,7 +397,10 @@ fn enter(model: &mut Model) -> Vec<Effect> {
     match std::mem::replace(&mut model.focus, Focus::World) {
         Focus::World => Vec::new(),
         Focus::Prompt(prompt) => enter_line(model, prompt),
-        Focus::Help { filter, selected } => enter_help(model, &filter, selected),
+        Focus::Help { filter, selected } => {
+            enter_help(model, &filter, selected);
+            Vec::new()
+        }
         Focus::Menu(menu, selected) => {
             enter_menu(model, menu, selected);
             Vec::new()
@@ -382,7 +428,7 @@ fn typed_command(model: &mut Model, text: String) -> Vec<Effect> {
         open(model, Action::Help);
         return Vec::new();
     }
-    if text == "q" || text == "quit" {
+    if ["q", "quit", "exit"].contains(&text.split(' ').next().unwrap_or_default()) {
         return vec![Effect::Ask(Request::Quit), Effect::Quit];
     }
     // What reads and writes a key offers it again next time.
@@ -395,22 +441,12 @@ fn typed_command(model: &mut Model, text: String) -> Vec<Effect> {
     command(text)
 }
 
-/// A command's row goes to the command line; a key's row does what the key does.
-fn enter_help(model: &mut Model, filter: &str, selected: usize) -> Vec<Effect> {
+/// A command's row goes to the command line; a key's row only closes the help: reading does nothing to the world.
+fn enter_help(model: &mut Model, filter: &str, selected: usize) {
     let rows = menus::help_rows(filter);
-    let Some(row) = rows.get(selected) else { return Vec::new() };
-    let of_key = super::keymap::BINDINGS.iter().find(|binding| {
-        binding.mode == Mode::World
-            && super::keymap::keys_of(binding).join(" or ") == row.left
-            && binding.doc == row.right
-    });
-    match of_key {
-        Some(binding) if binding.action != Action::Help => act(model, binding.action),
-        Some(_) => Vec::new(),
-        None => {
-            take_to_prompt(model, &row.left);
-            Vec::new()
-        }
+    let Some(row) = rows.get(selected) else { return };
+    if VERBS.iter().any(|verb| verb.syntax == row.left) {
+        take_to_prompt(model, &row.left);
     }
 }
 
@@ -422,8 +458,7 @@ fn take_to_prompt(model: &mut Model, syntax: &str) {
         (true, Some(name)) => format!("{verb} {name} "),
         _ => format!("{verb} "),
     };
-    model.focus =
-        Focus::Prompt(Prompt { kind: PromptKind::Command, input: Input::new(text), selected: None });
+    model.focus = Focus::Prompt(Prompt::new(PromptKind::Command, text));
 }
 
 fn enter_menu(model: &mut Model, menu: Menu, selected: usize) {
@@ -444,8 +479,7 @@ fn enter_menu(model: &mut Model, menu: Menu, selected: usize) {
         Menu::Options => {
             let row = menus::menu(model, menu, selected).rows.get(selected).map(|row| row.left.clone());
             if let Some(text) = row {
-                let input = Input::new(format!("set {text}"));
-                model.focus = Focus::Prompt(Prompt { kind: PromptKind::Command, input, selected: None });
+                model.focus = Focus::Prompt(Prompt::new(PromptKind::Command, format!("set {text}")));
             }
         }
     }

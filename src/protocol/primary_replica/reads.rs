@@ -93,6 +93,7 @@ impl PrimaryReplica {
                 self.name_primary(cx, request.op);
             }
             ReadRule::Primary if is_fenced => cx.reply(request.op, Answer::Refused(Refusal::NoQuorum)),
+            ReadRule::Primary | ReadRule::Lease if self.is_settling_in() => self.settle_first(request),
             ReadRule::Primary | ReadRule::Local => self.find_here(cx, request.op, request.key),
             ReadRule::Lease if self.holds_lease(cx) => self.find_here(cx, request.op, request.key),
             ReadRule::Lease => cx.reply(request.op, Answer::Refused(Refusal::NoQuorum)),
@@ -105,6 +106,20 @@ impl PrimaryReplica {
             }
             ReadRule::Bounded(_) => self.name_primary(cx, request.op),
             ReadRule::Token => self.read_own_session(cx, request),
+        }
+    }
+
+    /// A new primary that applies what is committed does not know yet how much of what it has was: until the entry
+    /// that opens its reign is committed it would show less than its predecessor did (Raft section 8).
+    fn is_settling_in(&self) -> bool {
+        let opened_at = self.reign().map_or(0, |reign| reign.opened_at);
+        self.config.applies_on_commit && self.store.applied() < opened_at
+    }
+
+    fn settle_first(&mut self, request: &Request) {
+        if let Some(reign) = self.reign_mut() {
+            // Round 0 needs no confirmation.
+            reign.rounds.waiting.push_back((request.op, request.key, 0, reign.opened_at));
         }
     }
 

@@ -162,7 +162,7 @@ pub(super) fn links(arguments: &Arguments<'_>, text: &str) -> Parsed<Links> {
     }
     if let Some((from, to)) = text.split_once('>') {
         let (from, to) = (node_list(arguments, from.trim())?, node_list(arguments, to.trim())?);
-        return Ok(Links::Between { from, to, both: false });
+        return between(arguments, text, from, to, false);
     }
     if let Ok(node) = node(arguments, text) {
         return Ok(Links::Of(node));
@@ -171,7 +171,7 @@ pub(super) fn links(arguments: &Arguments<'_>, text: &str) -> Parsed<Links> {
     for (at, _) in text.match_indices('-') {
         let sides = (node_list(arguments, text[..at].trim()), node_list(arguments, text[at + 1..].trim()));
         if let (Ok(from), Ok(to)) = sides {
-            return Ok(Links::Between { from, to, both: true });
+            return between(arguments, text, from, to, true);
         }
     }
     match text.split_once('-') {
@@ -190,6 +190,19 @@ pub(super) fn links(arguments: &Arguments<'_>, text: &str) -> Parsed<Links> {
             known_nodes(arguments.vocabulary, text),
         )),
     }
+}
+
+fn between(
+    arguments: &Arguments<'_>,
+    text: &str,
+    from: Vec<NodeRef>,
+    to: Vec<NodeRef>,
+    both: bool,
+) -> Parsed<Links> {
+    if from.iter().all(|one| to.iter().all(|other| one == other)) {
+        return Err(arguments.error(text, "a node has no link to itself", "`A>B` one way, `A-B` both"));
+    }
+    Ok(Links::Between { from, to, both })
 }
 
 /// Numbers with their units.

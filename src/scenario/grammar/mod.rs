@@ -10,7 +10,8 @@ pub use complete::{Completion, complete};
 
 use super::model::Scoped;
 use crate::base::command::{Command, CrashKind, Healed, LATER_VERBS, VERBS, Verb, WorkloadChange, verb_row};
-use crate::base::knob::{Topology, is_settable};
+use crate::base::ids::NodeId;
+use crate::base::knob::{Knobs, Profile, Topology, is_settable};
 use crate::base::text::nearest;
 use crate::cluster::spec::Site;
 use arguments::{Arguments, links, node, node_list, quantity};
@@ -77,7 +78,7 @@ pub fn parse(text: &str, vocabulary: &Vocabulary) -> Parsed<Scoped> {
     let arguments = Arguments::new(text, rest[word.len()..].trim(), vocabulary);
     let command = command(verb, &arguments)?;
     match &command {
-        Command::Set { knob, .. } => check_knob(&arguments, knob, &scope)?,
+        Command::Set { knob, value } => check_knob(&arguments, knob, value, &scope)?,
         Command::Promote { .. } | Command::CancelWait { .. } => check_primary(&arguments, verb, &scope)?,
         _ => {}
     }
@@ -122,11 +123,23 @@ fn check_primary(arguments: &Arguments<'_>, verb: &Verb, scope: &[usize]) -> Par
     Err(arguments.error(arguments.rest, message, "aim it at a primary-replica run, like `[run] promote n2`"))
 }
 
-/// A knob must belong to at least one of the runs aimed at.
-fn check_knob(arguments: &Arguments<'_>, knob: &str, scope: &[usize]) -> Parsed<()> {
+/// A knob must belong to at least one of the runs aimed at, and take the value there.
+fn check_knob(arguments: &Arguments<'_>, knob: &str, value: &str, scope: &[usize]) -> Parsed<()> {
     let topologies = topologies(arguments, scope);
-    if topologies.is_empty() || topologies.iter().any(|&topology| is_settable(topology, knob)) {
+    let nodes = &arguments.vocabulary.nodes;
+    let find = |name: &str| nodes.iter().position(|known| known == name).map(NodeId::at);
+    let takes = |topology: Topology| Knobs::defaults(topology, Profile::Demo).set(knob, value, &find);
+    let taken: Vec<_> = topologies
+        .iter()
+        .filter(|&&topology| is_settable(topology, knob))
+        .map(|&topology| takes(topology))
+        .collect();
+    if topologies.is_empty() || taken.iter().any(Result::is_ok) {
         return Ok(());
+    }
+    if let Some(Err(why)) = taken.into_iter().next() {
+        let text = arguments.rest.split_once('=').map_or(arguments.rest, |(_, text)| text.trim());
+        return Err(arguments.error(text, why, "`splitbrain knobs TOPOLOGY` lists them"));
     }
     let known = crate::base::knob::unknown_knob(topologies[0], knob);
     Err(arguments.error(knob_text(arguments.rest), known, "`splitbrain knobs TOPOLOGY` lists them"))

@@ -62,6 +62,15 @@ fn a_lease_holds_by_the_primarys_own_clock_and_ends_before_anyone_else_can_be_el
 }
 
 #[test]
+fn a_new_primary_shows_nothing_until_its_own_entry_is_committed() {
+    let mut primary = Bench::of_three(0, &[("ack", "majority")]);
+    assert_eq!(read(&mut primary, 5), None, "what its predecessor acknowledged may not be applied here yet");
+    assert_eq!(answer(&primary.hear(1, confirm([1, 1, 1], 0))), Some(Answer::Found(None)));
+    let mut shipping = Bench::of_three(0, &[("ack", "async")]);
+    assert_eq!(read(&mut shipping, 5), Some(Answer::Found(None)), "who applies what it receives has it all");
+}
+
+#[test]
 fn an_indexed_read_waits_for_a_round_that_began_after_it() {
     let mut primary = primary(&[("read", "read-index")]);
     primary.step(Input::Timer(HEARTBEAT));
