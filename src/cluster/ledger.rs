@@ -100,13 +100,6 @@ impl Ledger {
         u32::try_from(self.records.len()).unwrap_or(u32::MAX)
     }
 
-    /// Someone asked for `op` by hand.
-    pub fn mark_by_hand(&mut self, op: OpId) {
-        if let Some(record) = self.records.get_mut(op.index()) {
-            record.is_by_hand = true;
-        }
-    }
-
     /// The operation `op`.
     pub fn get(&self, op: OpId) -> Option<&OpRecord> {
         self.records.get(op.index())

@@ -20,20 +20,25 @@ impl<P: Protocol> World<P> {
         let arrival = self.workload.draw();
         let next_op = OpId(self.ledger.records_len());
         let action = if arrival.is_write { Action::Write(Value(next_op.0)) } else { Action::Read };
-        self.invoke(arrival.client, arrival.key, action, None);
+        self.invoke(arrival.client, arrival.key, action, None, false);
         self.schedule_arrival();
     }
 
     /// Someone asks by hand, beside `at` or beside the first node.
     pub(super) fn invoke_by_hand(&mut self, key: Key, action: Action, at: Option<NodeId>) -> OpId {
         let client = self.clients.by_hand(at.unwrap_or(NodeId(0)));
-        let op = self.invoke(client, key, action, at);
-        self.ledger.mark_by_hand(op);
-        op
+        self.invoke(client, key, action, at, true)
     }
 
     /// Opens an operation and lets its client ask.
-    fn invoke(&mut self, client: ClientId, key: Key, action: Action, pinned: Option<NodeId>) -> OpId {
+    fn invoke(
+        &mut self,
+        client: ClientId,
+        key: Key,
+        action: Action,
+        pinned: Option<NodeId>,
+        is_by_hand: bool,
+    ) -> OpId {
         let sequence = self.clients.next_sequence(client);
         let op = self.ledger.open(OpRecord {
             client,
@@ -45,7 +50,7 @@ impl<P: Protocol> World<P> {
             outcome: Outcome::Pending,
             node: None,
             fate: WriteFate::default(),
-            is_by_hand: false,
+            is_by_hand,
         });
         self.trace.note(self.now, Mark::Invoked, None, [u64::from(op.0), u64::from(key.0)]);
         let token = self.clients.token(client);

@@ -186,10 +186,12 @@ fn a_newcomer_crashes_the_primary_and_sees_how_the_peers_lived_on() {
     terminal.wait("both runs at once", |screen| screen.contains("PRIMARY") && screen.contains("w=2"));
     terminal.press("T");
     terminal.press("?");
-    terminal.wait("the help", |screen| screen.contains("isolate the target") && screen.contains("this help"));
+    terminal.wait("the help", |screen| {
+        screen.contains("isolate the target") && screen.contains("type to narrow")
+    });
     // Escape and a key at once would be that key with Alt.
     terminal.press("\x1b");
-    terminal.wait("the help to go", |screen| !screen.contains("this help"));
+    terminal.wait("the help to go", |screen| !screen.contains("type to narrow"));
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
     terminal.assert_restored();
