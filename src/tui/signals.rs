@@ -19,7 +19,7 @@ pub enum Asked {
 /// How long the loop has to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Begins to listen. The first signal that asks for the end is followed by it within [`GRACE`], loop or no loop.
+/// Begins to listen. The first signal that asks for the end is followed by it within a second, loop or no loop.
 ///
 /// # Errors
 /// If the operating system gives no thread, or lets nobody listen.
