@@ -1,5 +1,6 @@
 //! Tests of the house as a whole: its layers, its presets on every host, the real binary in a pseudo-terminal.
 
+mod anomalies;
 mod processes;
 mod schedules;
 mod terminal;

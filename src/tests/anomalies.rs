@@ -1,0 +1,183 @@
+//! The anomaly catalogue (replication.md section 4) as far as the models reach: each phenomenon appears with the
+//! knobs named there, in the run `sick`, and is gone with its cure, in the run `cured`, on the seeds 1 to 20.
+
+use splitbrain::cluster::live::HostKind;
+use splitbrain::driver::verdict::play_out;
+use splitbrain::headless::reseeded;
+use splitbrain::scenario::load::load;
+use std::sync::Arc;
+
+/// Three or five nodes under the catalogue's base workload; `runs` are the knobs of the sick and of the cured run.
+fn catalogue(nodes: u16, runs: [&str; 2], timeline: &str, expectations: &str) -> String {
+    let [sick, cured] = runs;
+    format!(
+        "format = 1\nduration = \"20s\"\n[cluster]\nnodes = {nodes}\n\
+         [workload]\nrate = 200\nwrites = 0.5\nkeys = 100\nclients = 10\n\
+         [[run]]\nid = \"sick\"\ntopology = \"primary-replica\"\n{sick}\n\
+         [[run]]\nid = \"cured\"\ntopology = \"primary-replica\"\n{cured}\n\
+         {timeline}\n{expectations}"
+    )
+}
+
+/// A command at a time.
+fn at(time: &str, command: &str) -> String {
+    format!("[[timeline]]\nat = \"{time}\"\ndo = \"{command}\"\n")
+}
+
+fn expect(run: &str, what: &str) -> String {
+    format!("[[expect]]\nrun = \"{run}\"\n{what}\nwhy = \"the catalogue\"\n")
+}
+
+fn holds(scenario: &str) {
+    let scenario =
+        load("catalogue.toml", scenario, &[]).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let mut missed = Vec::new();
+    for seed in 1..=20 {
+        let judgement = play_out(&Arc::new(reseeded(&scenario, seed)), HostKind::Inline).expect("a world");
+        assert_eq!(judgement.refused, [], "seed {seed}");
+        for met in judgement.expectations.iter().filter(|met| !met.is_met) {
+            let run = &scenario.runs[met.run].id;
+            missed.push(format!("seed {seed} {run}: {:?} wanted {}", met.value, met.wanted));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn a02_a18_split_brain_and_its_rollback() {
+    let runs = [
+        "ack = \"async\"\npromotion = \"auto-unsafe\"\nfencing = \"none\"",
+        "ack = \"majority\"\npromotion = \"auto-quorum\"",
+    ];
+    let timeline = at("5s", "partition n1,n2 | n3,n4,n5") + &at("15s", "heal");
+    let expectations = expect("sick", "metric = \"split_brain_ms\"\nat_least = 5000")
+        + &expect("sick", "lines = \"DIVERGED\"\nat_least = 1")
+        + &expect("sick", "metric = \"lost_rolled_back\"\nat_least = 100")
+        + &expect("cured", "metric = \"split_brain_ms\"\nequals = 0")
+        + &expect("cured", "metric = \"lost_acked\"\nequals = 0");
+    holds(&catalogue(5, runs, &timeline, &expectations));
+}
+
+#[test]
+fn a04_a_lease_read_trusts_a_clock() {
+    let knobs = "ack = \"majority\"\ncheck_quorum = false\nfencing = \"epoch\"\n";
+    let runs = [format!("{knobs}read = \"primary-lease\""), format!("{knobs}read = \"read-index\"")];
+    let timeline = at("5s", "clock n1 -2s") + &at("5s", "isolate n1") + &at("9s", "heal");
+    let expectations = expect("sick", "metric = \"stale_reads\"\nat_least = 1")
+        + &expect("sick", "metric = \"lost_acked\"\nequals = 0")
+        + &expect("cured", "metric = \"stale_reads\"\nequals = 0");
+    holds(&catalogue(3, [&runs[0], &runs[1]], &timeline, &expectations));
+}
+
+#[test]
+fn a05_a_replica_far_away_answers_with_the_past() {
+    let runs = ["ack = \"async\"\nread = \"replica-random\"", "ack = \"async\"\nread = \"primary\""];
+    let timeline = at("2s", "delay n1>n3 +300ms");
+    let expectations = expect("sick", "metric = \"stale_read_pct\"\nat_least = 2")
+        + &expect("cured", "metric = \"stale_reads\"\nequals = 0");
+    holds(&catalogue(3, runs, &timeline, &expectations));
+}
+
+#[test]
+fn a05_a_bound_keeps_answers_young() {
+    let runs = [
+        "ack = \"async\"\nread = \"replica-fixed\"",
+        "ack = \"async\"\nread = \"bounded\"\nread_bound = \"200ms\"",
+    ];
+    let timeline = at("2s", "delay n1>n3 +1s");
+    let expectations = expect("sick", "metric = \"stale_read_pct\"\nat_least = 20")
+        + &expect("cured", "metric = \"stale_read_pct\"\nat_most = 1")
+        + &expect("cured", "metric = \"avail_read_pct\"\nequals = 100");
+    holds(&catalogue(3, runs, &timeline, &expectations));
+}
+
+#[test]
+fn a09_semi_sync_stalls_when_its_only_replica_dies() {
+    let knobs = "ack = \"semi-sync\"\nsync_count = 1\n";
+    let runs = [format!("{knobs}sync_set = [\"n2\"]"), format!("{knobs}sync_set = [\"n2\", \"n3\"]")];
+    let timeline = at("5s", "crash n2") + &at("15s", "heal");
+    let during = "during = [\"6s\", \"14s\"]";
+    let expectations = expect("sick", &format!("metric = \"avail_write_pct\"\nequals = 0\n{during}"))
+        + &expect("sick", &format!("metric = \"avail_read_pct\"\nequals = 100\n{during}"))
+        + &expect("cured", &format!("metric = \"avail_write_pct\"\nequals = 100\n{during}"));
+    holds(&catalogue(3, [&runs[0], &runs[1]], &timeline, &expectations));
+}
+
+#[test]
+fn a10_a_fallback_is_a_silent_downgrade() {
+    let knobs = "ack = \"semi-sync\"\nsync_count = 1\npromotion = \"manual\"\nfencing = \"none\"\n";
+    let runs = [format!("{knobs}sync_timeout = \"1s\""), format!("{knobs}sync_timeout = \"block\"")];
+    let timeline =
+        at("5s", "cut n1 - n2,n3") + &at("12s", "crash n1") + &at("12.5s", "promote n2") + &at("16s", "heal");
+    let expectations = expect("sick", "lines = \"SYNC_FALLBACK\"\nat_least = 1")
+        + &expect("sick", "metric = \"lost_acked\"\nat_least = 300")
+        + &expect("cured", "metric = \"lost_acked\"\nequals = 0");
+    holds(&catalogue(3, [&runs[0], &runs[1]], &timeline, &expectations));
+}
+
+#[test]
+fn a11_the_wrong_survivor_is_promoted() {
+    let knobs = "ack = \"semi-sync\"\npromotion = \"manual\"\nfencing = \"none\"\n";
+    let runs = [format!("{knobs}sync_count = 1"), format!("{knobs}sync_count = 2")];
+    let timeline = at("5s", "partition n1,n2 | n3") + &at("8s", "promote n3") + &at("12s", "heal");
+    let expectations = expect("sick", "metric = \"lost_acked\"\nat_least = 100")
+        + &expect("cured", "metric = \"lost_acked\"\nequals = 0");
+    holds(&catalogue(3, [&runs[0], &runs[1]], &timeline, &expectations));
+}
+
+#[test]
+fn a12_without_a_majority_writes_stop_and_committed_reads_go_on() {
+    let knobs = "ack = \"majority\"\n";
+    let runs = [format!("{knobs}read = \"primary\""), format!("{knobs}read = \"majority-committed\"")];
+    let timeline = at("5s", "crash n3") + &at("5s", "crash n4") + &at("5s", "crash n5");
+    let during = "during = [\"8s\", \"18s\"]";
+    let expectations = expect("sick", &format!("metric = \"avail_write_pct\"\nequals = 0\n{during}"))
+        + &expect("sick", &format!("metric = \"avail_read_pct\"\nequals = 0\n{during}"))
+        + &expect("cured", &format!("metric = \"avail_write_pct\"\nequals = 0\n{during}"))
+        + &expect("cured", &format!("metric = \"avail_read_pct\"\nequals = 100\n{during}"));
+    holds(&catalogue(5, [&runs[0], &runs[1]], &timeline, &expectations));
+}
+
+#[test]
+fn a14_a_replica_falls_off_a_short_log() {
+    let runs = ["ack = \"async\"\nbacklog = 200", "ack = \"async\"\nbacklog = 2000"];
+    let timeline = at("5s", "isolate n3") + &at("10s", "heal");
+    let expectations = expect("sick", "lines = \"FULL_START\"\nat_least = 1")
+        + &expect("cured", "lines = \"FULL_START\"\nequals = 0")
+        + &expect("cured", "lines = \"PSYNC_OK\"\nat_least = 1");
+    holds(&catalogue(3, runs, &timeline, &expectations));
+}
+
+#[test]
+fn a20_a_deaf_node_unseats_one_primary_after_the_other() {
+    let knobs = "ack = \"majority\"\nfencing = \"epoch\"\n";
+    let runs = [
+        format!("{knobs}prevote = false\ncheck_quorum = false"),
+        format!("{knobs}prevote = true\ncheck_quorum = true"),
+    ];
+    let timeline = at("5s", "cut n1,n2,n4,n5 > n3");
+    let expectations = expect("sick", "metric = \"elections\"\nat_least = 5")
+        + &expect("cured", "metric = \"failovers\"\nequals = 0");
+    holds(&catalogue(5, [&runs[0], &runs[1]], &timeline, &expectations));
+}
+
+#[test]
+fn a34_a_session_is_told_that_its_write_is_gone() {
+    let runs = ["ack = \"async\"\nread = \"token\"", "ack = \"majority\"\nread = \"token\""];
+    let timeline = at("4.8s", "cut n1 > n2,n3") + &at("5s", "crash n1") + &at("12s", "heal");
+    let expectations = expect("sick", "lines = \"SESSION_LOST\"\nat_least = 1")
+        + &expect("cured", "lines = \"SESSION_LOST\"\nequals = 0");
+    holds(&catalogue(3, runs, &timeline, &expectations));
+}
+
+#[test]
+fn an_admission_guard_bounds_what_can_be_lost() {
+    let knobs = "ack = \"async\"\npromotion = \"manual\"\nfencing = \"none\"\n";
+    let runs = [knobs.to_owned(), format!("{knobs}min_replicas = 1\nmax_lag = \"500ms\"")];
+    let timeline =
+        at("5s", "cut n1 - n2,n3") + &at("12s", "crash n1") + &at("12.5s", "promote n2") + &at("16s", "heal");
+    let expectations = expect("sick", "metric = \"lost_acked\"\nat_least = 500")
+        + &expect("cured", "metric = \"lost_acked\"\nbetween = [1, 110]")
+        + &expect("cured", "lines = \"NOREPL\"\nat_least = 1");
+    holds(&catalogue(3, [&runs[0], &runs[1]], &timeline, &expectations));
+}
