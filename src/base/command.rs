@@ -111,6 +111,7 @@ pub enum Command {
     Burst { rate: u32, lasting: Span },
     Promote { node: NodeRef },
     CancelWait { node: NodeRef },
+    Switchover { node: NodeRef },
     Set { knob: String, value: String },
     Drop { message: MessageId },
     Deliver { message: MessageId },
@@ -353,6 +354,14 @@ pub const VERBS: &[Verb] = &[
         false,
     ),
     verb(
+        "switchover",
+        "switchover NODE",
+        "switchover n2",
+        "the primary hands its place over to NODE, losing nothing",
+        Group::Operator,
+        false,
+    ),
+    verb(
         "cancel-wait",
         "cancel-wait NODE",
         "cancel-wait primary",
@@ -382,17 +391,8 @@ pub const VERBS: &[Verb] = &[
 ];
 
 /// Verbs of the grammar that this version does not perform yet; the parser says so instead of guessing.
-pub const LATER_VERBS: &[&str] = &[
-    "switchover",
-    "repair",
-    "add-node",
-    "decommission",
-    "replace",
-    "backup",
-    "restore",
-    "hand-over",
-    "resolve",
-];
+pub const LATER_VERBS: &[&str] =
+    &["repair", "add-node", "decommission", "replace", "backup", "restore", "hand-over", "resolve"];
 
 /// The row of `word`.
 pub fn verb_row(word: &str) -> Option<&'static Verb> {

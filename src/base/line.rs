@@ -101,6 +101,8 @@ pub enum Line {
     PrimaryLost { primary: Option<NodeId>, silent: Span },
     Promoted { by_operator: bool, term: u64 },
     Fenced { mine: u64, seen: u64 },
+    SwitchStart { to: NodeId },
+    SwitchAbort { to: NodeId, after: Span },
     NoQuorum { heard: usize, of: usize },
     QuorumBack { heard: usize, of: usize },
     // replication
@@ -189,6 +191,8 @@ impl Line {
             Line::PrimaryLost { .. } => (Warn, "SDOWN"),
             Line::Promoted { .. } => (Warn, "FAILOVER_SELECTED"),
             Line::Fenced { .. } => (Error, "FENCED"),
+            Line::SwitchStart { .. } => (Info, "SWITCH"),
+            Line::SwitchAbort { .. } => (Warn, "FAILOVER_ABORT"),
             Line::NoQuorum { .. } => (Error, "NO_QUORUM"),
             Line::QuorumBack { .. } => (Info, "QUORUM_BACK"),
             Line::LinkLost { .. } => (Warn, "LINK_LOST"),
@@ -272,6 +276,10 @@ impl Line {
             Line::Promoted { by_operator: true, term } => format!("promoted by the operator, term={term}"),
             Line::Promoted { by_operator: false, term } => {
                 format!("promoting myself without a vote, term={term}")
+            }
+            Line::SwitchStart { to } => format!("switchover to {}: taking no new writes", n(to)),
+            Line::SwitchAbort { to, after } => {
+                format!("switchover to {} given up: not ready within {after}", n(to))
             }
             Line::Fenced { mine, seen } => format!("writes refused: epoch {mine} < {seen}"),
             Line::NoQuorum { heard, of } => format!("no quorum: see {heard} of {of}"),

@@ -55,6 +55,7 @@ impl Command {
             Workload { change } => format!("workload{}", spell_change(change)),
             Burst { rate, lasting } => format!("burst {rate}/s for {lasting}"),
             Promote { node } => format!("promote {}", n(node)),
+            Switchover { node } => format!("switchover {}", n(node)),
             CancelWait { node } => format!("cancel-wait {}", n(node)),
             Set { knob, value } => format!("set {knob}={value}"),
             Drop { message } => format!("drop {message}"),

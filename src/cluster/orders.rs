@@ -93,6 +93,7 @@ impl<P: Protocol> World<P> {
                 self.done(text)
             }
             Command::Promote { node } => self.order(named(node), Order::Promote, text),
+            Command::Switchover { node } => self.switch_over(named(node), text),
             Command::CancelWait { node } => self.order(named(node), Order::CancelWaits, text),
             Command::Set { knob, value } => self.set(knob, value, text),
             Command::Drop { message } => match self.network.drop_one(self.now, *message) {
@@ -284,6 +285,18 @@ impl<P: Protocol> World<P> {
         };
         self.invoke_by_hand(key, action, at.as_ref().map(named));
         Ok(None)
+    }
+
+    /// Orders whoever is primary to hand over to `to`.
+    fn switch_over(&mut self, to: NodeId, text: &Arc<str>) -> Result<Option<u32>, String> {
+        if self.machines[to.index()].health == Health::Down {
+            return Err(format!("{} is down", self.names.node(to)));
+        }
+        match self.tally.latest_primary() {
+            Some(primary) if primary == to => Err(format!("{} is primary already", self.names.node(to))),
+            Some(primary) => self.order(primary, Order::HandOver { to }, text),
+            None => Err("there is no primary".to_owned()),
+        }
     }
 
     /// Hands an order to a node of a primary-replica cluster.

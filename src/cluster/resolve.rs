@@ -28,6 +28,7 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::DiskFull { node }
         | Command::Promote { node }
         | Command::CancelWait { node }
+        | Command::Switchover { node }
         | Command::Heal { what: Healed::Node(node) } => fix(node, lookup)?,
         Command::Partition { groups } => {
             groups.iter_mut().flatten().try_for_each(|node| fix(node, lookup))?

@@ -132,6 +132,8 @@ impl Tally {
                     self.suspected = Some(at);
                 }
             }
+            // What is planned has no fault behind it.
+            Line::SwitchStart { .. } => (self.last_fault, self.suspected) = (None, Some(at)),
             Line::Promoted { .. } => self.suspected = self.suspected.or(Some(at)),
             Line::RolePrimary { term, .. } => self.crown(at, node, *term),
             Line::FullStart { .. } => self.bucket(at).full_resyncs += 1,

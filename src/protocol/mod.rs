@@ -178,6 +178,11 @@ pub enum Order<P: Protocol> {
     Promote,
     /// Stop waiting for replicas on behalf of the clients that wait now.
     CancelWaits,
+    /// Hand the primary's place over to this node, losing nothing.
+    HandOver {
+        /// The next primary.
+        to: NodeId,
+    },
 }
 
 /// What a node wants done, in the order in which it says so.

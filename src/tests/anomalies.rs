@@ -171,6 +171,18 @@ fn a34_a_session_is_told_that_its_write_is_gone() {
 }
 
 #[test]
+fn a_switchover_is_the_cure_of_a_planned_crash() {
+    let knobs = "ack = \"async\"\n";
+    let crash = at("5s", "[sick] crash n1");
+    let planned = at("4.5s", "[cured] switchover n2") + &at("5s", "[cured] crash n1");
+    let expectations = expect("sick", "metric = \"failover_ms\"\nat_least = 300")
+        + &expect("cured", "metric = \"failover_ms\"\nat_most = 150")
+        + &expect("cured", "metric = \"lost_acked\"\nequals = 0")
+        + &expect("cured", "metric = \"avail_write_pct\"\nequals = 100");
+    holds(&catalogue(3, [knobs, knobs], &(planned + &crash), &expectations));
+}
+
+#[test]
 fn an_admission_guard_bounds_what_can_be_lost() {
     let knobs = "ack = \"async\"\npromotion = \"manual\"\nfencing = \"none\"\n";
     let runs = [knobs.to_owned(), format!("{knobs}min_replicas = 1\nmax_lag = \"500ms\"")];

@@ -53,7 +53,7 @@ impl PrimaryReplica {
         if let Some(primary) = self.primary.take() {
             cx.say(Line::PrimaryLost { primary: Some(primary), silent });
         }
-        self.incoming = None;
+        (self.incoming, self.is_invited) = (None, false);
         self.wait_patiently(cx);
         match self.config.promotion {
             Promotion::Manual => {}
@@ -80,12 +80,12 @@ impl PrimaryReplica {
         self.role = Role::PreCandidate(Vec::new());
         let term = self.term + 1;
         cx.say(Line::PreVote { term });
-        self.ask_everyone(cx, VoteRequest { term, end: self.log().end(), is_pre: true });
+        self.ask_everyone(cx, VoteRequest { term, end: self.log().end(), is_pre: true, is_invited: false });
         self.count_vote(cx, self.me);
     }
 
     /// Raises the term and votes for itself; others are asked once that vote is safe.
-    fn campaign(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn campaign(&mut self, cx: &mut Context<'_>) {
         let position = self.set_term(cx, self.term + 1, Some(self.me));
         self.role = Role::Candidate(Vec::new());
         cx.say(Line::ElectStart { silent: cx.now.since(self.heard), term: self.term });
@@ -98,7 +98,8 @@ impl PrimaryReplica {
         if term != self.term || !matches!(self.role, Role::Candidate(_)) {
             return;
         }
-        self.ask_everyone(cx, VoteRequest { term, end: self.log().end(), is_pre: false });
+        let (end, is_invited) = (self.log().end(), self.is_invited);
+        self.ask_everyone(cx, VoteRequest { term, end, is_pre: false, is_invited });
         self.count_vote(cx, self.me);
     }
 
@@ -110,7 +111,7 @@ impl PrimaryReplica {
 
     /// A candidate asks.
     pub(super) fn take_vote_request(&mut self, cx: &mut Context<'_>, from: NodeId, request: &VoteRequest) {
-        if let Some(ago) = self.hears_primary(cx) {
+        if let Some(ago) = self.hears_primary(cx).filter(|_| !request.is_invited) {
             // A pre-vote is answered, so that a candidate behind the times learns its term; a vote is not.
             match request.is_pre {
                 true => return self.deny(cx, from, request, Denial::FreshPrimary { ago }),

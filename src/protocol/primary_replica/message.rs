@@ -20,6 +20,11 @@ pub enum Message {
         /// The sender's term.
         term: u64,
     },
+    /// The primary invites a replica that has all it has to take its place (Raft TimeoutNow).
+    TakeOver {
+        /// The primary's reign.
+        epoch: Epoch,
+    },
     /// A candidate asks for a vote, or whether it would get one.
     Vote(VoteRequest),
     /// The answer.
@@ -90,6 +95,8 @@ pub struct VoteRequest {
     pub end: Position,
     /// Whether it only asks what would be.
     pub is_pre: bool,
+    /// Whether the primary itself wants this election: nobody waits for its silence then.
+    pub is_invited: bool,
 }
 
 /// An answer to a request for a vote.
@@ -154,8 +161,8 @@ impl crate::protocol::Message for Message {
             }
             Message::Ack(_) => (6, 0),
             Message::Sync(request) => (3 + 2 * request.history.len() as u64, 0),
-            Message::Stale { .. } => (1, 0),
-            Message::Vote(_) => (3, 0),
+            Message::Stale { .. } | Message::TakeOver { .. } => (1, 0),
+            Message::Vote(_) => (4, 0),
             Message::VoteReply(_) => (2, 0),
             Message::Chunk(chunk) => (6, u64::from(chunk.rows) * (sizes.key + sizes.value + ENTRY_HEADER)),
             Message::ChunkAck(_) => (5, 0),
@@ -168,7 +175,9 @@ impl crate::protocol::Message for Message {
             Message::Append(append) => append.traffic,
             Message::Ack(ack) => ack.traffic,
             Message::Sync(_) | Message::Chunk(_) | Message::ChunkAck(_) => Traffic::Resync,
-            Message::Stale { .. } | Message::Vote(_) | Message::VoteReply(_) => Traffic::Background,
+            Message::Stale { .. } | Message::TakeOver { .. } | Message::Vote(_) | Message::VoteReply(_) => {
+                Traffic::Background
+            }
         }
     }
 
@@ -179,6 +188,7 @@ impl crate::protocol::Message for Message {
             Message::Ack(ack) => label("Ack", Detail::Index(ack.flushed)),
             Message::Sync(request) => label("SyncRequest", Detail::Index(request.last)),
             Message::Stale { term } => label("Stale", Detail::Term(*term)),
+            Message::TakeOver { epoch } => label("TakeOver", Detail::Term(epoch.term())),
             Message::Vote(request) if request.is_pre => label("PreVote", Detail::Term(request.term)),
             Message::Vote(request) => label("Vote", Detail::Term(request.term)),
             Message::VoteReply(reply) => {

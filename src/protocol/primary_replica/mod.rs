@@ -28,6 +28,7 @@ mod resync;
 mod sessions;
 mod ship;
 mod store;
+mod switchover;
 mod truth;
 mod view;
 mod write;
@@ -128,6 +129,8 @@ pub struct PrimaryReplica {
     patience: Span,
     /// Whether it has been said that no election can be won.
     is_no_quorum_said: bool,
+    /// Whether the primary itself asked this node to campaign.
+    is_invited: bool,
 }
 
 impl Protocol for PrimaryReplica {
@@ -174,6 +177,7 @@ impl Protocol for PrimaryReplica {
             Input::Operator(Order::Configure(config)) => self.configure(cx, config),
             Input::Operator(Order::Promote) => self.promote(cx, true),
             Input::Operator(Order::CancelWaits) => self.cancel_waits(cx),
+            Input::Operator(Order::HandOver { to }) => self.hand_over(cx, to),
         }
     }
 
@@ -226,6 +230,7 @@ impl PrimaryReplica {
             tried: cx.now,
             patience: Span::ZERO,
             is_no_quorum_said: false,
+            is_invited: false,
             store,
             config,
         }
@@ -237,6 +242,9 @@ impl PrimaryReplica {
             Message::Ack(ack) => self.take_ack(cx, from, &ack),
             Message::Sync(request) => self.take_sync_request(cx, from, &request),
             Message::Stale { term } => self.take_stale(cx, term),
+            Message::TakeOver { epoch } if epoch == self.epoch => self.take_over(cx, from),
+            // An invitation by a primary of the past.
+            Message::TakeOver { .. } => {}
             Message::Vote(request) => self.take_vote_request(cx, from, &request),
             Message::VoteReply(reply) => self.take_vote_reply(cx, from, &reply),
             Message::Chunk(chunk) => self.take_chunk(cx, from, &chunk),

@@ -3,6 +3,7 @@
 
 use super::reads::Rounds;
 use super::ship::Follower;
+use super::switchover::HandOver;
 use super::{Context, ELECTION, HEARTBEAT, PrimaryReplica, Promotion, Record, Role};
 use crate::base::ids::{NodeId, OpId};
 use crate::base::line::{Line, StepDown};
@@ -19,6 +20,8 @@ pub(super) struct Reign {
     pub(super) followers: Vec<Follower>,
     /// The index of the entry that opened it.
     pub(super) opened_at: u64,
+    /// A hand-over to another node that an operator asked for.
+    pub(super) hand_over: Option<HandOver>,
     /// Confirmations that it still stands.
     pub(super) rounds: Rounds,
     /// Writes whose clients wait, in the order of their indexes.
@@ -77,7 +80,7 @@ impl PrimaryReplica {
         let followers = (0..self.members).map(|_| Follower::new(next, cx.now)).collect();
         self.role = Role::Primary(Reign { followers, opened_at: next, ..Reign::default() });
         self.epoch = Epoch::new(self.term, self.me, self.incarnation);
-        (self.primary, self.incoming) = (Some(self.me), None);
+        (self.primary, self.incoming, self.is_invited) = (Some(self.me), None, false);
         cx.append(Record::Reign { term: self.term });
         let opening = Entry { epoch: self.epoch, written_at: cx.now, write: None };
         let index = self.append(cx, opening);
@@ -101,6 +104,7 @@ impl PrimaryReplica {
             self.apply_received(cx);
         }
         self.forget_freshness();
+        self.is_invited = false;
         self.role = Role::Replica;
         (self.primary, self.matched, self.incoming, self.asked_at) = (primary, 0, None, None);
         self.primary_last = self.log().last_index();

@@ -197,6 +197,7 @@ impl PrimaryReplica {
             self.beat_to(cx, peer);
         }
         self.watch_waiters(cx);
+        self.watch_hand_over(cx);
         cx.set_timer(HEARTBEAT, self.config.heartbeat);
         self.watch_quorum(cx);
     }

@@ -36,9 +36,12 @@ impl PrimaryReplica {
         let Some(reign) = self.reign() else {
             return self.name_primary(cx, request.op);
         };
-        let objection = self.objection_to_writes(cx, reign);
+        let (objection, hand_over) = (self.objection_to_writes(cx, reign), reign.hand_over);
         if let Some(index) = self.store.sessions().find(request.client, request.sequence) {
             return self.answer_duplicate(cx, request.op, index);
+        }
+        if let Some(hand_over) = hand_over {
+            return cx.reply(request.op, Answer::NotPrimary { hint: Some(hand_over.to) });
         }
         if self.refuses(cx, request.op, objection) {
             return;
@@ -116,6 +119,7 @@ impl PrimaryReplica {
         }
         self.answer_confirmed(cx);
         self.applied_more(cx);
+        self.watch_hand_over(cx);
     }
 
     fn answer_waiters(&mut self, cx: &mut Context<'_>, upto: u64) {

@@ -79,7 +79,9 @@ pub fn parse(text: &str, vocabulary: &Vocabulary) -> Parsed<Scoped> {
     let command = command(verb, &arguments)?;
     match &command {
         Command::Set { knob, value } => check_knob(&arguments, knob, value, &scope)?,
-        Command::Promote { .. } | Command::CancelWait { .. } => check_primary(&arguments, verb, &scope)?,
+        Command::Promote { .. } | Command::CancelWait { .. } | Command::Switchover { .. } => {
+            check_primary(&arguments, verb, &scope)?
+        }
         _ => {}
     }
     Ok(Scoped { runs: scope, command })
@@ -162,6 +164,7 @@ fn command(verb: &'static Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
         "bridge" => Command::Bridge { node: one_node()? },
         "disk-full" => Command::DiskFull { node: one_node()? },
         "promote" => Command::Promote { node: one_node()? },
+        "switchover" => Command::Switchover { node: one_node()? },
         "cancel-wait" => Command::CancelWait { node: one_node()? },
         "partition" => partition(verb, arguments)?,
         "ring-majorities" => {

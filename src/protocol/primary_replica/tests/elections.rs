@@ -11,7 +11,7 @@ use crate::protocol::{Effect, Input, Order, Traffic};
 
 fn ask(term: u64, index: u64, is_pre: bool) -> Message {
     let end = Position { epoch: first_epoch(), index };
-    Message::Vote(VoteRequest { term, end, is_pre })
+    Message::Vote(VoteRequest { term, end, is_pre, is_invited: false })
 }
 
 fn reply(term: u64, is_granted: bool, is_pre: bool) -> Message {

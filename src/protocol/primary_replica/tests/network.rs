@@ -209,6 +209,11 @@ impl Network {
         self.input(node, Input::Operator(Order::Promote));
     }
 
+    /// Asks `from` to hand over to `to`.
+    pub(super) fn hand_over(&mut self, from: u16, to: u16) {
+        self.input(from, Input::Operator(Order::HandOver { to: NodeId(to) }));
+    }
+
     pub(super) fn set(&mut self, knob: &str, text: &str) {
         self.changes.push((knob.into(), text.into()));
         for node in 0..self.members() {

@@ -95,3 +95,37 @@ fn an_operator_promotes_by_hand_and_a_turned_knob_counts_at_once() {
     network.run_for(Span::seconds(3));
     assert!(network.is_acked(op));
 }
+
+#[test]
+fn a_planned_change_of_primary_takes_a_moment_and_loses_nothing() {
+    for promotion in ["auto-quorum", "manual", "auto-unsafe"] {
+        let mut network = Network::new(3, &[("ack", "async"), ("promotion", promotion)], 1);
+        network.load(0, Span::millis(300));
+        let last = network.write(0, 1);
+        network.hand_over(0, 2);
+        network.run_for(Span::millis(50));
+        assert_eq!(network.primaries(), [2], "{promotion}: nobody waited for a silence");
+        network.run_for(Span::seconds(2));
+        assert!(network.is_acked(last) && network.survivors().is_superset(&network.acked()));
+        assert!(network.truth().is_converged);
+    }
+}
+
+#[test]
+fn a_switchover_to_a_node_that_cannot_follow_is_given_up() {
+    let mut network = Network::new(3, MAJORITY, 1);
+    network.run_for(Span::millis(300));
+    network.partition(&[&[0, 1], &[2]]);
+    let before = network.write(0, 1);
+    network.hand_over(0, 2);
+    network.run_for(Span::millis(100));
+    assert!(network.is_acked(before), "what was under way goes on");
+    let refused = network.write(0, 1);
+    network.run_for(Span::seconds(2));
+    assert!(!network.is_acked(refused));
+    assert_eq!(network.count_lines("FAILOVER_ABORT"), 1);
+    let after = network.write(0, 1);
+    network.run_for(Span::millis(100));
+    assert!(network.is_acked(after));
+    assert_eq!(network.primaries(), [0]);
+}

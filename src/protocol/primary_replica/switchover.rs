@@ -1,0 +1,52 @@
+//! A planned change of primary: the old one takes no new writes, waits until nobody waits and the chosen replica has
+//! all it has, and invites it to take over at once (Raft section 3.10 of Ongaro's dissertation, etcd `MoveLeader`,
+//! `patronictl switchover`). If that takes too long it goes on as if nothing had been asked.
+
+use super::message::Message;
+use super::{Context, PrimaryReplica, Promotion};
+use crate::base::ids::NodeId;
+use crate::base::line::Line;
+use crate::base::time::VirtualTime;
+
+/// A hand-over in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HandOver {
+    pub(super) to: NodeId,
+    since: VirtualTime,
+}
+
+impl PrimaryReplica {
+    /// An operator wants `to` to be primary, and loses nothing for it.
+    pub(super) fn hand_over(&mut self, cx: &mut Context<'_>, to: NodeId) {
+        let Some(reign) = self.reign_mut() else { return };
+        reign.hand_over = Some(HandOver { to, since: cx.now });
+        cx.say(Line::SwitchStart { to });
+        self.watch_hand_over(cx);
+    }
+
+    /// Whether the chosen replica is ready by now; whether it has had long enough.
+    pub(super) fn watch_hand_over(&mut self, cx: &mut Context<'_>) {
+        let (last, patience, epoch) = (self.log().last_index(), self.config.election_timeout.1, self.epoch);
+        let Some(reign) = self.reign_mut() else { return };
+        let Some(HandOver { to, since }) = reign.hand_over else { return };
+        if cx.now.since(since) >= patience {
+            reign.hand_over = None;
+            return cx.say(Line::SwitchAbort { to, after: patience });
+        }
+        if reign.waiters.is_empty() && reign.followers[to.index()].flushed >= last {
+            cx.send(to, Message::TakeOver { epoch });
+        }
+    }
+
+    /// The primary invites this node to take its place.
+    pub(super) fn take_over(&mut self, cx: &mut Context<'_>, from: NodeId) {
+        if self.is_primary() || self.primary != Some(from) {
+            return;
+        }
+        self.is_invited = true;
+        match self.config.promotion {
+            Promotion::AutoQuorum => self.campaign(cx),
+            Promotion::Manual | Promotion::AutoUnsafe => self.promote(cx, true),
+        }
+    }
+}
