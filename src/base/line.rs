@@ -103,6 +103,7 @@ pub enum Line {
     Fenced { mine: u64, seen: u64 },
     SwitchStart { to: NodeId },
     SwitchAbort { to: NodeId, after: Span },
+    Invited { by: NodeId },
     NoQuorum { heard: usize, of: usize },
     QuorumBack { heard: usize, of: usize },
     // replication
@@ -192,6 +193,7 @@ impl Line {
             Line::Promoted { .. } => (Warn, "FAILOVER_SELECTED"),
             Line::Fenced { .. } => (Error, "FENCED"),
             Line::SwitchStart { .. } => (Info, "SWITCH"),
+            Line::Invited { .. } => (Info, "FAILOVER_TRY"),
             Line::SwitchAbort { .. } => (Warn, "FAILOVER_ABORT"),
             Line::NoQuorum { .. } => (Error, "NO_QUORUM"),
             Line::QuorumBack { .. } => (Info, "QUORUM_BACK"),
@@ -278,6 +280,7 @@ impl Line {
                 format!("promoting myself without a vote, term={term}")
             }
             Line::SwitchStart { to } => format!("switchover to {}: taking no new writes", n(to)),
+            Line::Invited { by } => format!("{} invites me to take its place", n(by)),
             Line::SwitchAbort { to, after } => {
                 format!("switchover to {} given up: not ready within {after}", n(to))
             }

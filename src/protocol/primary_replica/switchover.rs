@@ -44,6 +44,7 @@ impl PrimaryReplica {
             return;
         }
         self.is_invited = true;
+        cx.say(Line::Invited { by: from });
         match self.config.promotion {
             Promotion::AutoQuorum => self.campaign(cx),
             Promotion::Manual | Promotion::AutoUnsafe => self.promote(cx, true),
