@@ -2,7 +2,8 @@
 //!
 //! Mirrors what Raft, PostgreSQL streaming replication, MySQL semi-sync and MongoDB replica sets share; the knobs
 //! choose among them (`config`). Must not know: the world, clients' patience, what a screen shows. Read `write` (the
-//! primary's side of a write), `ship` and `follow` (both ends of replication), then `reign`, `election`, `resync`.
+//! primary's side of a write), `ship` and `follow` (both ends of replication), then
+//! `reads`, `reign`, `election`, `switchover`, `resync`.
 //!
 //! ```text
 //! client     primary                      replica
