@@ -255,6 +255,7 @@ impl PrimaryReplica {
         follower.written = follower.written.max(ack.written);
         follower.flushed = follower.flushed.max(ack.flushed);
         follower.applied = follower.applied.max(ack.applied);
+        let is_new_round = ack.round > follower.round;
         follower.round = follower.round.max(ack.round);
         follower.next = follower.next.max(follower.written + 1);
         follower.greet(cx, from);
@@ -264,7 +265,9 @@ impl PrimaryReplica {
             _ => follower.is_returning &= common < follower.base,
         }
         self.acknowledge(cx);
-        self.count_round(cx);
+        if is_new_round {
+            self.count_round(cx);
+        }
         self.ship_to(cx, from);
     }
 }
