@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
@@ -97,10 +98,19 @@ impl Pacer {
     ) {
         let mut last = Instant::now();
         loop {
-            match clock.block_on(next_request(&mut inbox, self.is_running)) {
-                Woken::Asked(Request::Quit) | Woken::Abandoned => return,
-                Woken::Asked(request) => self.serve(request),
-                Woken::Tick => {}
+            let mut woken = clock.block_on(next_request(&mut inbox, self.is_running));
+            // Whatever else was asked meanwhile is served too, before any more time passes.
+            loop {
+                match woken {
+                    Woken::Asked(Request::Quit) | Woken::Abandoned => return,
+                    Woken::Asked(request) => self.serve(request),
+                    Woken::Tick => break,
+                }
+                woken = match inbox.try_recv() {
+                    Ok(request) => Woken::Asked(request),
+                    Err(TryRecvError::Empty) => Woken::Tick,
+                    Err(TryRecvError::Disconnected) => Woken::Abandoned,
+                };
             }
             let now = Instant::now();
             if self.is_running {
