@@ -100,7 +100,9 @@ pub enum KnobKind {
     Flag,
     /// The name of a node.
     Node,
-    /// Names of nodes, comma-separated; empty for all replicas.
+    /// The name of a node, or this word instead.
+    NodeOr(&'static str),
+    /// Names of nodes, comma-separated.
     Nodes,
 }
 
@@ -115,6 +117,7 @@ impl fmt::Display for KnobKind {
             KnobKind::RateOr(word) => write!(f, "{word} | bytes per second"),
             KnobKind::Flag => f.write_str("true | false"),
             KnobKind::Node => f.write_str("node"),
+            KnobKind::NodeOr(word) => write!(f, "{word} | node"),
             KnobKind::Nodes => f.write_str("list of nodes"),
         }
     }
@@ -363,6 +366,10 @@ fn parse_value(
             .ok_or_else(|| format!("is `{word}` or bytes per second like `50KiB/s`")),
         Flag => text.parse().map(KnobValue::Flag).map_err(|_| "is true or false".into()),
         Node => find_node(text, find).map(KnobValue::Node).ok_or_else(|| "is the name of a node".into()),
+        NodeOr(word) if text == word => Ok(KnobValue::Word(word)),
+        NodeOr(word) => find_node(text, find)
+            .map(KnobValue::Node)
+            .ok_or_else(|| format!("is `{word}` or the name of a node")),
         Nodes => list(text)
             .map(|name| find_node(name, find).ok_or_else(|| "is a list of nodes of this cluster".to_owned()))
             .collect::<Result<_, _>>()
@@ -389,7 +396,7 @@ impl fmt::Display for KnobValue {
             KnobValue::Duration(span) => write!(f, "{span}"),
             KnobValue::Flag(flag) => write!(f, "{flag}"),
             KnobValue::Node(node) => write!(f, "{node}"),
-            KnobValue::Nodes(nodes) if nodes.is_empty() => f.write_str("all"),
+            KnobValue::Nodes(nodes) if nodes.is_empty() => f.write_str("none named"),
             KnobValue::Nodes(nodes) => {
                 f.write_str(&nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(","))
             }
@@ -441,7 +448,7 @@ mod tests {
         let nobody = |_: &str| None;
         assert_eq!(
             knobs.set("ack", "sometimes", &nobody).unwrap_err(),
-            "`ack` is one of fire, async, semi-sync, wait, majority, all, not `sometimes`"
+            "`ack` is one of fire, async, semi-sync, wait, majority, isr, all, not `sometimes`"
         );
         assert_eq!(knobs.set("akc", "all", &nobody).unwrap_err(), "unknown knob `akc`; did you mean `ack`?");
         assert!(knobs.set("vnodes", "8", &nobody).unwrap_err().contains("no knob of primary-replica"));

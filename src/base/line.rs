@@ -76,6 +76,38 @@ pub enum StepDown {
     },
 }
 
+/// Why a failover is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abort {
+    /// No replica may be promoted.
+    NoGoodReplica,
+    /// Too few monitors voted for it in time.
+    NotAuthorised {
+        /// Votes.
+        got: usize,
+        /// Needed.
+        need: usize,
+    },
+    /// The chosen replica did not take over in time.
+    TimedOut,
+}
+
+/// Why a node does not ask to become primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ineligible {
+    /// It lacks too much.
+    Lag {
+        /// Entries it lacks.
+        behind: u64,
+        /// Entries it may lack.
+        most: u64,
+    },
+    /// Another has more.
+    Behind(NodeId),
+    /// It is not in the in-sync set.
+    OutOfSync,
+}
+
 /// Why a partial resync is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartialRefusal {
@@ -104,6 +136,23 @@ pub enum Line {
     SwitchStart { to: NodeId },
     SwitchAbort { to: NodeId, after: Span },
     Invited { by: NodeId },
+    // monitors, leases, fencers
+    Subjectively { node: NodeId, silent: Span },
+    Objectively { node: NodeId, votes: usize, quorum: u64 },
+    FailoverTry { epoch: u64 },
+    FailoverSelected { node: NodeId, index: u64, epoch: u64 },
+    FailoverEnd { node: NodeId, epoch: u64 },
+    FailoverAbort { why: Abort, epoch: u64 },
+    NotEligible { why: Ineligible },
+    LeaseTaken { term: u64 },
+    LeaseLost { holder: Option<NodeId> },
+    Stonith { target: NodeId, after: Span },
+    StonithFailed { target: NodeId },
+    CatchingUp { from: NodeId, entries: u64 },
+    // in-sync set
+    InSyncShrink { from: Vec<NodeId>, to: Vec<NodeId>, high: u64 },
+    InSyncExpand { from: Vec<NodeId>, to: Vec<NodeId>, high: u64 },
+    Unclean { node: NodeId, end: u64, high: u64 },
     NoQuorum { heard: usize, of: usize },
     QuorumBack { heard: usize, of: usize },
     // replication
@@ -114,6 +163,11 @@ pub enum Line {
     FullStart { peer: NodeId, index: u64, rows: u64 },
     FullDone { index: u64, rows: u64 },
     Diverged { at: u64, entries: u64, acked: u64, primary: NodeId },
+    Rewind { from: u64, keys: u64 },
+    Rollback { entries: u64, archive: u32 },
+    MergeList { archive: u32, both: u64, only_here: u64 },
+    StaysOut,
+    FullAbort { peer: NodeId, behind: u64 },
     Truncate { from: u64, to: u64, archive: u32 },
     SyncWait { index: u64, need: u64 },
     SyncFallback { after: Span },
@@ -195,6 +249,21 @@ impl Line {
             Line::SwitchStart { .. } => (Info, "SWITCH"),
             Line::Invited { .. } => (Info, "FAILOVER_TRY"),
             Line::SwitchAbort { .. } => (Warn, "FAILOVER_ABORT"),
+            Line::Subjectively { .. } => (Warn, "SDOWN"),
+            Line::Objectively { .. } => (Warn, "ODOWN"),
+            Line::FailoverTry { .. } => (Warn, "FAILOVER_TRY"),
+            Line::FailoverSelected { .. } => (Warn, "FAILOVER_SELECTED"),
+            Line::FailoverEnd { .. } => (Info, "FAILOVER_END"),
+            Line::FailoverAbort { .. } => (Error, "FAILOVER_ABORT"),
+            Line::NotEligible { .. } => (Warn, "NOT_ELIGIBLE"),
+            Line::LeaseTaken { .. } => (Info, "LEASE_TAKEN"),
+            Line::LeaseLost { .. } => (Warn, "LEASE_LOST"),
+            Line::Stonith { .. } => (Warn, "STONITH"),
+            Line::StonithFailed { .. } => (Error, "STONITH_FAIL"),
+            Line::CatchingUp { .. } => (Info, "CATCH_UP"),
+            Line::InSyncShrink { .. } => (Warn, "ISR_SHRINK"),
+            Line::InSyncExpand { .. } => (Info, "ISR_EXPAND"),
+            Line::Unclean { .. } => (Error, "UNCLEAN"),
             Line::NoQuorum { .. } => (Error, "NO_QUORUM"),
             Line::QuorumBack { .. } => (Info, "QUORUM_BACK"),
             Line::LinkLost { .. } => (Warn, "LINK_LOST"),
@@ -204,6 +273,11 @@ impl Line {
             Line::FullStart { .. } => (Warn, "FULL_START"),
             Line::FullDone { .. } => (Info, "FULL_DONE"),
             Line::Diverged { .. } => (Error, "DIVERGED"),
+            Line::Rewind { .. } => (Warn, "REWIND"),
+            Line::Rollback { .. } => (Warn, "ROLLBACK"),
+            Line::MergeList { .. } => (Warn, "MERGE"),
+            Line::StaysOut => (Error, "STAYS_OUT"),
+            Line::FullAbort { .. } => (Warn, "FULL_ABORT"),
             Line::Truncate { .. } => (Warn, "TRUNCATE"),
             Line::SyncWait { .. } => (Warn, "SYNC_WAIT"),
             Line::SyncFallback { .. } => (Warn, "SYNC_FALLBACK"),
@@ -285,6 +359,49 @@ impl Line {
                 format!("switchover to {} given up: not ready within {after}", n(to))
             }
             Line::Fenced { mine, seen } => format!("writes refused: epoch {mine} < {seen}"),
+            Line::Subjectively { node, silent } => {
+                format!("{} subjectively down: silent for {:.0} ms", n(node), silent.as_millis())
+            }
+            Line::Objectively { node, votes, quorum } => {
+                format!("{} objectively down: {votes} monitors, quorum {quorum}", n(node))
+            }
+            Line::FailoverTry { epoch } => format!("failover epoch={epoch}: asking the other monitors"),
+            Line::FailoverSelected { node, index, epoch } => {
+                format!("failover epoch={epoch}: selected {} at index {index}", n(node))
+            }
+            Line::FailoverEnd { node, epoch } => {
+                format!("failover epoch={epoch}: {} is primary", n(node))
+            }
+            Line::FailoverAbort { why, epoch } => match why {
+                Abort::NoGoodReplica => format!("failover epoch={epoch} given up: no good replica"),
+                Abort::NotAuthorised { got, need } => {
+                    format!("failover epoch={epoch} given up: {got} of {need} votes")
+                }
+                Abort::TimedOut => format!("failover epoch={epoch} given up: the replica did not take over"),
+            },
+            Line::NotEligible { why } => match why {
+                Ineligible::Lag { behind, most } => format!("not promoted: lag {behind} > {most}"),
+                Ineligible::Behind(other) => format!("not promoted: {} has more", n(other)),
+                Ineligible::OutOfSync => "not promoted: not in the in-sync set".to_owned(),
+            },
+            Line::LeaseTaken { term } => format!("got the lease, term={term}"),
+            Line::LeaseLost { holder: None } => "lease expired, demoting self".to_owned(),
+            Line::LeaseLost { holder: Some(holder) } => {
+                format!("the lease is {}'s, demoting self", n(holder))
+            }
+            Line::Stonith { target, after } => format!("{} killed by the fencer after {after}", n(target)),
+            Line::StonithFailed { target } => {
+                format!("the fencer did not reach {}: not taking over", n(target))
+            }
+            Line::CatchingUp { from, entries } => {
+                format!("fetching {entries} newer entries from {} before taking over", n(from))
+            }
+            Line::InSyncShrink { from, to, high } | Line::InSyncExpand { from, to, high } => {
+                format!("in-sync set {} -> {} (high watermark {high})", names.nodes(from), names.nodes(to))
+            }
+            Line::Unclean { node, end, high } => {
+                format!("unclean election: {} ends at {end}, high watermark was {high}", n(node))
+            }
             Line::NoQuorum { heard, of } => format!("no quorum: see {heard} of {of}"),
             Line::QuorumBack { heard, of } => {
                 format!("quorum is back: hear {heard} of {of}, taking writes again")
@@ -311,6 +428,17 @@ impl Line {
                     "history forks at {at}: {entries} local entries not in {} ({acked} acked)",
                     n(primary)
                 )
+            }
+            Line::Rewind { from, keys } => format!("rewinding to {from}: fetching {keys} old keys"),
+            Line::Rollback { entries, archive } => {
+                format!("rolled back {entries} entries to archive #{archive}")
+            }
+            Line::MergeList { archive, both, only_here } => {
+                format!("archive #{archive} to merge: {both} keys changed on both sides, {only_here} only here")
+            }
+            Line::StaysOut => "not following: rejoin=refuse, an operator must act".to_owned(),
+            Line::FullAbort { peer, behind } => {
+                format!("full resync of {} begins again: {behind} entries overflow its buffer", n(peer))
             }
             Line::Truncate { from, to, archive } => {
                 format!("truncated {from}..{to}, kept as archive #{archive}")

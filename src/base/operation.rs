@@ -93,6 +93,10 @@ pub enum Refusal {
     DiskFull,
     /// Fewer replicas were heard lately than the admission guard asks for; nothing was appended.
     TooFewReplicas,
+    /// Fewer members are in sync than `min_isr` asks for; nothing was appended.
+    TooFewInSync,
+    /// The node takes a snapshot in and answers nothing meanwhile.
+    Loading,
     /// No node accepted the operation before its deadline.
     NobodyAccepted,
     /// What this session has seen or written is no longer part of the history.
@@ -108,6 +112,8 @@ impl Refusal {
             Refusal::Fenced => "fenced",
             Refusal::DiskFull => "disk full",
             Refusal::TooFewReplicas => "too few replicas",
+            Refusal::TooFewInSync => "too few in sync",
+            Refusal::Loading => "loading",
             Refusal::NobodyAccepted => "no node accepted it",
             Refusal::SessionLost => "session lost",
         }
@@ -125,6 +131,8 @@ pub enum Doubt {
     SteppedDown,
     /// The coordinator sent it out, but too few owners answered in time.
     QuorumTimeout,
+    /// The in-sync set shrank below `min_isr` after the write was appended.
+    InSyncShrank,
     /// An operator cancelled the wait for replicas: it is done here, perhaps nowhere else.
     WaitCancelled,
 }
@@ -137,6 +145,7 @@ impl Doubt {
             Doubt::ConnectionReset => "connection reset",
             Doubt::SteppedDown => "primary stepped down",
             Doubt::QuorumTimeout => "too few answers",
+            Doubt::InSyncShrank => "in-sync set shrank",
             Doubt::WaitCancelled => "wait cancelled",
         }
     }

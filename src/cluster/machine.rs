@@ -38,6 +38,10 @@ pub struct Machine<P: Protocol> {
     /// What the trace will say of that work, if it has been handed out ahead of time.
     foreseen: Option<StepNote>,
     timers: BTreeMap<Timer, u64>,
+    /// What a step costs, in per cent of the usual.
+    pub burden_percent: u32,
+    /// What the next step takes longer because of other work.
+    extra_work: Span,
 }
 
 /// The front of the queue, done.
@@ -67,6 +71,7 @@ impl<P: Protocol> Work<P> {
             Work::Step(Input::Client(request)) => (Mark::Client, u64::from(request.op.0)),
             Work::Step(Input::Timer(timer)) => (Mark::Timer, timer.0),
             Work::Step(Input::Flushed { upto }) => (Mark::Flushed, upto.0),
+            Work::Step(Input::Fenced { target, .. }) => (Mark::Operator, u64::from(target.0) + 1),
             Work::Step(Input::Operator(_)) => (Mark::Operator, 0),
         };
         StepNote { mark, detail }
@@ -87,6 +92,8 @@ impl<P: Protocol> Machine<P> {
             busy_until: None,
             foreseen: None,
             timers: BTreeMap::new(),
+            burden_percent: 100,
+            extra_work: Span::ZERO,
         }
     }
 
@@ -97,13 +104,21 @@ impl<P: Protocol> Machine<P> {
         }
     }
 
-    /// If the processor is free and has work, it begins: gives the token of its completion at `now + service`.
-    pub fn begin(&mut self, now: VirtualTime, service: Span) -> Option<u64> {
+    /// Makes the next step take longer.
+    pub fn add_work(&mut self, span: Span) {
+        self.extra_work = self.extra_work + span;
+    }
+
+    /// If the processor is free and has work, it begins: gives the token of its completion and when that is. A step
+    /// takes `usual`, more under a burden.
+    pub fn begin(&mut self, now: VirtualTime, usual: Span) -> Option<(u64, VirtualTime)> {
         if self.busy_until.is_some() || self.health != Health::Up || self.inbox.is_empty() {
             return None;
         }
-        self.busy_until = Some(now + service);
-        Some(self.token)
+        let extra = std::mem::replace(&mut self.extra_work, Span::ZERO);
+        let done_at = now + usual.scaled(u64::from(self.burden_percent), 100) + extra;
+        self.busy_until = Some(done_at);
+        Some((self.token, done_at))
     }
 
     /// The processor is done with the front of the queue; `None` if it was interrupted since it began.
@@ -171,6 +186,7 @@ impl<P: Protocol> Machine<P> {
         self.interrupt(Health::Down, now);
         self.inbox.clear();
         self.timers.clear();
+        (self.burden_percent, self.extra_work) = (100, Span::ZERO);
     }
 
     /// A new life begins from the disk.

@@ -132,7 +132,7 @@ impl<P: Protocol> World<P> {
         number
     }
 
-    fn begin_fault(&mut self, command: &Command, text: &Arc<str>) -> u32 {
+    pub(super) fn begin_fault(&mut self, command: &Command, text: &Arc<str>) -> u32 {
         let number = self.faults.add(command.clone(), Arc::clone(text), self.now);
         self.tally.fault(self.now);
         self.say(None, Line::FaultOn { number, what: Arc::clone(text) });

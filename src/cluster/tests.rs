@@ -85,7 +85,7 @@ impl Protocol for Teller {
                     cx.reply(op, Answer::Written(Version(1)));
                 }
             }
-            Input::Operator(_) => {}
+            Input::Operator(_) | Input::Fenced { .. } => {}
         }
     }
 

@@ -18,7 +18,7 @@ use super::tally::Tally;
 use super::trace::{Mark, Trace};
 use super::view::{DropReason, Health, MessageCounts};
 use super::workload::Workload;
-use crate::base::command::CrashKind;
+use crate::base::command::{Command, CrashKind, NodeRef};
 use crate::base::delay::DelayTable;
 use crate::base::ids::{NodeId, OpId};
 use crate::base::knob::Knobs;
@@ -56,6 +56,8 @@ pub(super) enum Event {
     Answer { node: NodeId, reply: Reply },
     /// An operation's time is up.
     Deadline { op: OpId },
+    /// The fencer acts.
+    Fence { by: NodeId, target: NodeId, success_ppm: u32 },
 }
 
 /// A step that a node must take.
@@ -108,6 +110,7 @@ pub struct World<P: Protocol> {
     pub(super) names: Arc<Names>,
     flush: DelayTable,
     flushes: Vec<(Keyed, u64)>,
+    fencer: Keyed,
     token: u64,
     handled: u64,
 }
@@ -137,6 +140,7 @@ impl<P: Protocol> World<P> {
             names: Arc::new(Names::new(setup.cluster.names.clone())),
             flush: DelayTable::new(setup.cluster.flush),
             flushes: (0..members).map(disk).collect(),
+            fencer: Keyed::new(setup.seed, "fencer"),
             token: 0,
             handled: 0,
             setup: Arc::new(setup),
@@ -223,6 +227,7 @@ impl<P: Protocol> World<P> {
             Event::Resend { op, left } => self.resend(op, left),
             Event::Answer { node, reply } => self.answer_arrives(node, reply),
             Event::Deadline { op } => self.deadline(op),
+            Event::Fence { by, target, success_ppm } => self.shoot(by, target, success_ppm),
         }
         Turn::Handled
     }
@@ -275,6 +280,11 @@ impl<P: Protocol> World<P> {
                         self.schedule_flush(node);
                     }
                 }
+                Effect::Fence { target, after, success_ppm } => {
+                    self.agenda.push(self.now + after, Event::Fence { by: node, target, success_ppm });
+                }
+                Effect::Burden(percent) => self.machines[node.index()].burden_percent = percent,
+                Effect::Busy(span) => self.machines[node.index()].add_work(span),
                 Effect::Say(line) => self.say(Some(node), line),
                 Effect::Ghost(ghost) => self.learn(node, ghost),
             }
@@ -315,9 +325,25 @@ impl<P: Protocol> World<P> {
     }
 
     pub(super) fn wake(&mut self, node: NodeId) {
-        let service = self.setup.cluster.service * u64::from(self.faults.cpu_factor(node));
-        if let Some(token) = self.machines[node.index()].begin(self.now, service) {
-            self.agenda.push(self.now + service, Event::Complete { node, token });
+        let usual = self.setup.cluster.service * u64::from(self.faults.cpu_factor(node));
+        if let Some((token, done_at)) = self.machines[node.index()].begin(self.now, usual) {
+            self.agenda.push(done_at, Event::Complete { node, token });
+        }
+    }
+
+    /// The fencer cuts the power of `target`, if it can be reached from `by` and luck will have it. What it has shot
+    /// stays down until it is healed, like any crash.
+    fn shoot(&mut self, by: NodeId, target: NodeId, success_ppm: u32) {
+        let has_luck = self.fencer.chance(self.handled, 0, success_ppm);
+        let is_done = has_luck && !self.network.is_cut(by, target);
+        if is_done && self.machines[target.index()].health != Health::Down {
+            let command = Command::Crash { node: NodeRef::Named(target), kind: CrashKind::Power };
+            let text = format!("{} (by the fencer of {})", command.spell(&self.names), self.names.node(by));
+            self.begin_fault(&command, &text.into());
+            self.crash(target, CrashKind::Power);
+        }
+        if self.machines[by.index()].health != Health::Down {
+            self.queue(by, Input::Fenced { target, is_done });
         }
     }
 

@@ -165,6 +165,13 @@ pub enum Input<P: Protocol> {
         /// The last flushed position.
         upto: DiskPosition,
     },
+    /// The fencer has tried to kill a node ([`Effect::Fence`]).
+    Fenced {
+        /// The node.
+        target: NodeId,
+        /// Whether it is off now.
+        is_done: bool,
+    },
     /// An operator's order.
     Operator(Order<P>),
 }
@@ -211,6 +218,20 @@ pub enum Effect<P: Protocol> {
     /// Write and flush everything appended so far. One flush is in flight at a time, the next takes all that
     /// waits (group commit); it is answered by [`Input::Flushed`].
     Flush,
+    /// Have the fencer cut the power of a node; it needs this long, and a way from here to there. It is answered
+    /// by [`Input::Fenced`] (STONITH: "shoot the other node in the head", Pacemaker).
+    Fence {
+        /// The node.
+        target: NodeId,
+        /// How long the fencer takes.
+        after: Span,
+        /// How often it works, per million.
+        success_ppm: u32,
+    },
+    /// From now on each step of this node takes this many per cent of its usual time, until said otherwise.
+    Burden(u32),
+    /// The processor is busy for this long, beside its usual work.
+    Busy(Span),
     /// A log line.
     Say(Line),
     /// Knowledge for the judges; protocols never read it back.
@@ -297,6 +318,21 @@ impl<P: Protocol> Context<'_, P> {
     /// Writes and flushes everything appended so far.
     pub fn flush(&mut self) {
         self.effects.push(Effect::Flush);
+    }
+
+    /// Has the fencer cut the power of `target`.
+    pub fn fence(&mut self, target: NodeId, after: Span, success_ppm: u32) {
+        self.effects.push(Effect::Fence { target, after, success_ppm });
+    }
+
+    /// Each step takes `percent` of its usual time from now on.
+    pub fn burden(&mut self, percent: u32) {
+        self.effects.push(Effect::Burden(percent));
+    }
+
+    /// Keeps the processor busy for `span` more.
+    pub fn busy(&mut self, span: Span) {
+        self.effects.push(Effect::Busy(span));
     }
 
     /// Says a log line.

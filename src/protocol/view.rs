@@ -60,6 +60,14 @@ pub enum Role {
     FullSync,
     /// Was primary, refuses writes.
     Fenced,
+    /// Is to be primary, and must do something first.
+    TakingOver,
+    /// Undoes entries that the primary does not have.
+    RollingBack,
+    /// Has entries that the primary does not have, and follows nobody.
+    StandingOut,
+    /// Keeps the lease, and no data.
+    LeaseStore,
 }
 
 impl Role {
@@ -72,6 +80,10 @@ impl Role {
             Role::PreCandidate => "pre-vote",
             Role::FullSync => "full sync",
             Role::Fenced => "fenced",
+            Role::TakingOver => "taking over",
+            Role::RollingBack => "rolling back",
+            Role::StandingOut => "stays out",
+            Role::LeaseStore => "lease store",
         }
     }
 }
@@ -111,10 +123,30 @@ pub struct PrimaryReplicaView {
     pub lag_entries: u64,
     /// Age of the last applied entry while entries are missing, else zero.
     pub lag: Span,
-    /// When it will start an election unless it hears the primary.
+    /// As primary: when it stops writing unless it is confirmed before.
+    pub stops_at: Option<VirtualTime>,
+    /// As anyone else: when it will do something about the primary unless that is heard before; as lease store: when
+    /// the lease ends.
     pub election_at: Option<VirtualTime>,
+    /// As primary with `ack = "isr"`: who is in sync.
+    pub in_sync: Vec<NodeId>,
+    /// The monitor beside it.
+    pub monitor: Option<MonitorView>,
     /// Branches that were cut off here and kept.
     pub archive: Vec<BranchView>,
+}
+
+/// What the monitor beside a node thinks (`promotion = "auto-monitor"`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MonitorView {
+    /// The primary it watches.
+    pub primary: NodeId,
+    /// Whether it misses it.
+    pub is_down: bool,
+    /// How many others said lately that they do.
+    pub agree: usize,
+    /// Whether it leads a failover now.
+    pub is_leading: bool,
 }
 
 /// One log entry on one node.

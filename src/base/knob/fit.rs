@@ -40,8 +40,10 @@ impl Knobs {
     }
 
     fn check_primary(&self, nodes: usize, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
+        let has_store = self.word("promotion") == "auto-lease";
         let set = self.nodes("sync_set").len();
-        let replicas = nodes.saturating_sub(1) as u64;
+        let copies = nodes.saturating_sub(usize::from(has_store)) as u64;
+        let replicas = copies.saturating_sub(1);
         let available = if set == 0 || self.word("ack") == "wait" { replicas } else { set as u64 };
         let count = self.count("sync_count");
         check(
@@ -71,12 +73,70 @@ impl Knobs {
             format!("the shortest election timeout, {low}, is longer than the longest, {high}"),
             "swap or raise them",
         );
+        let in_sync = self.count("min_isr");
+        check(
+            self.word("ack") == "isr" && in_sync > copies,
+            "min_isr",
+            format!("min_isr = {in_sync} of {copies} nodes with a copy"),
+            "no write would ever be taken: lower `min_isr` or add nodes",
+        );
+        if has_store {
+            self.check_lease(nodes, primary, check);
+        }
+        if self.word("promotion") == "auto-monitor" {
+            self.check_monitors(nodes as u64, check);
+        }
         let margin = self.span("lease_margin");
         check(
             self.word("read") == "primary-lease" && margin >= low,
             "lease_margin",
             format!("lease_margin = {margin} of a lease of {low}"),
             "a lease lasts `election_timeout_min`: nothing of it would be left; lower `lease_margin`",
+        );
+    }
+
+    fn check_lease(
+        &self,
+        nodes: usize,
+        primary: usize,
+        check: &mut impl FnMut(bool, &'static str, String, &'static str),
+    ) {
+        let store = self.node("lease_store").map_or(nodes.saturating_sub(1), |node| node.index());
+        check(
+            store == primary || store >= nodes,
+            "lease_store",
+            "`lease_store` keeps no data, so it cannot be the primary, or a node that does not exist".to_owned(),
+            "name another node of the cluster",
+        );
+        let (lease, margin) = (self.span("lease"), self.span("lease_margin"));
+        check(
+            margin >= lease,
+            "lease_margin",
+            format!("lease_margin = {margin} of a lease of {lease}"),
+            "nothing of the lease would be left: lower `lease_margin` or raise `lease`",
+        );
+        let (wait, retry) = (self.span("loop_wait"), self.span("retry_timeout"));
+        check(
+            wait + retry * 2 > lease,
+            "lease",
+            format!("a lease of {lease} for loop_wait = {wait} and retry_timeout = {retry}"),
+            "a healthy primary would lose it: `loop_wait` + 2 x `retry_timeout` is at most `lease` (Patroni's rule)",
+        );
+    }
+
+    fn check_monitors(&self, nodes: u64, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
+        let (sentinels, quorum) = (self.count("sentinels"), self.count("sentinel_quorum"));
+        check(
+            sentinels > nodes,
+            "sentinels",
+            format!("sentinels = {sentinels} beside {nodes} nodes"),
+            "one lives beside each node: lower `sentinels` or add nodes",
+        );
+        check(
+            quorum > sentinels,
+            "sentinel_quorum",
+            format!("sentinel_quorum = {quorum} of {sentinels} sentinels"),
+            "the primary would never count as down: lower `sentinel_quorum`",
         );
     }
 }

@@ -67,6 +67,20 @@ pub const LIKES: &[Likeness] = &[
         ],
     ),
     like(
+        "redis-sentinel",
+        "asynchronous replication watched by three Sentinels with a quorum of two; an old master discards its data",
+        &[
+            ("ack", both("async")),
+            ("apply", both("on-receive")),
+            ("promotion", both("auto-monitor")),
+            ("sentinels", both("3")),
+            ("sentinel_quorum", both("2")),
+            ("fencing", both("none")),
+            ("rejoin", both("discard-full-resync")),
+            ("parallel_syncs", both("1")),
+        ],
+    ),
+    like(
         "mongodb-w1",
         "a replica set with w:1, j:true and readConcern local: elections by majority, writes at the primary alone",
         &[
@@ -74,6 +88,8 @@ pub const LIKES: &[Likeness] = &[
             ("apply", both("on-receive")),
             ("read", both("primary")),
             ("promotion", both("auto-quorum")),
+            ("catch_up", ["2s", "60s"]),
+            ("rejoin", both("rollback-file")),
         ],
     ),
     like(
@@ -84,6 +100,22 @@ pub const LIKES: &[Likeness] = &[
             ("apply", both("on-receive")),
             ("read", both("majority-committed")),
             ("promotion", both("auto-quorum")),
+            ("catch_up", ["2s", "60s"]),
+            ("rejoin", both("rollback-file")),
+        ],
+    ),
+    like(
+        "kafka-acks-all",
+        "acks=all with min.insync.replicas=2; a controller in the lease store elects from the in-sync set alone",
+        &[
+            ("ack", both("isr")),
+            ("min_isr", both("2")),
+            ("unclean", both("false")),
+            ("apply", both("on-commit")),
+            ("read", both("primary")),
+            ("promotion", both("auto-lease")),
+            ("fencing", both("epoch,self-demote")),
+            ("rejoin", both("truncate")),
         ],
     ),
     like(

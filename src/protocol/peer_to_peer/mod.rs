@@ -138,6 +138,7 @@ impl Protocol for PeerToPeer {
             Input::Flushed { upto } => self.note_flushed(cx, upto),
             Input::Operator(Order::Configure(config)) => self.config = config,
             // Nobody can be promoted where everyone is equal.
+            Input::Fenced { .. } => {}
             Input::Operator(Order::Promote | Order::CancelWaits | Order::HandOver { .. }) => {}
         }
     }

@@ -33,6 +33,11 @@ pub enum Ack {
     },
     /// Flushed on a majority. Raft, MongoDB `w:majority`.
     Majority,
+    /// In the memory of every member that is in sync, while at least `min` are. Kafka `acks=all`.
+    InSync {
+        /// Members that must be in sync, the primary included.
+        min: usize,
+    },
     /// Flushed on every member.
     All,
 }
@@ -74,8 +79,85 @@ pub enum Promotion {
     Manual,
     /// A majority vote (Raft section 5.2).
     AutoQuorum,
+    /// Monitors beside the nodes: a quorum detects, a majority authorises (Redis Sentinel).
+    AutoMonitor,
+    /// A lease in a store that one node keeps (Patroni with etcd, Kafka's controller).
+    AutoLease,
     /// Any replica that misses the old one. Two-node heartbeat clusters without fencing.
     AutoUnsafe,
+}
+
+/// What a node does with entries of its own that its primary does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejoin {
+    /// Cuts them off. Raft, Kafka.
+    Truncate,
+    /// Cuts them off and fetches the old state of the keys they changed. `pg_rewind`.
+    Rewind,
+    /// Cuts them off and files them. MongoDB's rollback files.
+    RollbackFile,
+    /// Throws everything away for a snapshot. Redis.
+    Discard,
+    /// Follows nobody until an operator acts. PostgreSQL alone.
+    Refuse,
+    /// Cuts them off and says what an operator has to merge. GitHub 2018.
+    Merge,
+}
+
+/// The rules of `promotion = "auto-monitor"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Monitors {
+    /// How many: one beside each of the first nodes.
+    pub count: usize,
+    /// How many must miss the primary.
+    pub quorum: usize,
+    /// Whether every replica in reach must have lost it too (orchestrator).
+    pub is_holistic: bool,
+    /// How often nodes are asked.
+    pub ping: Span,
+    /// How long one attempt may take.
+    pub failover_timeout: Span,
+    /// How long after a failover no other is tried.
+    pub recovery_block: Option<Span>,
+}
+
+/// The rules of `promotion = "auto-lease"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseRules {
+    /// How long a lease lasts.
+    pub lasting: Span,
+    /// How often it is renewed or looked at.
+    pub loop_wait: Span,
+    /// Silence of the store after which it is asked again.
+    pub retry: Span,
+    /// Entries a replica may lack and still be promoted.
+    pub max_lag: u64,
+    /// Who keeps it; the last node if nobody is named.
+    pub store: Option<NodeId>,
+}
+
+/// What catching up costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResyncRules {
+    /// Whether the log is kept for every replica.
+    pub slots: bool,
+    /// Snapshots that may travel at once.
+    pub parallel: usize,
+    /// Entries kept for a replica while a snapshot travels to it.
+    pub buffer: u64,
+    /// What a step of the primary costs meanwhile, in per cent.
+    pub burden: u32,
+    /// Whether a replica answers reads while it takes a snapshot in.
+    pub serves_stale: bool,
+}
+
+/// The fencer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fencer {
+    /// How long it takes.
+    pub delay: Span,
+    /// How often it works, per million.
+    pub success_ppm: u32,
 }
 
 /// Everything a node of this topology is told.
@@ -91,8 +173,26 @@ pub struct Config {
     pub min_replicas: usize,
     /// Silence after which a replica does not count for `min_replicas`.
     pub max_lag: Span,
+    /// How long entries wait before they are applied at replicas.
+    pub apply_delay: Span,
+    /// Whether no majority counts without the primary's own flush.
+    pub needs_own_flush: bool,
+    /// How long a replica may be behind and count as in sync.
+    pub in_sync_lag: Span,
+    /// Whether a replica that is not in sync may be elected.
+    pub unclean: bool,
     /// Who makes a new primary.
     pub promotion: Promotion,
+    /// The rules of monitors.
+    pub monitors: Monitors,
+    /// The rules of the lease.
+    pub lease: LeaseRules,
+    /// Replicas that no automatic promotion takes.
+    pub never_promote: Vec<NodeId>,
+    /// Replicas that monitors prefer, best first.
+    pub promote_order: Vec<NodeId>,
+    /// How long a newly elected primary may fetch what others have beyond its own log.
+    pub catch_up: Option<Span>,
     /// Ask before raising the term.
     pub prevote: bool,
     /// A primary that hears no majority steps down, and fresh contact makes voters ignore candidates.
@@ -101,6 +201,16 @@ pub struct Config {
     pub epoch: bool,
     /// Silence of the majority makes a primary stop, whatever the promotion.
     pub self_demote: bool,
+    /// Clients bring the term they know, and a primary of an older one stops.
+    pub token: bool,
+    /// Who kills an old primary before a new one takes over.
+    pub stonith: Option<Fencer>,
+    /// What becomes of entries the primary does not have.
+    pub rejoin: Rejoin,
+    /// What catching up costs.
+    pub resync: ResyncRules,
+    /// Whether a restarted node finds its log.
+    pub persists: bool,
     /// Where reads go.
     pub reads: ReadRoute,
     /// What they may show.
@@ -137,20 +247,65 @@ impl Config {
             applies_on_commit: match knobs.word("apply") {
                 "on-receive" => false,
                 "on-commit" => true,
-                _ => ack == Ack::Majority,
+                _ => matches!(ack, Ack::Majority | Ack::InSync { .. }),
             },
             ack,
+            apply_delay: knobs.span("apply_delay"),
+            needs_own_flush: knobs.flag("leader_flush_required"),
+            in_sync_lag: knobs.span("isr_lag"),
+            unclean: knobs.flag("unclean"),
             min_replicas: knobs.count("min_replicas") as usize,
             max_lag: knobs.span("max_lag"),
             promotion: match knobs.word("promotion") {
                 "manual" => Promotion::Manual,
                 "auto-unsafe" => Promotion::AutoUnsafe,
+                "auto-monitor" => Promotion::AutoMonitor,
+                "auto-lease" => Promotion::AutoLease,
                 _ => Promotion::AutoQuorum,
             },
+            monitors: Monitors {
+                count: knobs.count("sentinels") as usize,
+                quorum: knobs.count("sentinel_quorum") as usize,
+                is_holistic: knobs.word("detection") == "holistic",
+                ping: knobs.span("ping").max(Span::millis(1)),
+                failover_timeout: knobs.span("failover_timeout"),
+                recovery_block: knobs.maybe_span("recovery_block"),
+            },
+            lease: LeaseRules {
+                lasting: knobs.span("lease"),
+                loop_wait: knobs.span("loop_wait").max(Span::millis(1)),
+                retry: knobs.span("retry_timeout"),
+                max_lag: knobs.count("max_failover_lag"),
+                store: knobs.node("lease_store"),
+            },
+            never_promote: knobs.nodes("never_promote").to_vec(),
+            promote_order: knobs.nodes("promote_order").to_vec(),
+            catch_up: knobs.maybe_span("catch_up"),
             prevote: knobs.flag("prevote"),
             check_quorum: knobs.flag("check_quorum"),
             epoch: knobs.has("fencing", "epoch"),
             self_demote: knobs.has("fencing", "self-demote"),
+            token: knobs.has("fencing", "token"),
+            stonith: knobs.has("fencing", "stonith").then(|| Fencer {
+                delay: knobs.span("stonith_delay"),
+                success_ppm: knobs.count("stonith_success") as u32 * 10_000,
+            }),
+            rejoin: match knobs.word("rejoin") {
+                "rewind" => Rejoin::Rewind,
+                "rollback-file" => Rejoin::RollbackFile,
+                "discard-full-resync" => Rejoin::Discard,
+                "refuse" => Rejoin::Refuse,
+                "merge-manual" => Rejoin::Merge,
+                _ => Rejoin::Truncate,
+            },
+            resync: ResyncRules {
+                slots: knobs.flag("slots"),
+                parallel: knobs.count("parallel_syncs") as usize,
+                buffer: knobs.count("output_buffer"),
+                burden: knobs.count("snapshot_cpu") as u32,
+                serves_stale: knobs.flag("serve_stale"),
+            },
+            persists: knobs.word("persistence") == "log",
             reads: match knobs.word("read") {
                 "replica-nearest" | "majority-committed" | "bounded" | "token" => ReadRoute::Nearest,
                 "replica-random" => ReadRoute::Random,
@@ -184,14 +339,26 @@ impl Config {
         Routing { to: Route::Primary { reads: self.reads }, discovery_refresh: self.discovery_refresh }
     }
 
-    /// Whether a primary that hears no majority must stop.
+    /// Whether a primary that hears no majority must stop. Where it has a lease, the lease says when.
     pub fn demotes_itself(&self) -> bool {
-        self.self_demote || (self.promotion == Promotion::AutoQuorum && self.check_quorum)
+        match self.promotion {
+            Promotion::AutoLease => false,
+            Promotion::AutoQuorum => self.self_demote || self.check_quorum,
+            _ => self.self_demote,
+        }
+    }
+
+    /// The node of a cluster of `nodes` that keeps the lease, and no data.
+    pub fn lease_store(&self, nodes: usize) -> Option<NodeId> {
+        let last = NodeId::at(nodes.saturating_sub(1));
+        (self.promotion == Promotion::AutoLease).then(|| self.lease.store.unwrap_or(last))
     }
 
     /// Whether a replica says how far it is as soon as an entry is in its memory, before its flush.
     pub fn acks_when_written(&self) -> bool {
-        matches!(self.ack, Ack::Fire | Ack::Wait { .. } | Ack::SemiSync { point: SyncPoint::Written, .. })
+        use Ack::{Fire, InSync, SemiSync, Wait};
+        let point = SyncPoint::Written;
+        matches!(self.ack, Fire | Wait { .. } | InSync { .. }) || matches!(self.ack, SemiSync { point: p, .. } if p == point)
     }
 
     /// Whether whatever is on a primary's disk has been acknowledged: a restarted node knows no more about that.
@@ -223,6 +390,7 @@ fn ack(knobs: &Knobs) -> Ack {
             patience: knobs.maybe_span("sync_timeout"),
         },
         "majority" => Ack::Majority,
+        "isr" => Ack::InSync { min: knobs.count("min_isr") as usize },
         "all" => Ack::All,
         _ => Ack::Async,
     }

@@ -15,10 +15,27 @@ pub struct Durable {
     pub voted_for: Option<NodeId>,
     /// The last term in which it was primary; 0 if it never was.
     pub reigned_in: u64,
+    /// What the monitor beside this node voted for last: the attempt's number, and for whom.
+    pub monitor_vote: (u64, Option<NodeId>),
+    /// As lease store: whose the lease is.
+    pub lease: Option<Tenure>,
     /// The log.
     pub log: Log,
     /// Branches that were cut off and kept, as MongoDB keeps rollback files.
     pub archive: Vec<Arc<Branch>>,
+}
+
+/// What a lease store knows of the lease. When it ends is told by the store's clock, not by its disk.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tenure {
+    /// The holder's term.
+    pub term: u64,
+    /// Who holds it, or held it last.
+    pub holder: Option<NodeId>,
+    /// The members that are in sync.
+    pub in_sync: Arc<[NodeId]>,
+    /// How far the holder said it was.
+    pub high: u64,
 }
 
 /// A branch of the log that was cut off and kept for an operator to look at.
@@ -53,6 +70,15 @@ pub enum Record {
     Append(Entry),
     /// The end of the log is cut off and kept aside.
     Cut(Arc<Branch>),
+    /// The monitor beside this node voted.
+    MonitorVote {
+        /// The attempt.
+        epoch: u64,
+        /// For whom.
+        whom: NodeId,
+    },
+    /// The lease has changed hands, or the in-sync set.
+    Lease(Tenure),
     /// A snapshot replaces the log.
     Install(Arc<Store>),
 }
@@ -69,6 +95,8 @@ impl crate::protocol::Durable for Durable {
                 self.log.cut(branch.from);
                 self.archive.push(Arc::clone(branch));
             }
+            Record::MonitorVote { epoch, whom } => self.monitor_vote = (*epoch, Some(*whom)),
+            Record::Lease(tenure) => self.lease = Some(tenure.clone()),
             Record::Install(store) => self.log = store.log().clone(),
         }
     }

@@ -30,7 +30,8 @@ impl PrimaryReplica {
             Promotion::AutoUnsafe => {
                 self.config.down_after + self.config.heartbeat.scaled(3, 2) * u64::from(self.me.0)
             }
-            Promotion::Manual => self.config.link_timeout,
+            Promotion::AutoLease => self.lease_patience(cx),
+            Promotion::Manual | Promotion::AutoMonitor => self.config.link_timeout,
         }
     }
 
@@ -45,6 +46,9 @@ impl PrimaryReplica {
         if self.is_primary() {
             return;
         }
+        if self.config.promotion == Promotion::AutoLease {
+            return self.poll_lease(cx);
+        }
         let until = self.patient_until();
         if cx.now < until {
             return cx.set_timer(ELECTION, until.since(cx.now));
@@ -54,9 +58,13 @@ impl PrimaryReplica {
             cx.say(Line::PrimaryLost { primary: Some(primary), silent });
         }
         (self.incoming, self.is_invited) = (None, false);
+        if matches!(self.role, Role::Succeeding(_)) {
+            self.role = Role::Replica;
+        }
         self.wait_patiently(cx);
         match self.config.promotion {
-            Promotion::Manual => {}
+            Promotion::Manual | Promotion::AutoMonitor | Promotion::AutoLease => {}
+            _ if self.config.never_promote.contains(&self.me) || self.role == Role::StandingOut => {}
             Promotion::AutoUnsafe => self.promote(cx, false),
             Promotion::AutoQuorum => {
                 self.say_failed_attempt(cx);
@@ -68,7 +76,7 @@ impl PrimaryReplica {
     /// An attempt has run out: if it was for lack of voters, say so once.
     fn say_failed_attempt(&mut self, cx: &mut Context<'_>) {
         if let Role::PreCandidate(voters) | Role::Candidate(voters) = &self.role {
-            let (heard, of) = (voters.len(), self.members);
+            let (heard, of) = (voters.len(), self.members.len());
             if heard < majority(of) && !std::mem::replace(&mut self.is_no_quorum_said, true) {
                 cx.say(Line::NoQuorum { heard, of });
             }
@@ -104,7 +112,7 @@ impl PrimaryReplica {
     }
 
     fn ask_everyone(&self, cx: &mut Context<'_>, request: VoteRequest) {
-        for peer in cx.peers() {
+        for peer in self.peers() {
             cx.send(peer, Message::Vote(request));
         }
     }
@@ -210,12 +218,12 @@ impl PrimaryReplica {
         if !voters.contains(&from) {
             voters.push(from);
         }
-        if voters.len() < majority(self.members) {
+        if voters.len() < majority(self.members.len()) {
             return;
         }
         match self.role {
             Role::PreCandidate(_) => self.campaign(cx),
-            _ => self.begin_reign(cx),
+            _ => self.succeed(cx),
         }
     }
 }

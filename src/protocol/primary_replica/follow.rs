@@ -1,13 +1,13 @@
 //! The replica's side of replication: take what follows, cut what differs, say how far it is.
 
-use super::durable::Branch;
 use super::message::{Ack, Append, Message, SyncRequest};
-use super::{AfterFlush, Context, PrimaryReplica, Record, Role};
+use super::rejoin::Pending;
+use super::{APPLY, AfterFlush, Context, PrimaryReplica, Role};
 use crate::base::ids::NodeId;
 use crate::base::line::{Line, StepDown};
+use crate::base::time::Span;
+use crate::protocol::Traffic;
 use crate::protocol::kit::log::{Entry, Epoch};
-use crate::protocol::{Ghost, Traffic};
-use std::sync::Arc;
 
 impl PrimaryReplica {
     /// A primary ships entries or shows that it lives.
@@ -17,11 +17,14 @@ impl PrimaryReplica {
         }
         let upto = append.prev.index + append.entries.len() as u64;
         self.primary_last = self.primary_last.max(upto);
+        if !self.is_ready(cx, from) {
+            return;
+        }
         if !self.log().holds(append.prev) {
             return self.ask_for_sync(cx, from);
         }
         self.asked_at = None;
-        let is_new = self.take_entries(cx, from, append.prev.index, &append.entries);
+        let Some(is_new) = self.take_entries(cx, from, append.prev.index, &append.entries) else { return };
         self.matched = self.matched.max(upto);
         self.commit = self.commit.max(append.commit.min(self.matched));
         self.note_freshness(append);
@@ -53,7 +56,8 @@ impl PrimaryReplica {
             self.set_term(cx, epoch.term(), None);
             cx.flush();
         }
-        if epoch != self.epoch || self.primary != Some(from) || self.role != Role::Replica {
+        let stands_out = self.role == Role::StandingOut && epoch == self.epoch;
+        if !stands_out && (epoch != self.epoch || self.primary != Some(from) || self.role != Role::Replica) {
             self.epoch = epoch;
             self.follow(cx, Some(from));
             cx.say(Line::RoleReplica { primary: from, term: epoch.term() });
@@ -63,54 +67,55 @@ impl PrimaryReplica {
         true
     }
 
-    /// Takes entries that follow `prev`: skips what is here, cuts what differs. Gives whether anything was new. An
-    /// old message cannot harm: what it repeats is here already, position by position.
-    fn take_entries(&mut self, cx: &mut Context<'_>, primary: NodeId, prev: u64, entries: &[Entry]) -> bool {
+    /// Takes entries that follow `prev`: skips what is here, cuts what differs. Gives whether anything was new; `None`
+    /// if what differs keeps this node from following. An old message cannot harm: what it repeats is here already,
+    /// position by position.
+    fn take_entries(
+        &mut self,
+        cx: &mut Context<'_>,
+        primary: NodeId,
+        prev: u64,
+        entries: &[Entry],
+    ) -> Option<bool> {
         let mut is_new = false;
         for (index, entry) in (prev + 1..).zip(entries) {
             match self.log().position(index) {
                 Some(known) if known.epoch == entry.epoch => continue,
-                Some(_) => self.cut(cx, index, primary),
-                None => {}
+                Some(_) if !self.diverge(cx, index, primary) => return None,
+                _ => {}
             }
             self.append(cx, *entry);
             is_new = true;
         }
-        is_new
-    }
-
-    /// Cuts the log from `from` on: this branch is not the primary's. It is kept for operators.
-    pub(super) fn cut(&mut self, cx: &mut Context<'_>, from: u64, primary: NodeId) {
-        let to = self.log().last_index();
-        let entries = self.store.cut(from);
-        let is_acked = |index: u64, entry: &Entry| {
-            index <= self.acked && entry.write.is_some() && entry.epoch.primary() == self.me
-        };
-        let acked = (from..).zip(&entries).filter(|(index, entry)| is_acked(*index, entry)).count() as u64;
-        let ops = entries.iter().filter_map(Entry::operation).collect();
-        let count = entries.len() as u64;
-        for position in [&mut self.flushed, &mut self.commit, &mut self.acked, &mut self.matched] {
-            *position = (*position).min(from - 1);
-        }
-        for (_, then) in &mut self.flushing {
-            if let AfterFlush::Log(index) = then {
-                *index = (*index).min(from - 1);
-            }
-        }
-        let branch = Arc::new(Branch { from, entries, acked, at: cx.now });
-        self.archive.push(Arc::clone(&branch));
-        cx.append(Record::Cut(branch));
-        cx.ghost(Ghost::Cut { from, entries: count, ops });
-        cx.say(Line::Diverged { at: from, entries: count, acked, primary });
-        cx.say(Line::Truncate { from, to, archive: self.archive.len() as u32 });
+        Some(is_new)
     }
 
     /// Applies what may be applied: what is committed if writes wait for a majority, else whatever is known to be
     /// the primary's.
     pub(super) fn apply_received(&mut self, cx: &mut Context<'_>) {
         let upto = if self.config.applies_on_commit { self.commit } else { self.matched };
+        let upto = self.old_enough(cx, upto);
         self.store.apply(upto);
         self.applied_more(cx);
+        self.list_merge(cx);
+    }
+
+    /// How far the log may be applied by now if entries must be `apply_delay` old (PostgreSQL
+    /// `recovery_min_apply_delay`); comes back when the next one is.
+    fn old_enough(&self, cx: &mut Context<'_>, upto: u64) -> u64 {
+        let delay = self.config.apply_delay;
+        if delay == Span::ZERO || self.is_primary() {
+            return upto;
+        }
+        let is_young = |entry: &Entry| cx.now.since(entry.written_at) < delay;
+        let waiting = self.log().iter_from(self.store.applied() + 1).take_while(|(index, _)| *index <= upto);
+        match waiting.into_iter().find(|(_, entry)| is_young(entry)) {
+            Some((index, entry)) => {
+                cx.set_timer(APPLY, (entry.written_at + delay).since(cx.now));
+                index - 1
+            }
+            None => upto,
+        }
     }
 
     /// Tells the primary how far this node is, as far as the two are known to agree.
@@ -131,7 +136,7 @@ impl PrimaryReplica {
 
     /// What the primary sends does not follow what is here: say what is. One gap makes many messages that do not
     /// fit, so this is said once, and again only if nothing has come of it for a heartbeat.
-    fn ask_for_sync(&mut self, cx: &mut Context<'_>, primary: NodeId) {
+    pub(super) fn ask_for_sync(&mut self, cx: &mut Context<'_>, primary: NodeId) {
         if self.asked_at.is_some_and(|at| cx.now.since(at) < self.config.heartbeat) {
             return;
         }
@@ -141,6 +146,7 @@ impl PrimaryReplica {
             life: self.incarnation,
             last: self.log().last_index(),
             history: self.log().history().into(),
+            wants_snapshot: self.pending == Some(Pending::Snapshot),
         };
         cx.send(primary, Message::Sync(request));
     }

@@ -1,7 +1,9 @@
 //! What the nodes of a primary-replica cluster say to each other.
 
+use super::durable::Tenure;
 use super::store::Store;
-use crate::base::time::WallTime;
+use crate::base::ids::NodeId;
+use crate::base::time::{Span, WallTime};
 use crate::protocol::kit::log::{Entry, Epoch, Position};
 use crate::protocol::{Detail, Label, Sizes, Traffic};
 use std::sync::Arc;
@@ -24,6 +26,43 @@ pub enum Message {
     TakeOver {
         /// The primary's reign.
         epoch: Epoch,
+    },
+    /// How are you? Asked by monitors, and by whoever compares logs before it takes over (Redis PING and INFO,
+    /// Patroni's REST API).
+    Observe,
+    /// The answer.
+    Observed(Observed),
+    /// A monitor asks another whether it misses the primary too, and perhaps for its vote (Redis
+    /// `SENTINEL is-master-down-by-addr`).
+    MonitorAsk(MonitorAsk),
+    /// The answer.
+    MonitorSays(MonitorSays),
+    /// The monitor that was authorised makes a replica primary.
+    Appoint {
+        /// Of this term.
+        term: u64,
+    },
+    /// A node wants something of the lease store.
+    LeaseAsk(LeaseAsk),
+    /// The answer.
+    LeaseSays(LeaseSays),
+    /// A newly elected primary wants what another has beyond its own log (MongoDB's catch-up).
+    Pull(PullRequest),
+    /// The answer.
+    Pulled(Pulled),
+    /// A rewinding node wants the old rows of keys back.
+    FetchRows {
+        /// The reign it follows.
+        epoch: Epoch,
+        /// How many.
+        rows: u32,
+    },
+    /// The rows.
+    Rows {
+        /// The primary's reign.
+        epoch: Epoch,
+        /// How many.
+        rows: u32,
     },
     /// A candidate asks for a vote, or whether it would get one.
     Vote(VoteRequest),
@@ -84,6 +123,113 @@ pub struct SyncRequest {
     pub last: u64,
     /// Its history.
     pub history: Arc<[Position]>,
+    /// Whether it has thrown everything away and wants a snapshot, whatever it says it has.
+    pub wants_snapshot: bool,
+}
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// Its term.
+    pub term: u64,
+    /// The end of its log.
+    pub end: Position,
+    /// Whether it is primary.
+    pub is_primary: bool,
+    /// How long ago it heard a primary.
+    pub silent: Span,
+}
+
+/// A monitor's question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MonitorAsk {
+    /// The primary it is about.
+    pub primary: NodeId,
+    /// The attempt for which it wants a vote, if it does.
+    pub vote_for: Option<u64>,
+}
+
+/// A monitor's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MonitorSays {
+    /// The primary it is about.
+    pub primary: NodeId,
+    /// Whether this monitor misses it.
+    pub is_down: bool,
+    /// The attempt for which the asker has its vote.
+    pub vote: Option<u64>,
+}
+
+/// What is wanted of the lease store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To know whose it is.
+    Look,
+    /// To have it.
+    Take,
+    /// To keep it.
+    Renew,
+    /// To change the in-sync set.
+    Settle(Arc<[NodeId]>),
+}
+
+/// A question to the lease store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseAsk {
+    /// What.
+    pub wish: Wish,
+    /// The term in which the sender reigns, or wants to.
+    pub term: u64,
+    /// How far it is.
+    pub high: u64,
+    /// Its clock.
+    pub asked_at: WallTime,
+}
+
+/// The lease store's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeaseSays {
+    /// What was wanted.
+    pub wish: Wish,
+    /// Whether it is granted.
+    pub is_granted: bool,
+    /// Whose the lease is now; the holder only while the lease lasts.
+    pub tenure: Tenure,
+    /// The asker's clock when it asked.
+    pub asked_at: WallTime,
+}
+
+impl Wish {
+    fn word(&self) -> &'static str {
+        match self {
+            Wish::Look => "LeaseLook",
+            Wish::Take => "LeaseTake",
+            Wish::Renew => "LeaseRenew",
+            Wish::Settle(_) => "InSyncSet",
+        }
+    }
+
+    fn members(&self) -> u64 {
+        if let Wish::Settle(members) = self { members.len() as u64 } else { 0 }
+    }
+}
+
+/// What a newly elected primary has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PullRequest {
+    /// Its term.
+    pub term: u64,
+    /// The end of its log.
+    pub end: Position,
+}
+
+/// What another has beyond it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pulled {
+    /// The place before the first entry.
+    pub prev: Position,
+    /// The entries.
+    pub entries: Arc<[Entry]>,
 }
 
 /// A request for a vote.
@@ -161,7 +307,17 @@ impl crate::protocol::Message for Message {
             }
             Message::Ack(_) => (6, 0),
             Message::Sync(request) => (3 + 2 * request.history.len() as u64, 0),
-            Message::Stale { .. } | Message::TakeOver { .. } => (1, 0),
+            Message::Observe => (0, 0),
+            Message::Observed(_) => (5, 0),
+            Message::MonitorAsk(_) => (2, 0),
+            Message::MonitorSays(_) => (3, 0),
+            Message::LeaseAsk(ask) => (4 + ask.wish.members(), 0),
+            Message::LeaseSays(says) => (5 + says.tenure.in_sync.len() as u64, 0),
+            Message::Pull(_) => (3, 0),
+            Message::Pulled(pulled) => (2, pulled.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum()),
+            Message::FetchRows { .. } => (2, 0),
+            Message::Rows { rows, .. } => (2, u64::from(*rows) * (sizes.key + sizes.value + ENTRY_HEADER)),
+            Message::Stale { .. } | Message::TakeOver { .. } | Message::Appoint { .. } => (1, 0),
             Message::Vote(_) => (4, 0),
             Message::VoteReply(_) => (2, 0),
             Message::Chunk(chunk) => (6, u64::from(chunk.rows) * (sizes.key + sizes.value + ENTRY_HEADER)),
@@ -174,10 +330,14 @@ impl crate::protocol::Message for Message {
         match self {
             Message::Append(append) => append.traffic,
             Message::Ack(ack) => ack.traffic,
-            Message::Sync(_) | Message::Chunk(_) | Message::ChunkAck(_) => Traffic::Resync,
-            Message::Stale { .. } | Message::TakeOver { .. } | Message::Vote(_) | Message::VoteReply(_) => {
-                Traffic::Background
-            }
+            Message::Sync(_)
+            | Message::Chunk(_)
+            | Message::ChunkAck(_)
+            | Message::Pull(_)
+            | Message::Pulled(_)
+            | Message::FetchRows { .. }
+            | Message::Rows { .. } => Traffic::Resync,
+            _ => Traffic::Background,
         }
     }
 
@@ -188,6 +348,27 @@ impl crate::protocol::Message for Message {
             Message::Ack(ack) => label("Ack", Detail::Index(ack.flushed)),
             Message::Sync(request) => label("SyncRequest", Detail::Index(request.last)),
             Message::Stale { term } => label("Stale", Detail::Term(*term)),
+            Message::Observe => label("Observe", Detail::None),
+            Message::Observed(observed) => label("Observed", Detail::Index(observed.end.index)),
+            Message::MonitorAsk(ask) => match ask.vote_for {
+                Some(epoch) => label("MonitorVote?", Detail::Term(epoch)),
+                None => label("IsDown?", Detail::Node(ask.primary)),
+            },
+            Message::MonitorSays(says) => match (says.vote, says.is_down) {
+                (Some(epoch), _) => label("MonitorVote", Detail::Term(epoch)),
+                (None, true) => label("Down", Detail::Node(says.primary)),
+                (None, false) => label("NotDown", Detail::Node(says.primary)),
+            },
+            Message::Appoint { term } => label("Promote", Detail::Term(*term)),
+            Message::LeaseAsk(ask) => label(ask.wish.word(), Detail::Term(ask.term)),
+            Message::LeaseSays(says) => {
+                let name = if says.is_granted { "LeaseYes" } else { "LeaseNo" };
+                label(name, Detail::Term(says.tenure.term))
+            }
+            Message::Pull(request) => label("Pull", Detail::Index(request.end.index)),
+            Message::Pulled(pulled) => label("Pulled", Detail::Count(pulled.entries.len() as u64)),
+            Message::FetchRows { rows, .. } => label("FetchRows", Detail::Count(u64::from(*rows))),
+            Message::Rows { rows, .. } => label("Rows", Detail::Count(u64::from(*rows))),
             Message::TakeOver { epoch } => label("TakeOver", Detail::Term(epoch.term())),
             Message::Vote(request) if request.is_pre => label("PreVote", Detail::Term(request.term)),
             Message::Vote(request) => label("Vote", Detail::Term(request.term)),

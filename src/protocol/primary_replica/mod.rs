@@ -3,7 +3,8 @@
 //! Mirrors what Raft, PostgreSQL streaming replication, MySQL semi-sync and MongoDB replica sets share; the knobs
 //! choose among them (`config`). Must not know: the world, clients' patience, what a screen shows. Read `write` (the
 //! primary's side of a write), `ship` and `follow` (both ends of replication), then
-//! `reads`, `reign`, `election`, `switchover`, `resync`.
+//! `reads`, `reign`, `resync`, `rejoin`. Who is primary: `election` (votes), `monitor` (Sentinel), `lease` (a store),
+//! `switchover` (an operator), and `succession`, which all of them go through.
 //!
 //! ```text
 //! client     primary                      replica
@@ -22,27 +23,34 @@ mod config;
 mod durable;
 mod election;
 mod follow;
+mod in_sync;
+mod lease;
 mod message;
+mod monitor;
 mod reads;
 mod reign;
+mod rejoin;
 mod resync;
 mod sessions;
 mod ship;
 mod store;
+mod succession;
 mod switchover;
 mod truth;
 mod view;
 mod write;
 
-pub use config::{Ack, Config, Promotion, ReadRule, SyncPoint};
-pub use durable::{Branch, Durable, Record};
+pub use config::{
+    Ack, Config, Fencer, LeaseRules, Monitors, Promotion, ReadRule, Rejoin, ResyncRules, SyncPoint,
+};
+pub use durable::{Branch, Durable, Record, Tenure};
 pub use message::Message;
 pub use store::Store;
 
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
-use crate::base::time::{Span, VirtualTime};
+use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::kit::log::{Entry, Epoch, Log};
 use crate::protocol::view::ReplicaView;
 use crate::protocol::{self, DiskPosition, Input, Order, Protocol, Routing, Timer, Traffic, Truth};
@@ -60,6 +68,12 @@ const ELECTION: Timer = Timer(2);
 const FLUSH: Timer = Timer(3);
 /// Reads that have waited long enough.
 const READS: Timer = Timer(4);
+/// The next step of a node that is about to be primary.
+const TAKE_OVER: Timer = Timer(5);
+/// The tick of the monitor beside the node.
+const MONITOR: Timer = Timer(6);
+/// Entries that have waited for `apply_delay`.
+const APPLY: Timer = Timer(7);
 
 /// What a node is.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,12 +84,18 @@ enum Role {
     PreCandidate(Vec<NodeId>),
     /// Asks for votes; these voted for it.
     Candidate(Vec<NodeId>),
+    /// Is to be primary, and must do something first.
+    Succeeding(succession::Succession),
+    /// Has entries that the primary does not have, and follows nobody (`rejoin = "refuse"`).
+    StandingOut,
+    /// Keeps the lease of `promotion = "auto-lease"`, and no data.
+    LeaseStore(lease::Book),
     /// Orders the writes.
     Primary(Reign),
 }
 
 /// What becomes possible when a record is flushed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum AfterFlush {
     /// The log is safe up to this index.
     Log(u64),
@@ -85,6 +105,10 @@ enum AfterFlush {
     Vote { to: NodeId, term: u64 },
     /// The candidate's own vote counts, and others may be asked.
     Campaign { term: u64 },
+    /// The monitor's vote may be told.
+    MonitorVote { epoch: u64, whom: NodeId },
+    /// The lease store may say what it has written down.
+    Lease { to: NodeId, wish: message::Wish, asked_at: WallTime },
 }
 
 /// One node of a primary-replica cluster.
@@ -92,7 +116,8 @@ enum AfterFlush {
 pub struct PrimaryReplica {
     config: Arc<Config>,
     me: NodeId,
-    members: usize,
+    /// Who keeps a copy and votes, this node included, in order.
+    members: Arc<[NodeId]>,
     incarnation: u32,
     // persistent
     term: u64,
@@ -121,6 +146,12 @@ pub struct PrimaryReplica {
     /// As replica: when it last said what it has, unless something could be taken since.
     asked_at: Option<VirtualTime>,
     incoming: Option<resync::Incoming>,
+    /// What a cut has left to do.
+    pending: Option<rejoin::Pending>,
+    monitor: Option<Box<monitor::Monitor>>,
+    tenancy: lease::Tenancy,
+    /// The in-sync set that the lease store handed over with the lease.
+    in_sync_at_start: Option<Arc<[NodeId]>>,
     reads: reads::Reads,
     /// When the primary, or a candidate worth a vote, was heard last.
     heard: VirtualTime,
@@ -146,11 +177,20 @@ impl Protocol for PrimaryReplica {
     fn boot(cx: &mut Context<'_>, config: Arc<Config>, durable: Durable) -> Self {
         let is_first_life = cx.incarnation == 1;
         let first_primary = config.first_primary;
-        // Nobody demotes a primary that only restarts: PostgreSQL comes back as what it was.
-        let resumes =
-            config.promotion == Promotion::Manual && durable.reigned_in == durable.term && durable.term > 0;
+        // Nobody demotes a primary that only restarts: PostgreSQL and Redis come back as what their files say. Redis
+        // says so even of a node that has nothing left.
+        let was_primary = match durable.term {
+            0 => !config.persists && first_primary == cx.me,
+            term => durable.reigned_in == term,
+        };
+        let resumes = matches!(config.promotion, Promotion::Manual | Promotion::AutoMonitor) && was_primary;
+        let (lease, vote) = (durable.lease.clone(), durable.monitor_vote);
         let mut node = Self::from_disk(cx, config, durable);
         cx.say(Line::Started { incarnation: cx.incarnation });
+        if node.config.lease_store(cx.members) == Some(cx.me) {
+            node.keep_lease(cx, lease);
+            return node;
+        }
         if is_first_life {
             node.epoch = Epoch::new(node.term, first_primary, 1);
             node.primary = Some(first_primary);
@@ -160,6 +200,7 @@ impl Protocol for PrimaryReplica {
         } else {
             node.wait_patiently(cx);
         }
+        node.hire_monitor(cx, vote);
         node
     }
 
@@ -170,11 +211,15 @@ impl Protocol for PrimaryReplica {
             Input::Timer(HEARTBEAT) => self.beat(cx),
             Input::Timer(ELECTION) => self.lose_patience(cx),
             Input::Timer(READS) => self.unpark(cx),
+            Input::Timer(TAKE_OVER) => self.take_over_now(cx),
+            Input::Timer(MONITOR) => self.monitor(cx),
+            Input::Timer(APPLY) => self.apply_received(cx),
             Input::Timer(_) => {
                 self.is_flush_due = false;
                 cx.flush();
             }
             Input::Flushed { upto } => self.flushed(cx, upto),
+            Input::Fenced { target, is_done } => self.take_fenced(cx, target, is_done),
             Input::Operator(Order::Configure(config)) => self.configure(cx, config),
             Input::Operator(Order::Promote) => self.promote(cx, true),
             Input::Operator(Order::CancelWaits) => self.cancel_waits(cx),
@@ -200,8 +245,13 @@ impl Protocol for PrimaryReplica {
 }
 
 impl PrimaryReplica {
-    fn from_disk(cx: &Context<'_>, config: Arc<Config>, durable: Durable) -> Self {
-        let Durable { term, voted_for, log, archive, .. } = durable;
+    fn from_disk(cx: &mut Context<'_>, config: Arc<Config>, durable: Durable) -> Self {
+        let Durable { term, voted_for, mut log, archive, .. } = durable;
+        if !config.persists && log.last_index() > 0 {
+            log = Log::default();
+            cx.append(Record::Install(Arc::default()));
+            cx.flush();
+        }
         // The cluster was founded with the first primary of term 1, as if everyone had voted for it: an empty disk
         // knows that much, so that nobody can ever campaign for term 1 again.
         let (term, voted_for) = if term == 0 { (1, Some(config.first_primary)) } else { (term, voted_for) };
@@ -209,7 +259,7 @@ impl PrimaryReplica {
         let store = Store::of(log, if config.applies_on_commit { 0 } else { last });
         PrimaryReplica {
             me: cx.me,
-            members: cx.members,
+            members: members(cx.members, &config),
             incarnation: cx.incarnation,
             term,
             voted_for,
@@ -226,6 +276,10 @@ impl PrimaryReplica {
             primary_last: last,
             asked_at: None,
             incoming: None,
+            pending: None,
+            monitor: None,
+            tenancy: lease::Tenancy::default(),
+            in_sync_at_start: None,
             reads: reads::Reads::default(),
             heard: cx.now,
             tried: cx.now,
@@ -238,7 +292,25 @@ impl PrimaryReplica {
     }
 
     fn receive(&mut self, cx: &mut Context<'_>, from: NodeId, message: Message) {
+        let is_store = matches!(self.role, Role::LeaseStore(_));
         match message {
+            Message::LeaseAsk(ask) => self.take_lease_ask(cx, from, &ask),
+            // The lease store has nothing to do with anything else.
+            _ if is_store => {}
+            Message::LeaseSays(says) => self.take_lease_says(cx, &says),
+            Message::Observe => cx.send(from, Message::Observed(self.how_i_am(cx.now))),
+            Message::Observed(observed) => {
+                self.note_rival(from, &observed);
+                self.note_observed(cx.now, from, &observed);
+                self.watch_another(cx, from, &observed);
+            }
+            Message::MonitorAsk(ask) => self.take_monitor_ask(cx, from, &ask),
+            Message::MonitorSays(says) => self.take_monitor_says(cx, from, &says),
+            Message::Appoint { term } => self.take_appointment(cx, term),
+            Message::Pull(request) => self.take_pull(cx, from, &request),
+            Message::Pulled(pulled) => self.take_pulled(cx, from, &pulled),
+            Message::FetchRows { epoch, rows } => self.take_fetch_rows(cx, from, epoch, rows),
+            Message::Rows { epoch, .. } => self.take_rows(cx, from, epoch),
             Message::Append(append) => self.take_append(cx, from, &append),
             Message::Ack(ack) => self.take_ack(cx, from, &ack),
             Message::Sync(request) => self.take_sync_request(cx, from, &request),
@@ -255,6 +327,12 @@ impl PrimaryReplica {
 
     fn is_primary(&self) -> bool {
         matches!(self.role, Role::Primary(_))
+    }
+
+    /// The other members, in order. Gives an iterator of its own, because most of its users change the node.
+    fn peers(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let (me, members) = (self.me, Arc::clone(&self.members));
+        (0..members.len()).map(move |place| members[place]).filter(move |&member| member != me)
     }
 
     fn log(&self) -> &Log {
@@ -288,13 +366,14 @@ impl PrimaryReplica {
     /// The disk has everything up to `upto`. However many replies to the primary waited for it, one says it all.
     fn flushed(&mut self, cx: &mut Context<'_>, upto: DiskPosition) {
         let mut answer: Option<Traffic> = None;
-        while let Some(&(_, then)) = self.flushing.front().filter(|(position, _)| *position <= upto) {
-            self.flushing.pop_front();
+        while let Some((_, then)) = self.flushing.pop_front_if(|(position, _)| *position <= upto) {
             match then {
                 AfterFlush::Log(index) => self.flushed = self.flushed.max(index),
                 AfterFlush::Ack(traffic) => answer = Some(answer.map_or(traffic, |first| first.min(traffic))),
                 AfterFlush::Vote { to, term } => self.tell_vote(cx, to, term),
                 AfterFlush::Campaign { term } => self.ask_for_votes(cx, term),
+                AfterFlush::MonitorVote { epoch, whom } => self.tell_monitor_vote(cx, epoch, whom),
+                AfterFlush::Lease { to, wish, asked_at } => self.answer_lease(cx, to, wish, true, asked_at),
             }
         }
         if let Some(traffic) = answer {
@@ -306,10 +385,20 @@ impl PrimaryReplica {
     /// An operator turned a knob.
     fn configure(&mut self, cx: &mut Context<'_>, config: Arc<Config>) {
         self.config = config;
+        self.members = members(cx.members, &self.config);
         if self.config.flushes_at_once() {
             cx.flush();
         }
+        let is_store = self.config.lease_store(cx.members) == Some(self.me);
+        let vote = self.monitor.as_ref().map_or((self.term, None), |monitor| monitor.last_vote());
+        self.hire_monitor(cx, vote);
         match &mut self.role {
+            Role::LeaseStore(_) if is_store => {}
+            Role::Primary(_) if is_store => {
+                self.follow(cx, None);
+                self.keep_lease(cx, None);
+            }
+            _ if is_store => self.keep_lease(cx, None),
             Role::Primary(reign) => {
                 reign.is_degraded &= matches!(self.config.ack, Ack::SemiSync { .. });
                 cx.set_timer(HEARTBEAT, self.config.heartbeat);
@@ -322,6 +411,12 @@ impl PrimaryReplica {
             }
         }
     }
+}
+
+/// Who keeps a copy and votes: everyone but the lease store.
+fn members(nodes: usize, config: &Config) -> Arc<[NodeId]> {
+    let store = config.lease_store(nodes);
+    (0..nodes).map(NodeId::at).filter(|&node| Some(node) != store).collect()
 }
 
 #[cfg(test)]

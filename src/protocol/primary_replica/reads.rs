@@ -88,6 +88,9 @@ impl PrimaryReplica {
     /// A client reads under the rule of this cluster.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, request: &Request) {
         let is_fenced = self.reign().is_some_and(|reign| reign.is_fenced);
+        if self.incoming.is_some() && !self.config.resync.serves_stale {
+            return cx.reply(request.op, Answer::Refused(Refusal::Loading));
+        }
         match self.config.read_rule {
             ReadRule::Primary | ReadRule::Lease | ReadRule::Index if self.reign().is_none() => {
                 self.name_primary(cx, request.op);
@@ -164,12 +167,10 @@ impl PrimaryReplica {
 
     /// A replica has returned a round's number.
     pub(super) fn count_round(&mut self, cx: &mut Context<'_>) {
-        let (me, members) = (self.me.index(), self.members);
+        let Some(reign) = self.reign() else { return };
+        let seen = self.per_member(reign, reign.rounds.last, |follower| follower.round);
+        let confirmed = reached_by(majority(seen.len()), seen);
         let Some(reign) = self.reign_mut() else { return };
-        let rounds = reign.followers.iter().enumerate();
-        let last = reign.rounds.last;
-        let seen = rounds.map(|(place, follower)| if place == me { last } else { follower.round });
-        let confirmed = reached_by(majority(members), seen);
         reign.rounds.confirm(confirmed);
         self.answer_confirmed(cx);
     }

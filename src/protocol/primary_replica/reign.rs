@@ -1,7 +1,10 @@
 //! The beginning and the end of a reign: how a node becomes primary, what only a primary has, and what makes it
 //! stop.
 
+use super::in_sync::InSync;
+use super::lease::Tenancy;
 use super::reads::Rounds;
+use super::rejoin::Pending;
 use super::ship::Follower;
 use super::switchover::HandOver;
 use super::{Context, ELECTION, HEARTBEAT, PrimaryReplica, Promotion, Record, Role};
@@ -12,6 +15,7 @@ use crate::base::time::VirtualTime;
 use crate::protocol::kit::log::{Entry, Epoch};
 use crate::protocol::kit::quorum::majority;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// What only a primary has.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +24,8 @@ pub(super) struct Reign {
     pub(super) followers: Vec<Follower>,
     /// The index of the entry that opened it.
     pub(super) opened_at: u64,
+    /// Who is in sync.
+    pub(super) in_sync: InSync,
     /// A hand-over to another node that an operator asked for.
     pub(super) hand_over: Option<HandOver>,
     /// Confirmations that it still stands.
@@ -66,21 +72,24 @@ impl PrimaryReplica {
 
     /// Becomes primary without a vote: by an operator's order, or because nobody is heard.
     pub(super) fn promote(&mut self, cx: &mut Context<'_>, by_operator: bool) {
-        if self.is_primary() {
+        if self.is_primary() || matches!(self.role, Role::LeaseStore(_)) {
             return;
         }
         self.set_term(cx, self.term + 1, Some(self.me));
         cx.say(Line::Promoted { by_operator, term: self.term });
-        self.begin_reign(cx);
+        if by_operator { self.begin_reign(cx) } else { self.succeed(cx) }
     }
 
     /// Takes over in the present term: opens a reign in the log, and tells everyone by shipping that entry.
     pub(super) fn begin_reign(&mut self, cx: &mut Context<'_>) {
         let next = self.log().last_index() + 1;
-        let followers = (0..self.members).map(|_| Follower::new(next, cx.now)).collect();
-        self.role = Role::Primary(Reign { followers, opened_at: next, ..Reign::default() });
+        let followers = (0..cx.members).map(|_| Follower::new(next, cx.now)).collect();
+        let in_sync = self.in_sync_at_start.take().filter(|members| members.contains(&self.me));
+        let in_sync = InSync::of(in_sync.unwrap_or_else(|| Arc::clone(&self.members)));
+        self.role = Role::Primary(Reign { followers, opened_at: next, in_sync, ..Reign::default() });
         self.epoch = Epoch::new(self.term, self.me, self.incarnation);
         (self.primary, self.incoming, self.is_invited) = (Some(self.me), None, false);
+        self.pending = None;
         cx.append(Record::Reign { term: self.term });
         let opening = Entry { epoch: self.epoch, written_at: cx.now, write: None };
         let index = self.append(cx, opening);
@@ -89,6 +98,7 @@ impl PrimaryReplica {
         self.ship(cx);
         cx.cancel_timer(ELECTION);
         cx.set_timer(HEARTBEAT, self.config.heartbeat);
+        self.begin_tenancy(cx);
         self.acknowledge(cx);
     }
 
@@ -99,6 +109,7 @@ impl PrimaryReplica {
             self.abandon_waiters(cx);
             self.send_readers_on(cx);
             cx.cancel_timer(HEARTBEAT);
+            cx.burden(100);
             // Those who only receive apply everything; what waited here for its condition is no exception.
             self.matched = self.log().last_index();
             self.apply_received(cx);
@@ -106,6 +117,8 @@ impl PrimaryReplica {
         self.forget_freshness();
         self.is_invited = false;
         self.role = Role::Replica;
+        self.tenancy = Tenancy::default();
+        self.pending = self.pending.filter(|pending| *pending == Pending::Snapshot);
         (self.primary, self.matched, self.incoming, self.asked_at) = (primary, 0, None, None);
         self.primary_last = self.log().last_index();
         self.wait_patiently(cx);
@@ -148,10 +161,10 @@ impl PrimaryReplica {
     pub(super) fn watch_quorum(&mut self, cx: &mut Context<'_>) {
         let Some(reign) = self.reign().filter(|_| self.config.demotes_itself()) else { return };
         let limit = self.config.election_timeout.1;
-        let is_heard = |(place, follower): &(usize, &Follower)| {
-            *place == self.me.index() || cx.now.since(follower.heard) < limit
+        let is_heard = |member: &&NodeId| {
+            **member == self.me || cx.now.since(reign.followers[member.index()].heard) < limit
         };
-        let (heard, of) = (reign.followers.iter().enumerate().filter(is_heard).count(), self.members);
+        let (heard, of) = (self.members.iter().filter(is_heard).count(), self.members.len());
         match (reign.is_fenced, heard >= majority(of)) {
             (false, false) => {
                 cx.say(Line::StepDown { why: StepDown::LostQuorum { heard, of } });

@@ -10,12 +10,15 @@ use super::store::Store;
 use super::{AfterFlush, Context, PrimaryReplica, Record};
 use crate::base::ids::NodeId;
 use crate::base::line::{Line, PartialRefusal};
+use crate::base::time::Span;
 use crate::protocol::Traffic;
 use crate::protocol::kit::log::Position;
 use std::sync::Arc;
 
 /// Rows of the key table in one chunk: about 64 KiB with values of the default size.
 const CHUNK_ROWS: u32 = 200;
+/// Processor time of a row that is taken in.
+const LOAD_A_ROW: Span = Span(10);
 /// Chunks sent ahead of their acknowledgement: enough to fill a link of 100 MB/s over a round trip of 2 ms.
 const WINDOW: u32 = 4;
 
@@ -65,37 +68,62 @@ impl PrimaryReplica {
             return;
         }
         follower.greet(cx, from);
-        if !matches!(follower.flow, Flow::Snapshot(_)) {
-            self.catch_up(cx, from, common, request.last);
-            self.ship_to(cx, from);
+        if matches!(follower.flow, Flow::Snapshot(_)) {
+            return;
         }
+        if request.wants_snapshot {
+            return self.start_snapshot(cx, from);
+        }
+        self.catch_up(cx, from, common, request.last);
+        self.ship_to(cx, from);
     }
 
     /// Decides how a replica catches up that shares the log up to `common` and whose own ends at `its_last`.
     pub(super) fn catch_up(&mut self, cx: &mut Context<'_>, peer: NodeId, common: u64, its_last: u64) {
-        let (first, last) = (self.log().first_index(), self.log().last_index());
-        let Some(reign) = self.reign_mut() else { return };
-        let follower = &mut reign.followers[peer.index()];
+        let last = self.log().last_index();
+        let Some(first) = self.reign().map(|reign| self.first_kept(&reign.followers[peer.index()])) else {
+            return;
+        };
         if common + 1 < first {
             let why = match common {
                 0 if its_last > 0 => PartialRefusal::UnknownHistory,
                 _ => PartialRefusal::BacklogStartsAt(first),
             };
-            cx.say(Line::PartialNo { peer, why });
+            if self.snapshots() < self.config.resync.parallel {
+                cx.say(Line::PartialNo { peer, why });
+            }
             return self.start_snapshot(cx, peer);
         }
+        let Some(reign) = self.reign_mut() else { return };
+        let follower = &mut reign.followers[peer.index()];
         follower.stream_from(common + 1, last);
         if std::mem::take(&mut follower.is_returning) && common < last {
             cx.say(Line::PartialOk { peer, from: common + 1, entries: last - common });
         }
     }
 
+    /// How many snapshots are on their way.
+    pub(super) fn snapshots(&self) -> usize {
+        let followers = self.reign().map_or(&[][..], |reign| &reign.followers);
+        followers.iter().filter(|follower| matches!(follower.flow, Flow::Snapshot(_))).count()
+    }
+
+    /// Begins a snapshot for `peer`. If as many as may are on their way already it waits for its turn: what it
+    /// answers to heartbeats asks again.
     fn start_snapshot(&mut self, cx: &mut Context<'_>, peer: NodeId) {
+        if self.snapshots() >= self.config.resync.parallel {
+            if let Some(reign) = self.reign_mut() {
+                reign.followers[peer.index()].flow = Flow::Probe;
+            }
+            return;
+        }
+        cx.burden(self.config.resync.burden);
         let outgoing = Outgoing::new(self.store.image());
         let (index, rows) = (outgoing.end().index, u64::from(outgoing.rows));
         cx.say(Line::FullStart { peer, index, rows });
         if let Some(reign) = self.reign_mut() {
-            reign.followers[peer.index()].flow = Flow::Snapshot(outgoing);
+            let follower = &mut reign.followers[peer.index()];
+            (follower.flow, follower.kept_from) = (Flow::Snapshot(outgoing), index + 1);
         }
         self.send_chunks(cx, peer);
     }
@@ -114,16 +142,30 @@ impl PrimaryReplica {
         }
     }
 
-    /// A snapshot that has not moved for a tick is sent again from what has arrived.
+    /// A snapshot that has not moved for a tick is sent again from what has arrived. One that more has been written
+    /// behind than is kept for its receiver is given up: the receiver's next answer begins another.
     pub(super) fn nudge_snapshots(&mut self, cx: &mut Context<'_>) {
-        for peer in cx.peers() {
+        let (last, buffer) = (self.log().last_index(), self.config.resync.buffer);
+        for peer in self.peers() {
             let Some(reign) = self.reign_mut() else { return };
-            if let Flow::Snapshot(outgoing) = &mut reign.followers[peer.index()].flow
-                && !std::mem::take(&mut outgoing.is_moving)
-            {
+            let follower = &mut reign.followers[peer.index()];
+            let Flow::Snapshot(outgoing) = &mut follower.flow else { continue };
+            let behind = last - outgoing.end().index;
+            if behind > buffer {
+                (follower.flow, follower.kept_from) = (Flow::Probe, u64::MAX);
+                cx.say(Line::FullAbort { peer, behind });
+                self.lift_burden(cx);
+            } else if !std::mem::take(&mut outgoing.is_moving) {
                 outgoing.sent = outgoing.received;
                 self.send_chunks(cx, peer);
             }
+        }
+    }
+
+    /// The last snapshot has left.
+    fn lift_burden(&self, cx: &mut Context<'_>) {
+        if self.snapshots() == 0 {
+            cx.burden(100);
         }
     }
 
@@ -156,6 +198,7 @@ impl PrimaryReplica {
         self.incoming = Some(incoming);
         if let Some(image) = chunk.image.as_ref().filter(|_| incoming.received == chunk.of) {
             cx.say(Line::FullDone { index: chunk.end.index, rows: incoming.rows });
+            cx.busy(LOAD_A_ROW * incoming.rows);
             self.install(cx, image, from);
         }
         incoming.received
@@ -169,7 +212,7 @@ impl PrimaryReplica {
             self.cut(cx, common + 1, primary);
         }
         self.store = Store::clone(image);
-        (self.matched, self.incoming) = (end.index, None);
+        (self.matched, self.incoming, self.pending) = (end.index, None, None);
         self.primary_last = self.primary_last.max(end.index);
         let position = cx.append(Record::Install(Arc::clone(image)));
         self.flushing.push_back((position, AfterFlush::Log(end.index)));
@@ -196,6 +239,7 @@ impl PrimaryReplica {
             return self.send_chunks(cx, from);
         }
         follower.stream_from(ack.end.index + 1, last);
+        self.lift_burden(cx);
         self.ship_to(cx, from);
     }
 }

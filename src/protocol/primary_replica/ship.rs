@@ -50,6 +50,10 @@ pub(super) struct Follower {
     pub(super) written: u64,
     pub(super) flushed: u64,
     pub(super) applied: u64,
+    /// When it had everything there was a beat earlier.
+    pub(super) level_at: VirtualTime,
+    /// The first index that is kept for it beyond the backlog: by its slot, or while a snapshot travels to it.
+    pub(super) kept_from: u64,
     /// The newest round it has confirmed.
     pub(super) round: u64,
     pub(super) heard: VirtualTime,
@@ -73,6 +77,8 @@ impl Follower {
             written: 0,
             flushed: 0,
             applied: 0,
+            level_at: now,
+            kept_from: u64::MAX,
             round: 0,
             heard: now,
             sent: now,
@@ -129,7 +135,7 @@ impl PrimaryReplica {
     /// Sends every replica what it has not been sent, as far as its window allows.
     pub(super) fn ship(&mut self, cx: &mut Context<'_>) {
         let mut shared = Shared::default();
-        for peer in cx.peers() {
+        for peer in self.peers() {
             self.ship_sharing(cx, peer, &mut shared);
         }
     }
@@ -140,8 +146,7 @@ impl PrimaryReplica {
     }
 
     fn ship_sharing(&mut self, cx: &mut Context<'_>, to: NodeId, shared: &mut Shared) {
-        let (last, first, window) =
-            (self.log().last_index(), self.log().first_index(), self.config.max_inflight);
+        let (last, window) = (self.log().last_index(), self.config.max_inflight);
         loop {
             let Some(follower) = self.reign().map(|reign| &reign.followers[to.index()]) else { return };
             let from = follower.next;
@@ -149,7 +154,7 @@ impl PrimaryReplica {
             if follower.flow != Flow::Stream || from > limit {
                 return;
             }
-            if from < first {
+            if from < self.first_kept(follower) {
                 // The window held it back until the backlog had moved past it.
                 return self.catch_up(cx, to, from - 1, from - 1);
             }
@@ -189,11 +194,13 @@ impl PrimaryReplica {
         }
         self.watch_links(cx);
         self.nudge_snapshots(cx);
+        self.watch_lease(cx);
+        self.watch_in_sync(cx);
         let wall = cx.wall;
         if let Some(reign) = self.reign_mut() {
             reign.rounds.begin(wall);
         }
-        for peer in cx.peers() {
+        for peer in self.peers() {
             self.beat_to(cx, peer);
         }
         self.watch_waiters(cx);
@@ -219,19 +226,25 @@ impl PrimaryReplica {
 
     /// A sign of life to everyone, however fresh the last one is.
     pub(super) fn beat_now(&mut self, cx: &mut Context<'_>) {
-        for peer in cx.peers() {
+        for peer in self.peers() {
             let Some(follower) = self.reign().map(|reign| &reign.followers[peer.index()]) else { return };
             let prev = if matches!(follower.flow, Flow::Snapshot(_)) { 0 } else { follower.next - 1 };
             self.send_append(cx, peer, prev, Arc::default(), Traffic::Read);
         }
     }
 
+    /// The first index that can still be sent to a replica.
+    pub(super) fn first_kept(&self, follower: &Follower) -> u64 {
+        self.log().first_index().min(follower.kept_from)
+    }
+
     /// Notices who has fallen silent.
     fn watch_links(&mut self, cx: &mut Context<'_>) {
-        let (me, timeout) = (self.me.index(), self.config.link_timeout);
+        let (peers, timeout) = (self.peers(), self.config.link_timeout);
         let unheard = self.config.heartbeat * BEATS_UNHEARD;
         let Some(reign) = self.reign_mut() else { return };
-        for (place, follower) in reign.followers.iter_mut().enumerate().filter(|(place, _)| *place != me) {
+        for peer in peers {
+            let follower = &mut reign.followers[peer.index()];
             let silent = cx.now.since(follower.heard);
             if silent >= unheard && follower.flow == Flow::Stream {
                 follower.flow = Flow::Probe;
@@ -239,14 +252,14 @@ impl PrimaryReplica {
             if silent >= timeout && !follower.is_loss_said {
                 (follower.is_loss_said, follower.is_returning) = (true, true);
                 follower.flow = Flow::Probe;
-                cx.say(Line::LinkLost { peer: NodeId::at(place), silent });
+                cx.say(Line::LinkLost { peer, silent });
             }
         }
     }
 
     /// A replica says how far it is.
     pub(super) fn take_ack(&mut self, cx: &mut Context<'_>, from: NodeId, ack: &Ack) {
-        let epoch = self.epoch;
+        let (epoch, slots) = (self.epoch, self.config.resync.slots);
         let Some(reign) = self.reign_mut().filter(|_| ack.epoch == epoch) else { return };
         let follower = &mut reign.followers[from.index()];
         if !follower.hear(ack.life, cx.now) {
@@ -258,6 +271,14 @@ impl PrimaryReplica {
         let is_new_round = ack.round > follower.round;
         follower.round = follower.round.max(ack.round);
         follower.next = follower.next.max(follower.written + 1);
+        if follower.flow == Flow::Stream {
+            let is_in_step = follower.written >= follower.resync_upto;
+            follower.kept_from = match (slots, is_in_step) {
+                (true, _) => follower.written + 1,
+                (false, true) => u64::MAX,
+                (false, false) => follower.kept_from,
+            };
+        }
         follower.greet(cx, from);
         let common = follower.written;
         match follower.flow {

@@ -132,6 +132,11 @@ impl Store {
         self.found(index)
     }
 
+    /// Whether a key was changed by an applied entry from `index` on.
+    pub(super) fn changed_since(&self, key: Key, index: u64) -> bool {
+        self.rows.get(&key).is_some_and(|&newest| newest >= index)
+    }
+
     /// The keys that changed last, newest first.
     pub(super) fn newest_rows(&self) -> Vec<KeyRow> {
         let applied = self.applied();

@@ -47,7 +47,7 @@ impl PrimaryReplica {
         cx.say(Line::Invited { by: from });
         match self.config.promotion {
             Promotion::AutoQuorum => self.campaign(cx),
-            Promotion::Manual | Promotion::AutoUnsafe => self.promote(cx, true),
+            _ => self.promote(cx, true),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! What has survived, judged from outside over all nodes.
 
-use super::PrimaryReplica;
+use super::{PrimaryReplica, Role};
 use crate::protocol::{Survivors, Truth};
 use std::cmp::Reverse;
 
 /// The authoritative log is that of the live primary of the latest reign; without one, the most up-to-date log. An
 /// acknowledged write is lost if it is not in it.
 pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
-    let live = || nodes.iter().copied().flatten();
+    let has_data = |node: &&PrimaryReplica| !matches!(node.role, Role::LeaseStore(_));
+    let live = || nodes.iter().copied().flatten().filter(has_data);
     let reigning = live().filter(|node| node.is_primary()).max_by_key(|node| node.epoch);
     let authority = reigning.or_else(|| live().max_by_key(|node| (node.log().end(), Reverse(node.me))));
     let entries = authority.iter().flat_map(|node| node.log().iter_from(1));
@@ -18,5 +19,5 @@ pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
     let ends_alike =
         |node: &PrimaryReplica| authority.is_some_and(|first| first.log().end() == node.log().end());
     let is_converged = authority.is_some() && keys_diverged == 0 && live().all(ends_alike);
-    Truth { survivors, is_converged, keys_diverged, copies: nodes.len() as u32 }
+    Truth { survivors, is_converged, keys_diverged, copies: live().map(|node| node.members.len()).max().unwrap_or(nodes.len()) as u32 }
 }

@@ -7,6 +7,7 @@ use super::{PrimaryReplica, Promotion, Role};
 use crate::base::ids::NodeId;
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::kit::log::Entry;
+use crate::protocol::kit::quorum::{majority, reached_by};
 use crate::protocol::view::{
     BranchView, CELLS_SHOWN, CellState, FollowerView, LogCell, PrimaryReplicaView, ReplicaDetail,
     ReplicaView, Role as Badge,
@@ -42,7 +43,10 @@ impl PrimaryReplica {
             is_degraded: reign.is_some_and(|reign| reign.is_degraded),
             lag_entries,
             lag: if lag_entries > 0 { self.age_of_state(now) } else { Span::ZERO },
+            stops_at: self.stops_at(),
             election_at: self.election_at(),
+            in_sync: reign.filter(|_| self.config.ack_in_sync().is_some()).map_or(Vec::new(), members_in_sync),
+            monitor: self.watch().map(|(view, _)| view),
             archive: self.archive.iter().map(|branch| branch_view(branch)).collect(),
         }
     }
@@ -53,7 +57,11 @@ impl PrimaryReplica {
             Role::Primary(_) => Badge::Primary,
             Role::Candidate(_) => Badge::Candidate,
             Role::PreCandidate(_) => Badge::PreCandidate,
+            Role::Succeeding(_) => Badge::TakingOver,
+            Role::StandingOut => Badge::StandingOut,
+            Role::LeaseStore(_) => Badge::LeaseStore,
             Role::Replica if self.incoming.is_some() => Badge::FullSync,
+            Role::Replica if self.pending.is_some() => Badge::RollingBack,
             Role::Replica => Badge::Replica,
         }
     }
@@ -71,9 +79,27 @@ impl PrimaryReplica {
         applied.map_or(Span::ZERO, |entry| now.since(entry.written_at))
     }
 
+    /// When this primary stops by itself: at the end of its lease by its own clock, or when it has not heard a
+    /// majority for too long.
+    fn stops_at(&self) -> Option<VirtualTime> {
+        let reign = self.reign()?;
+        if let Some(until) = self.tenancy.until.filter(|_| self.config.self_demote) {
+            let at = until.0 - self.tenancy.clock_error_us;
+            return Some(VirtualTime(u64::try_from(at).unwrap_or(0)));
+        }
+        let heard = self.per_member(reign, u64::MAX, |follower| follower.heard.0);
+        let confirmed = VirtualTime(reached_by(majority(heard.len()), heard));
+        let stops = self.config.demotes_itself() && self.members.len() > 1;
+        stops.then(|| confirmed + self.config.election_timeout.1)
+    }
+
     fn election_at(&self) -> Option<VirtualTime> {
-        let is_waiting = !self.is_primary() && self.config.promotion != Promotion::Manual;
-        is_waiting.then(|| self.patient_until())
+        match (&self.role, self.config.promotion) {
+            (Role::LeaseStore(book), _) => Some(book.ends),
+            (Role::Primary(_), _) | (_, Promotion::Manual | Promotion::AutoLease) => None,
+            (_, Promotion::AutoMonitor) => self.watch().map(|(_, missed_at)| missed_at),
+            (_, Promotion::AutoQuorum | Promotion::AutoUnsafe) => Some(self.patient_until()),
+        }
     }
 
     fn cells(&self) -> Vec<LogCell> {
@@ -105,19 +131,24 @@ impl PrimaryReplica {
 
     fn followers(&self, reign: &Reign) -> Vec<FollowerView> {
         let last = self.log().last_index();
-        let others = reign.followers.iter().enumerate().filter(|(place, _)| *place != self.me.index());
-        others
-            .map(|(place, follower)| FollowerView {
-                node: NodeId::at(place),
+        let picture = |peer: NodeId| {
+            let follower = &reign.followers[peer.index()];
+            FollowerView {
+                node: peer,
                 written: follower.written,
                 flushed: follower.flushed,
                 applied: follower.applied,
                 lag_entries: last.saturating_sub(follower.applied),
                 heard_at: follower.heard,
                 is_full_sync: matches!(follower.flow, Flow::Snapshot(_)),
-            })
-            .collect()
+            }
+        };
+        self.peers().map(picture).collect()
     }
+}
+
+fn members_in_sync(reign: &Reign) -> Vec<NodeId> {
+    reign.in_sync.members.to_vec()
 }
 
 fn branch_view(branch: &Branch) -> BranchView {

@@ -3,7 +3,7 @@
 use super::config::{Ack, SyncPoint};
 use super::reign::{Reign, Waiter};
 use super::ship::Follower;
-use super::{Context, PrimaryReplica};
+use super::{Context, PrimaryReplica, Role};
 use crate::base::ids::{NodeId, OpId, Value};
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Refusal, Request};
@@ -18,7 +18,15 @@ const BEATS_WORTH_SAYING: u64 = 2;
 impl PrimaryReplica {
     /// A client asks.
     pub(super) fn serve(&mut self, cx: &mut Context<'_>, request: &Request) {
+        let seen = request.token.map_or(0, |token| Entry::place_of(token).0);
+        if self.config.token && self.is_primary() && seen > self.term {
+            cx.say(Line::Fenced { mine: self.term, seen });
+            self.follow(cx, None);
+        }
         match request.action {
+            _ if matches!(self.role, Role::LeaseStore(_)) && request.action != Action::ReadHere => {
+                self.name_primary(cx, request.op);
+            }
             Action::Locate => self.name_primary(cx, request.op),
             Action::ReadHere => self.find_here(cx, request.op, request.key),
             Action::Read => self.read(cx, request),
@@ -63,11 +71,13 @@ impl PrimaryReplica {
         if cx.disk_full {
             return Some((Refusal::DiskFull, Some(Line::DiskFull)));
         }
+        let in_sync = reign.in_sync.members.len();
+        if let Some(need) = self.config.ack_in_sync().filter(|&need| in_sync < need) {
+            return Some((Refusal::TooFewInSync, Some(Line::TooFewReplicas { good: in_sync, need })));
+        }
         let (need, lag) = (self.config.min_replicas, self.config.max_lag);
-        let is_good = |(place, follower): &(usize, &Follower)| {
-            *place != self.me.index() && cx.now.since(follower.heard) <= lag
-        };
-        let good = if need == 0 { 0 } else { reign.followers.iter().enumerate().filter(is_good).count() };
+        let is_good = |peer: &NodeId| cx.now.since(reign.followers[peer.index()].heard) <= lag;
+        let good = if need == 0 { 0 } else { self.peers().filter(is_good).count() };
         (good < need).then_some((Refusal::TooFewReplicas, Some(Line::TooFewReplicas { good, need })))
     }
 
@@ -137,17 +147,33 @@ impl PrimaryReplica {
     /// The highest index that a majority, this node included, has flushed in this reign. Entries of earlier reigns
     /// are committed only by one of the own (Raft section 5.4.2).
     fn committable(&self, reign: &Reign) -> u64 {
+        if let Some(min) = self.config.ack_in_sync() {
+            return self.high_watermark(reign, min);
+        }
         let positions = self.positions(reign, |follower| follower.flushed);
-        let reached = reached_by(majority(self.members), positions).min(self.flushed);
+        let own = if self.config.needs_own_flush { self.flushed } else { self.log().last_index() };
+        let reached = reached_by(majority(positions.len()), positions).min(own);
         let is_own = self.log().position(reached).is_some_and(|position| position.epoch == self.epoch);
         if is_own { reached } else { 0 }
     }
 
-    /// One position for each node; the own is what is flushed here.
+    /// One position for each member; the own is what is flushed here.
     fn positions(&self, reign: &Reign, of: impl Fn(&Follower) -> u64) -> impl ExactSizeIterator<Item = u64> {
-        let (me, flushed) = (self.me.index(), self.flushed);
-        let followers = reign.followers.iter().enumerate();
-        followers.map(move |(place, follower)| if place == me { flushed } else { of(follower) })
+        self.per_member(reign, self.flushed, of)
+    }
+
+    /// One number for each member, the own first given.
+    pub(super) fn per_member(
+        &self,
+        reign: &Reign,
+        own: u64,
+        of: impl Fn(&Follower) -> u64,
+    ) -> impl ExactSizeIterator<Item = u64> {
+        let number = move |member: &NodeId| match *member == self.me {
+            true => own,
+            false => of(&reign.followers[member.index()]),
+        };
+        self.members.iter().map(number)
     }
 
     /// The highest index whose write may be acknowledged.
@@ -162,7 +188,7 @@ impl PrimaryReplica {
             Ack::Wait { count, .. } => {
                 self.flushed.min(reached_by(*count, self.counted(reign, &[], SyncPoint::Written)))
             }
-            Ack::Majority => self.commit,
+            Ack::Majority | Ack::InSync { .. } => self.commit,
             Ack::All => self.positions(reign, |follower| follower.flushed).min().unwrap_or(0),
         }
     }
@@ -170,15 +196,17 @@ impl PrimaryReplica {
     /// Semi-sync and wait: how far each node has got towards `point`; 0 for nodes that do not count. Each point includes the
     /// earlier ones.
     fn counted(&self, reign: &Reign, set: &[NodeId], point: SyncPoint) -> impl ExactSizeIterator<Item = u64> {
-        let me = self.me;
-        let position = move |(place, follower): (usize, &Follower)| match point {
-            _ if place == me.index() => 0,
-            _ if !set.is_empty() && !set.contains(&NodeId::at(place)) => 0,
-            SyncPoint::Written => follower.written,
-            SyncPoint::Flushed => follower.flushed,
-            SyncPoint::Applied => follower.applied.min(follower.flushed),
+        let position = move |member: &NodeId| {
+            let follower = &reign.followers[member.index()];
+            match point {
+                _ if *member == self.me => 0,
+                _ if !set.is_empty() && !set.contains(member) => 0,
+                SyncPoint::Written => follower.written,
+                SyncPoint::Flushed => follower.flushed,
+                SyncPoint::Applied => follower.applied.min(follower.flushed),
+            }
         };
-        reign.followers.iter().enumerate().map(position)
+        self.members.iter().map(position)
     }
 
     /// An operator cancels: whoever waits for replicas is told that it is done here and perhaps nowhere else. It shows

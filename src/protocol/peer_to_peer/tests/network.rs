@@ -273,6 +273,7 @@ impl Network {
                 self.schedule(FLUSH, at, Event::Flushed { life, upto });
             }
             Effect::Say(line) => self.lines.push((self.now, at, line)),
+            Effect::Fence { .. } | Effect::Burden(_) | Effect::Busy(_) => {}
             Effect::Ghost(ghost) => self.ghosts.push(ghost),
             Effect::Append(_) => {}
         }

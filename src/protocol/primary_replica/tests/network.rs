@@ -19,6 +19,7 @@ enum Event {
     Deliver { from: u16, message: Message },
     Wake { timer: Timer, token: u64 },
     FlushDone { life: u32 },
+    Shoot { target: u16 },
 }
 
 #[derive(Default)]
@@ -251,6 +252,13 @@ impl Network {
                 self.input(node, Input::Flushed { upto });
                 self.begin_flush(node);
             }
+            Event::Shoot { target } => {
+                let is_done = !self.cuts.contains(&(node, target));
+                if is_done {
+                    self.power_off(target);
+                }
+                self.input(node, Input::Fenced { target: NodeId(target), is_done });
+            }
             _ => {}
         }
         Some(node)
@@ -282,6 +290,11 @@ impl Network {
                     host.wants_flush |= !host.tail.is_empty();
                     self.begin_flush(node);
                 }
+                Effect::Fence { target, after, .. } => {
+                    self.schedule(node, after, |_| Event::Shoot { target: target.0 });
+                }
+                // No processors here.
+                Effect::Burden(_) | Effect::Busy(_) => {}
                 Effect::Say(line) => self.lines.push((self.now, node, line)),
                 Effect::Ghost(ghost) => self.ghosts.push((node, ghost)),
             }
