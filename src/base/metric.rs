@@ -61,6 +61,10 @@ metrics! {
     StaleReadPct "stale_read_pct" "%" 2 "stale reads, of the ok reads";
     StaleMsP99 "stale_ms_p99" "ms" 1 "99th percentile of staleness: age since the first newer version was acknowledged";
     StaleVersionsMax "stale_versions_max" "" 0 "most acknowledged versions one read missed";
+    LagEntriesMax "lag_entries_max" "entries" 0 "most entries that a replica in reach had not applied";
+    LagMsMax "lag_ms_max" "ms" 1 "its replay lag: age of its last applied entry while it lacked any";
+    LagMsNaiveMax "lag_ms_naive_max" "ms" 1 "the same whether it lacked any or not: grows on an idle primary";
+    DirtyReads "dirty_reads" "ops" 0 "primary-replica: reads that returned a write which did not survive";
     Converged "converged" "" 0 "1 if all live owners of every key hold equal state at the end";
     ConvergeMs "converge_ms" "ms" 0 "from the last heal until all owners agreed";
     MsgsPerWrite "msgs_per_write" "" 2 "messages caused by writes, client messages included, per write that a node accepted";
@@ -72,6 +76,7 @@ metrics! {
     RepairBytes "repair_bytes" "B" 0 "bytes of hints and read repair";
     ResyncBytes "resync_bytes" "B" 0 "bytes of catch-up after a rejoin";
     FullResyncs "full_resyncs" "" 0 "snapshots sent because the log no longer reached back";
+    ResyncsAtOnce "resyncs_at_once" "" 0 "most replicas taking a snapshot in at the same time";
     HintsPeakBytes "hints_peak_bytes" "B" 0 "most bytes of hints kept at one time";
     LoadImbalance "load_imbalance" "" 2 "inputs processed by the busiest node, over the mean";
     Copies "copies" "" 0 "copies of each key this cluster keeps";

@@ -45,6 +45,13 @@ impl<P: Protocol> World<P> {
         self.put_outcomes(&mut set, &records);
         put_latencies(&mut set, &records);
         put_losses(&mut set, losses(&self.ledger, truth, window));
+        if let Survivors::Log(ops) = &truth.survivors {
+            let is_dirty = |record: &&&OpRecord| match record.outcome {
+                Outcome::Ok(Success::Found(Some(found))) => !ops.contains(&found.written_by),
+                _ => false,
+            };
+            set.put(Metric::DirtyReads, records.iter().filter(is_dirty).count() as f64);
+        }
         put_staleness(&mut set, &Staleness::of(&self.ledger, window));
         self.put_traffic(&mut set, window, end);
         self.put_roles(&mut set, &records, window, end);
@@ -117,6 +124,12 @@ impl<P: Protocol> World<P> {
         set.put(Metric::SplitBrainMs, self.tally.split_brain(window).as_millis());
         set.put(Metric::DivergedEntries, self.ledger.diverged_in(window) as f64);
         set.put(Metric::FullResyncs, buckets.iter().map(|b| u64::from(b.full_resyncs)).sum::<u64>() as f64);
+        let lag = |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(of).max().unwrap_or(0);
+        set.put(Metric::LagEntriesMax, lag(&|bucket| bucket.lag_entries) as f64);
+        set.put(Metric::LagMsMax, Span(lag(&|bucket| bucket.lag.0)).as_millis());
+        set.put(Metric::LagMsNaiveMax, Span(lag(&|bucket| bucket.naive_lag.0)).as_millis());
+        let at_once = buckets.iter().map(|b| b.syncing).max().unwrap_or(0);
+        set.put(Metric::ResyncsAtOnce, f64::from(at_once));
         let served = |failover: &Failover| failover.served_at.unwrap_or(end);
         let worst =
             self.tally.failovers_in(window).max_by_key(|failover| served(failover).since(failover.fault_at));

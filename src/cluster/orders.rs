@@ -132,7 +132,7 @@ impl<P: Protocol> World<P> {
         number
     }
 
-    pub(super) fn begin_fault(&mut self, command: &Command, text: &Arc<str>) -> u32 {
+    fn begin_fault(&mut self, command: &Command, text: &Arc<str>) -> u32 {
         let number = self.faults.add(command.clone(), Arc::clone(text), self.now);
         self.tally.fault(self.now);
         self.say(None, Line::FaultOn { number, what: Arc::clone(text) });
@@ -148,7 +148,7 @@ impl<P: Protocol> World<P> {
         (0..self.members()).for_each(|node| self.begin_flush(NodeId::at(node)));
     }
 
-    fn crash_command(
+    pub(super) fn crash_command(
         &mut self,
         command: &Command,
         text: &Arc<str>,

@@ -5,6 +5,7 @@ use crate::base::ids::NodeId;
 use crate::base::line::Line;
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::{TRAFFIC_KINDS, Traffic};
+use std::collections::BTreeSet;
 
 /// The width of a bucket.
 pub const BUCKET: Span = Span::millis(100);
@@ -24,6 +25,14 @@ pub struct Bucket {
     pub hint_bytes: u64,
     /// Snapshots begun.
     pub full_resyncs: u32,
+    /// Most snapshots on their way at one time.
+    pub syncing: u32,
+    /// Most entries that a replica in reach lacked.
+    pub lag_entries: u64,
+    /// The age of the oldest entry it lacked.
+    pub lag: Span,
+    /// The age of the last entry it had, lacking any or not.
+    pub naive_lag: Span,
 }
 
 /// A time in which one node acknowledged writes as primary.
@@ -58,6 +67,8 @@ pub struct Tally {
     members: usize,
     buckets: Vec<Bucket>,
     hints: Vec<u64>,
+    /// Replicas that a snapshot is on its way to.
+    syncing: BTreeSet<NodeId>,
     /// Most versions kept side by side for one key.
     pub siblings_max: u32,
     stints: Vec<Stint>,
@@ -81,8 +92,9 @@ impl Tally {
         let index = (at.0 / BUCKET.0) as usize;
         if self.buckets.len() <= index {
             let hint_bytes = self.hints.iter().sum();
+            let syncing = self.syncing.len() as u32;
             let steps = if self.members <= NODES_BUCKETED { vec![0; self.members] } else { Vec::new() };
-            self.buckets.resize(index + 1, Bucket { hint_bytes, steps, ..Bucket::default() });
+            self.buckets.resize(index + 1, Bucket { hint_bytes, steps, syncing, ..Bucket::default() });
         }
         &mut self.buckets[index]
     }
@@ -117,6 +129,13 @@ impl Tally {
         bucket.hint_bytes = bucket.hint_bytes.max(total);
     }
 
+    /// How far the slowest replica in reach is behind its primary.
+    pub fn lag(&mut self, at: VirtualTime, entries: u64, lag: Span, naive: Span) {
+        let bucket = self.bucket(at);
+        bucket.lag_entries = bucket.lag_entries.max(entries);
+        (bucket.lag, bucket.naive_lag) = (bucket.lag.max(lag), bucket.naive_lag.max(naive));
+    }
+
     /// A fault began.
     pub fn fault(&mut self, at: VirtualTime) {
         self.last_fault = Some(at);
@@ -125,7 +144,10 @@ impl Tally {
     /// Takes what a node's log line tells about roles.
     pub fn hear(&mut self, at: VirtualTime, node: NodeId, line: &Line) {
         match line {
-            Line::PreVote { .. } | Line::ElectStart { .. } | Line::PrimaryLost { .. } => {
+            Line::PreVote { .. }
+            | Line::ElectStart { .. }
+            | Line::PrimaryLost { .. }
+            | Line::Subjectively { .. } => {
                 let is_old_news =
                     self.suspected.is_some_and(|since| self.last_fault.is_none_or(|fault| fault <= since));
                 if !is_old_news {
@@ -136,7 +158,16 @@ impl Tally {
             Line::SwitchStart { .. } => (self.last_fault, self.suspected) = (None, Some(at)),
             Line::Promoted { .. } => self.suspected = self.suspected.or(Some(at)),
             Line::RolePrimary { term, .. } => self.crown(at, node, *term),
-            Line::FullStart { .. } => self.bucket(at).full_resyncs += 1,
+            Line::FullStart { peer, .. } => {
+                self.bucket(at).full_resyncs += 1;
+                self.syncing.insert(*peer);
+                let syncing = self.syncing.len() as u32;
+                let bucket = self.bucket(at);
+                bucket.syncing = bucket.syncing.max(syncing);
+            }
+            Line::FullAbort { peer, .. } => drop(self.syncing.remove(peer)),
+            Line::FullDone { .. } | Line::Crash { .. } => drop(self.syncing.remove(&node)),
+            Line::StepDown { .. } => self.syncing.clear(),
             _ => {}
         }
     }
@@ -145,7 +176,9 @@ impl Tally {
         if self.stints.iter().any(|stint| stint.term == term && stint.node != node) {
             self.double_terms += 1;
         }
-        if !self.stints.is_empty() {
+        // A node that comes back in a term it had already is no new primary.
+        let resumes = self.stints.iter().any(|stint| (stint.node, stint.term) == (node, term));
+        if !self.stints.is_empty() && !resumes {
             let suspected_at = self.suspected.unwrap_or(at);
             let fault_at = self.last_fault.filter(|&fault| fault <= suspected_at).unwrap_or(suspected_at);
             self.failovers.push(Failover { fault_at, suspected_at, primary_at: at, served_at: None });

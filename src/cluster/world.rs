@@ -339,8 +339,8 @@ impl<P: Protocol> World<P> {
         if is_done && self.machines[target.index()].health != Health::Down {
             let command = Command::Crash { node: NodeRef::Named(target), kind: CrashKind::Power };
             let text = format!("{} (by the fencer of {})", command.spell(&self.names), self.names.node(by));
-            self.begin_fault(&command, &text.into());
-            self.crash(target, CrashKind::Power);
+            let shot = self.crash_command(&command, &text.into(), target, CrashKind::Power);
+            debug_assert!(shot.is_ok(), "a node that runs can be crashed");
         }
         if self.machines[by.index()].health != Health::Down {
             self.queue(by, Input::Fenced { target, is_done });
@@ -390,6 +390,7 @@ impl<P: Protocol> World<P> {
             }
             Ghost::Cut { entries, ops, .. } => self.ledger.cut(self.now, entries, &ops),
             Ghost::HintBytes(bytes) => self.tally.hints(self.now, node, bytes),
+            Ghost::Lag { entries, replay, naive } => self.tally.lag(self.now, entries, replay, naive),
             Ghost::Siblings(count) => self.tally.siblings_max = self.tally.siblings_max.max(count),
         }
     }

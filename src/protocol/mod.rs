@@ -263,6 +263,15 @@ pub enum Ghost {
     HintBytes(u64),
     /// Versions kept side by side for one key.
     Siblings(u32),
+    /// How far the slowest replica that this primary hears is behind (replication.md 1.11).
+    Lag {
+        /// Entries it has not applied.
+        entries: u64,
+        /// The age of the last entry it has applied, if it lacks any; else zero.
+        replay: Span,
+        /// The age of the last entry it has applied, lacking any or not: the operator's classic trap.
+        naive: Span,
+    },
 }
 
 /// What a node may use while it takes a step: its name, the instant, its clock, chance, and the list of effects.

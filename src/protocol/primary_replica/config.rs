@@ -217,6 +217,8 @@ pub struct Config {
     pub read_rule: ReadRule,
     /// How long before its end a lease is given up.
     pub lease_margin: Span,
+    /// Bytes of a row of a snapshot.
+    pub row_bytes: u64,
     /// Who starts as primary.
     pub first_primary: NodeId,
     /// Entries kept ready for shipping.
@@ -322,6 +324,7 @@ impl Config {
                 _ => ReadRule::Local,
             },
             lease_margin: knobs.span("lease_margin"),
+            row_bytes: 300,
             first_primary: knobs.node("primary").unwrap_or(NodeId(0)),
             backlog: knobs.count("backlog"),
             max_inflight: knobs.count("max_inflight"),

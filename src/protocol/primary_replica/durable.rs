@@ -34,6 +34,9 @@ pub struct Tenure {
     pub holder: Option<NodeId>,
     /// The members that are in sync.
     pub in_sync: Arc<[NodeId]>,
+    /// Members that left it when too few remained for anything more to count: they have all that counts (Kafka's
+    /// eligible leader replicas, KIP-966).
+    pub eligible: Arc<[NodeId]>,
     /// How far the holder said it was.
     pub high: u64,
 }

@@ -40,6 +40,19 @@ pub(super) struct Tenancy {
     asked: VirtualTime,
 }
 
+impl Tenure {
+    /// Takes a new in-sync set. While it is smaller than `min` nothing more counts, so who leaves it now stays
+    /// eligible.
+    fn settle(&mut self, members: Arc<[NodeId]>, min: usize) {
+        let before = std::mem::replace(&mut self.in_sync, members);
+        let left = before.iter().chain(self.eligible.iter()).filter(|node| !self.in_sync.contains(node));
+        let mut eligible: Vec<NodeId> = if self.in_sync.len() < min { left.copied().collect() } else { Vec::new() };
+        eligible.sort_unstable();
+        eligible.dedup();
+        self.eligible = eligible.into();
+    }
+}
+
 impl PrimaryReplica {
     // the store
 
@@ -50,6 +63,7 @@ impl PrimaryReplica {
             term: 1,
             holder: Some(self.config.first_primary),
             in_sync: Arc::clone(&self.members),
+            eligible: [].into(),
             high: 0,
         };
         let unknown = || Tenure { in_sync: Arc::clone(&self.members), ..Tenure::default() };
@@ -61,7 +75,8 @@ impl PrimaryReplica {
     /// A node wants something of the lease.
     pub(super) fn take_lease_ask(&mut self, cx: &mut Context<'_>, from: NodeId, ask: &LeaseAsk) {
         let lasting = self.config.lease.lasting;
-        let may_take = self.may_take(cx.now, from, ask.term);
+        let may_take = self.may_take(cx.now, from, ask);
+        let (min, is_clean) = (self.config.ack_in_sync(), self.is_clean(from, ask));
         let Role::LeaseStore(book) = &mut self.role else { return };
         let is_holder = book.tenure.holder == Some(from) && book.tenure.term == ask.term;
         // A later term than the store ever gave away is an operator's doing, or the store has forgotten.
@@ -77,17 +92,19 @@ impl PrimaryReplica {
             book.ends = cx.now + lasting;
             book.tenure.high = book.tenure.high.max(ask.high);
             if !is_holder {
-                let in_sync = &mut book.tenure.in_sync;
-                if self.config.ack_in_sync().is_some() && !in_sync.contains(&from) {
-                    cx.say(Line::Unclean { node: from, end: ask.high, high: book.tenure.high });
-                    *in_sync = [from].into();
-                    book.tenure.high = ask.high;
+                let tenure = &mut book.tenure;
+                if min.is_some() && !is_clean {
+                    cx.say(Line::Unclean { node: from, end: ask.high, high: tenure.high });
+                    tenure.high = ask.high;
                 }
-                (book.tenure.term, book.tenure.holder) = (ask.term, Some(from));
+                if min.is_some() && !(is_clean && tenure.in_sync.contains(&from)) {
+                    tenure.in_sync = [from].into();
+                }
+                (tenure.term, tenure.holder) = (ask.term, Some(from));
                 self.primary = Some(from);
             }
             if let Wish::Settle(members) = &ask.wish {
-                book.tenure.in_sync = Arc::clone(members);
+                book.tenure.settle(Arc::clone(members), min.unwrap_or(0));
             }
             if has_changed {
                 let position = cx.append(Record::Lease(book.tenure.clone()));
@@ -114,14 +131,21 @@ impl PrimaryReplica {
         cx.send(to, Message::LeaseSays(LeaseSays { wish, is_granted, tenure, asked_at }));
     }
 
-    /// Whether `from` may take the lease for `term`. Where an in-sync set decides, those outside it may only if that
-    /// is allowed and nobody inside has come for the length of a lease.
-    fn may_take(&self, now: VirtualTime, from: NodeId, term: u64) -> bool {
+    /// Whether `from` may take the lease. Where an in-sync set decides, those outside it may only if that is allowed
+    /// and nobody inside has come for the length of a lease.
+    fn may_take(&self, now: VirtualTime, from: NodeId, ask: &LeaseAsk) -> bool {
         let Role::LeaseStore(book) = &self.role else { return false };
         let is_free = now >= book.ends || book.tenure.holder.is_none_or(|holder| holder == from);
-        let is_in_sync = self.config.ack_in_sync().is_none() || book.tenure.in_sync.contains(&from);
         let is_desperate = self.config.unclean && now.since(book.ends) >= self.config.lease.lasting;
-        is_free && term > book.tenure.term && (is_in_sync || is_desperate)
+        is_free && ask.term > book.tenure.term && (self.is_clean(from, ask) || is_desperate)
+    }
+
+    /// Whether `from` has all that counts, as far as the store can know: it is in sync or eligible, and its log has
+    /// not become shorter since.
+    fn is_clean(&self, from: NodeId, ask: &LeaseAsk) -> bool {
+        let (Role::LeaseStore(book), Some(_)) = (&self.role, self.config.ack_in_sync()) else { return true };
+        let Tenure { in_sync, eligible, high, .. } = &book.tenure;
+        (in_sync.contains(&from) || eligible.contains(&from)) && ask.high >= *high
     }
 
     // the holder
@@ -222,7 +246,7 @@ impl PrimaryReplica {
             cx.say(Line::PrimaryLost { primary: Some(primary), silent });
         }
         let (behind, most) = (tenure.high.saturating_sub(self.log().last_index()), self.config.lease.max_lag);
-        let is_in_sync = tenure.in_sync.contains(&self.me);
+        let is_in_sync = tenure.in_sync.contains(&self.me) || tenure.eligible.contains(&self.me);
         match self.config.ack {
             _ if self.config.never_promote.contains(&self.me) => {}
             Ack::InSync { .. } if is_in_sync || self.config.unclean => self.ask_for_lease(cx),

@@ -294,6 +294,11 @@ const FIELD: u64 = 8;
 /// Bytes of a log entry, or of a row of a snapshot, beside key and value.
 const ENTRY_HEADER: u64 = 24;
 
+/// Bytes of a row of a snapshot.
+pub(super) fn row_bytes(sizes: Sizes) -> u64 {
+    ENTRY_HEADER + sizes.key + sizes.value
+}
+
 fn entry_bytes(entry: &Entry, sizes: Sizes) -> u64 {
     let value = |value| if value { sizes.value } else { 0 };
     ENTRY_HEADER + entry.write.map_or(0, |write| sizes.key + value(write.value.is_some()))
@@ -316,11 +321,11 @@ impl crate::protocol::Message for Message {
             Message::Pull(_) => (3, 0),
             Message::Pulled(pulled) => (2, pulled.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum()),
             Message::FetchRows { .. } => (2, 0),
-            Message::Rows { rows, .. } => (2, u64::from(*rows) * (sizes.key + sizes.value + ENTRY_HEADER)),
+            Message::Rows { rows, .. } => (2, u64::from(*rows) * row_bytes(sizes)),
             Message::Stale { .. } | Message::TakeOver { .. } | Message::Appoint { .. } => (1, 0),
             Message::Vote(_) => (4, 0),
             Message::VoteReply(_) => (2, 0),
-            Message::Chunk(chunk) => (6, u64::from(chunk.rows) * (sizes.key + sizes.value + ENTRY_HEADER)),
+            Message::Chunk(chunk) => (6, u64::from(chunk.rows) * row_bytes(sizes)),
             Message::ChunkAck(_) => (5, 0),
         };
         HEADER + fields * FIELD + content

@@ -53,7 +53,7 @@ use crate::base::line::Line;
 use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::kit::log::{Entry, Epoch, Log};
 use crate::protocol::view::ReplicaView;
-use crate::protocol::{self, DiskPosition, Input, Order, Protocol, Routing, Timer, Traffic, Truth};
+use crate::protocol::{self, DiskPosition, Input, Order, Protocol, Routing, Sizes, Timer, Traffic, Truth};
 use reign::Reign;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -172,6 +172,10 @@ impl Protocol for PrimaryReplica {
 
     fn config(knobs: &Knobs, _: usize, _: u64) -> Config {
         Config::new(knobs)
+    }
+
+    fn sized(config: Config, sizes: Sizes) -> Config {
+        Config { row_bytes: message::row_bytes(sizes), ..config }
     }
 
     fn boot(cx: &mut Context<'_>, config: Arc<Config>, durable: Durable) -> Self {

@@ -25,6 +25,11 @@ use std::cmp::Reverse;
 /// Pings that an opinion, or a replica's last answer, stays good for.
 const PINGS_FRESH: u64 = 5;
 
+/// Pings over which the first attempts of several monitors are spread.
+const PINGS_APART: u64 = 3;
+/// Pings that voting may take: 10 s with the real ping of 1 s (sentinel.c SENTINEL_ELECTION_TIMEOUT).
+const PINGS_TO_VOTE: u64 = 10;
+
 /// What a monitor knows of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Seen {
@@ -181,10 +186,13 @@ impl PrimaryReplica {
         let agree = |said: &&Option<VirtualTime>| said.is_some_and(|at| cx.now.since(at) <= fresh);
         let votes = 1 + monitor.agree.iter().filter(agree).count();
         let is_objective = votes >= rules.quorum && (!rules.is_holistic || has_lost_it);
-        if is_objective && !std::mem::replace(&mut monitor.is_objective, is_objective) {
+        let was_objective = std::mem::replace(&mut monitor.is_objective, is_objective);
+        if is_objective && !was_objective {
             cx.say(Line::Objectively { node: primary, votes, quorum: rules.quorum as u64 });
+            // Those who see it at the same time would split the votes (sentinel.c SENTINEL_MAX_DESYNC).
+            let desync = Span(cx.random.between(0, (rules.ping * PINGS_APART).0));
+            monitor.not_before = monitor.not_before.max(cx.now + desync);
         }
-        monitor.is_objective = is_objective;
     }
 
     /// Whether every replica in reach says that it has lost the primary, and there is one.
@@ -204,7 +212,11 @@ impl PrimaryReplica {
         let rules = self.config.monitors;
         let Some(monitor) = &mut self.monitor else { return };
         if let Some(attempt) = &monitor.attempt {
-            if cx.now.since(attempt.since) < rules.failover_timeout {
+            let patience = match attempt.chosen {
+                None => rules.failover_timeout.min(rules.ping * PINGS_TO_VOTE),
+                Some(_) => rules.failover_timeout,
+            };
+            if cx.now.since(attempt.since) < patience {
                 return;
             }
             let why = match attempt.chosen {
@@ -212,8 +224,8 @@ impl PrimaryReplica {
                 None => Abort::NotAuthorised { got: attempt.votes.len(), need: needed(rules) },
             };
             cx.say(Line::FailoverAbort { why, epoch: attempt.epoch });
-            monitor.attempt = None;
-            monitor.not_before = cx.now + rules.failover_timeout;
+            let desync = Span(cx.random.between(0, (rules.ping * PINGS_APART).0));
+            (monitor.attempt, monitor.not_before) = (None, cx.now + rules.failover_timeout + desync);
         }
         if !monitor.is_objective || cx.now < monitor.not_before {
             return;

@@ -15,8 +15,8 @@ use crate::protocol::Traffic;
 use crate::protocol::kit::log::Position;
 use std::sync::Arc;
 
-/// Rows of the key table in one chunk: about 64 KiB with values of the default size.
-const CHUNK_ROWS: u32 = 200;
+/// Bytes of one chunk, about. A chunk fills its link, and heartbeats stand behind it.
+const CHUNK_BYTES: u64 = 64 << 10;
 /// Processor time of a row that is taken in.
 const LOAD_A_ROW: Span = Span(10);
 /// Chunks sent ahead of their acknowledgement: enough to fill a link of 100 MB/s over a round trip of 2 ms.
@@ -27,6 +27,7 @@ const WINDOW: u32 = 4;
 pub(super) struct Outgoing {
     image: Arc<Store>,
     rows: u32,
+    rows_in_chunk: u32,
     sent: u32,
     received: u32,
     /// Whether anything was acknowledged since the last tick.
@@ -34,9 +35,11 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    fn new(image: Store) -> Self {
+    /// `row` is the size of a row in bytes.
+    fn new(image: Store, row: u64) -> Self {
         let rows = u32::try_from(image.keys()).unwrap_or(u32::MAX);
-        Outgoing { image: Arc::new(image), rows, sent: 0, received: 0, is_moving: true }
+        let rows_in_chunk = (CHUNK_BYTES / row.max(1)).max(1) as u32;
+        Outgoing { image: Arc::new(image), rows, rows_in_chunk, sent: 0, received: 0, is_moving: true }
     }
 
     fn end(&self) -> Position {
@@ -44,7 +47,7 @@ impl Outgoing {
     }
 
     fn chunks(&self) -> u32 {
-        self.rows.div_ceil(CHUNK_ROWS).max(1)
+        self.rows.div_ceil(self.rows_in_chunk).max(1)
     }
 }
 
@@ -118,7 +121,7 @@ impl PrimaryReplica {
             return;
         }
         cx.burden(self.config.resync.burden);
-        let outgoing = Outgoing::new(self.store.image());
+        let outgoing = Outgoing::new(self.store.image(), self.config.row_bytes);
         let (index, rows) = (outgoing.end().index, u64::from(outgoing.rows));
         cx.say(Line::FullStart { peer, index, rows });
         if let Some(reign) = self.reign_mut() {
@@ -135,7 +138,7 @@ impl PrimaryReplica {
         let (of, end) = (outgoing.chunks(), outgoing.end());
         while outgoing.sent < of.min(outgoing.received + WINDOW) {
             let place = outgoing.sent;
-            let rows = (outgoing.rows - place * CHUNK_ROWS).min(CHUNK_ROWS);
+            let rows = (outgoing.rows - place * outgoing.rows_in_chunk).min(outgoing.rows_in_chunk);
             let image = (place + 1 == of).then(|| Arc::clone(&outgoing.image));
             outgoing.sent += 1;
             cx.send(to, Message::Chunk(Chunk { epoch, end, place, of, rows, image }));

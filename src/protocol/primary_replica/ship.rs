@@ -16,9 +16,9 @@ use super::resync::Outgoing;
 use super::{Context, HEARTBEAT, PrimaryReplica};
 use crate::base::ids::NodeId;
 use crate::base::line::Line;
-use crate::base::time::VirtualTime;
-use crate::protocol::Traffic;
+use crate::base::time::{Span, VirtualTime};
 use crate::protocol::kit::log::Entry;
+use crate::protocol::{Ghost, Traffic};
 use std::sync::Arc;
 
 /// Entries in one message at most, when a replica has to catch up.
@@ -194,6 +194,7 @@ impl PrimaryReplica {
         }
         self.watch_links(cx);
         self.nudge_snapshots(cx);
+        self.tell_lag(cx);
         self.watch_lease(cx);
         self.watch_in_sync(cx);
         let wall = cx.wall;
@@ -236,6 +237,18 @@ impl PrimaryReplica {
     /// The first index that can still be sent to a replica.
     pub(super) fn first_kept(&self, follower: &Follower) -> u64 {
         self.log().first_index().min(follower.kept_from)
+    }
+
+    /// Tells the judges how far the slowest replica in reach is behind.
+    fn tell_lag(&self, cx: &mut Context<'_>) {
+        let Some(reign) = self.reign() else { return };
+        let in_reach = |peer: &NodeId| !reign.followers[peer.index()].is_loss_said;
+        let applied = |peer: NodeId| reign.followers[peer.index()].applied;
+        let Some(slowest) = self.peers().filter(in_reach).map(applied).min() else { return };
+        let entries = self.log().last_index().saturating_sub(slowest);
+        let naive = self.log().get(slowest).map_or(Span::ZERO, |entry| cx.now.since(entry.written_at));
+        let replay = if entries > 0 { naive } else { Span::ZERO };
+        cx.ghost(Ghost::Lag { entries, replay, naive });
     }
 
     /// Notices who has fallen silent.
