@@ -90,6 +90,8 @@ pub enum KnobKind {
     Words(&'static [&'static str]),
     /// A whole number in this range.
     Count(u64, u64),
+    /// A whole number from 1, or this word instead.
+    CountOr(&'static str),
     /// A duration.
     Duration,
     /// A duration, or this word instead.
@@ -112,6 +114,7 @@ impl fmt::Display for KnobKind {
             KnobKind::Word(words) => f.write_str(&words.join(" | ")),
             KnobKind::Words(words) => write!(f, "list of {}", words.join(", ")),
             KnobKind::Count(min, max) => write!(f, "{min} to {max}"),
+            KnobKind::CountOr(word) => write!(f, "{word} | number"),
             KnobKind::Duration => f.write_str("duration"),
             KnobKind::DurationOr(word) => write!(f, "{word} | duration"),
             KnobKind::RateOr(word) => write!(f, "{word} | bytes per second"),
@@ -293,10 +296,10 @@ impl Knobs {
         self.maybe_span(key).unwrap_or_else(|| panic!("`{key}` is no duration knob of {}", self.topology))
     }
 
-    /// A rate knob in bytes per second; `None` when the alternative word was chosen.
-    pub fn maybe_rate(&self, key: &str) -> Option<u64> {
+    /// A number knob, or a rate in bytes per second; `None` when the alternative word was chosen.
+    pub fn maybe_count(&self, key: &str) -> Option<u64> {
         match self.get(key) {
-            Some(KnobValue::Count(rate)) => Some(*rate),
+            Some(KnobValue::Count(count)) => Some(*count),
             _ => None,
         }
     }
@@ -352,6 +355,11 @@ fn parse_value(
         Count(min, max) => match text.parse() {
             Ok(count) if (min..=max).contains(&count) => Ok(KnobValue::Count(count)),
             _ => Err(format!("is a whole number from {min} to {max}")),
+        },
+        CountOr(word) if text == word => Ok(KnobValue::Word(word)),
+        CountOr(word) => match text.parse() {
+            Ok(count) if count > 0 => Ok(KnobValue::Count(count)),
+            _ => Err(format!("is `{word}` or a whole number from 1")),
         },
         Duration => parse_span(text)
             .map(KnobValue::Duration)

@@ -189,6 +189,8 @@ pub enum Line {
     ReadRepair { key: Key, stale: NodeId, is_blocking: bool },
     LwwDrop { key: Key, stored_is_newer_by: Span },
     Tombstone { key: Key },
+    // any of the above, in a cluster of several groups
+    InPartition { partition: u16, line: Arc<Line> },
     // the world
     Started { incarnation: u32 },
     Crash { kind: CrashKind, lost_records: u64 },
@@ -299,6 +301,7 @@ impl Line {
             Line::ReadRepair { .. } => (Info, "READ_REPAIR"),
             Line::LwwDrop { .. } => (Warn, "LWW_DROP"),
             Line::Tombstone { .. } => (Info, "TOMB"),
+            Line::InPartition { line, .. } => line.parts(),
             Line::Started { .. } => (Info, "START"),
             Line::Crash { .. } => (Fault, "CRASH"),
             Line::Restart { .. } => (Fault, "RESTART"),
@@ -493,6 +496,7 @@ impl Line {
                 format!("{} write discarded, stored timestamp is {stored_is_newer_by} newer", k(key))
             }
             Line::Tombstone { key } => format!("tombstone for {}", k(key)),
+            Line::InPartition { partition, line } => format!("p{partition}: {}", line.text(names)),
             Line::Started { incarnation } => format!("started, incarnation {incarnation}"),
             Line::Crash { kind, lost_records } => match kind {
                 CrashKind::Process => "process crashed; written data kept".to_owned(),

@@ -7,10 +7,11 @@
 //! as long. What an operation does not do is run twice: it is sent again only if `retries` says so.
 
 use super::spec::{Attach, WorkloadSpec};
-use crate::base::ids::{ClientId, NodeId, OpId, Version};
+use crate::base::ids::{ClientId, Key, NodeId, OpId, Version};
 use crate::base::operation::{Outcome, Refusal, Request, Success};
 use crate::base::random::Keyed;
 use crate::base::time::{Span, VirtualTime};
+use crate::protocol::partitioned::partition_of;
 use crate::protocol::{ReadRoute, Route, Routing};
 use std::collections::BTreeMap;
 
@@ -36,16 +37,26 @@ pub struct OpenOp {
     turns: u16,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Client {
     home: NodeId,
-    primary: Option<NodeId>,
+    /// The primary it knows of each group of keys.
+    primaries: Vec<Option<NodeId>>,
     /// The first unanswered request to the node it normally asks.
     silent: Option<(NodeId, VirtualTime)>,
     avoided: Option<(NodeId, VirtualTime)>,
     sequence: u32,
-    /// The newest version it has written or read.
-    token: Option<Version>,
+    /// The newest version it has written or read in each group of keys.
+    tokens: Vec<Option<Version>>,
+}
+
+impl Client {
+    /// Does not take `node` for anyone's primary any more.
+    fn forget_primary(&mut self, node: NodeId) {
+        for primary in &mut self.primaries {
+            *primary = primary.filter(|&known| known != node);
+        }
+    }
 }
 
 /// What a client does next with an operation.
@@ -82,7 +93,18 @@ impl Clients {
             Attach::Nodes(nodes) if !nodes.is_empty() => nodes[client % nodes.len()],
             _ => NodeId::at(client % members),
         };
-        let client = |home| Client { home, primary, silent: None, avoided: None, sequence: 0, token: None };
+        let groups = usize::from(routing.partitions);
+        // Where there are several primaries a client knows none at first: whoever it asks names them.
+        let primary = primary.filter(|_| groups == 1);
+        let (primaries, tokens) = (vec![primary; groups], vec![None; groups]);
+        let client = |home| Client {
+            home,
+            primaries: primaries.clone(),
+            silent: None,
+            avoided: None,
+            sequence: 0,
+            tokens: tokens.clone(),
+        };
         let of_the_load = (0..spec.clients).map(home);
         let by_hand = (0..members).map(NodeId::at);
         Clients {
@@ -122,15 +144,25 @@ impl Clients {
         *sequence
     }
 
-    /// What `client`'s session has seen.
-    pub fn token(&self, client: ClientId) -> Option<Version> {
-        self.clients[client.index()].token
+    fn group(&self, key: Key) -> usize {
+        usize::from(partition_of(key, self.routing.partitions))
+    }
+
+    /// The group of keys that an open operation is about; 0 if it is not open.
+    pub fn partition(&self, op: OpId) -> u16 {
+        self.open.get(&op).map_or(0, |open| partition_of(open.request.key, self.routing.partitions))
+    }
+
+    /// What `client`'s session has seen of the group that `key` belongs to.
+    pub fn token(&self, client: ClientId, key: Key) -> Option<Version> {
+        self.clients[client.index()].tokens[self.group(key)]
     }
 
     /// A session learns from the outcome of `op`. One that is told that its history is lost begins anew.
     pub fn learn(&mut self, op: OpId, outcome: Outcome) {
         let Some(open) = self.open.get(&op) else { return };
-        let token = &mut self.clients[open.request.client.index()].token;
+        let group = self.group(open.request.key);
+        let token = &mut self.clients[open.request.client.index()].tokens[group];
         let seen = match outcome {
             Outcome::Ok(Success::Written(version)) => Some(version),
             Outcome::Ok(Success::Found(found)) => found.map(|found| found.version),
@@ -182,17 +214,18 @@ impl Clients {
         }
         self.notice_silence(open.request.client, now);
         let client = &self.clients[open.request.client.index()];
+        let primary = client.primaries[self.group(open.request.key)];
         let usual = match self.routing.to {
             Route::AnyNode => Some(client.home),
             Route::Primary { reads } if !open.request.action.is_write() => match reads {
-                ReadRoute::Primary => client.primary,
+                ReadRoute::Primary => primary,
                 ReadRoute::Nearest => Some(client.home),
                 ReadRoute::Random => {
                     Some(NodeId::at(self.chance.below(u64::from(op.0), 0, self.members as u64) as usize))
                 }
                 ReadRoute::Fixed => Some(NodeId::at(self.members - 1)),
             },
-            Route::Primary { .. } => client.primary,
+            Route::Primary { .. } => primary,
         };
         let is_avoided =
             |node: NodeId| client.avoided.is_some_and(|(avoided, until)| avoided == node && now < until);
@@ -208,9 +241,7 @@ impl Clients {
         if let Some((node, since)) = client.silent.filter(|(_, since)| now.since(*since) >= refresh) {
             client.silent = None;
             client.avoided = Some((node, now + refresh));
-            if client.primary == Some(node) {
-                client.primary = None;
-            }
+            client.forget_primary(node);
             debug_assert!(since <= now);
         }
     }
@@ -263,9 +294,7 @@ impl Clients {
             return Next::GiveUp;
         }
         let client = &mut self.clients[open.request.client.index()];
-        if client.primary == Some(node) {
-            client.primary = None;
-        }
+        client.forget_primary(node);
         match self.routing.to {
             Route::AnyNode if !has_tried_all => self.in_turn(op, now, can_reach),
             Route::Primary { .. } if is_first => self.in_turn(op, now, can_reach),
@@ -275,6 +304,7 @@ impl Clients {
 
     /// `node` answered that it is not primary.
     pub fn redirected(&mut self, op: OpId, node: NodeId, hint: Option<NodeId>) -> Next {
+        let group = self.open.get(&op).map_or(0, |open| self.group(open.request.key));
         let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
         open.may_have_happened = false;
         open.at = None;
@@ -283,7 +313,8 @@ impl Clients {
         client.silent = client.silent.filter(|(silent, _)| *silent != node);
         let usable =
             hint.filter(|&hinted| hinted != node && Some(hinted) != open.refused_by && open.hops < HOPS_MAX);
-        client.primary = usable.or_else(|| client.primary.filter(|&primary| primary != node));
+        let primary = &mut client.primaries[group];
+        *primary = usable.or_else(|| primary.filter(|&primary| primary != node));
         match usable {
             Some(hinted) => {
                 open.hops += 1;
@@ -299,7 +330,7 @@ impl Clients {
     /// `node` answered `op` for good.
     pub fn answered(&mut self, op: OpId, node: NodeId, is_ok: bool) {
         let Some(open) = self.open.get(&op) else { return };
-        let is_write = open.request.action.is_write();
+        let (is_write, group) = (open.request.action.is_write(), self.group(open.request.key));
         let client = &mut self.clients[open.request.client.index()];
         client.silent = client.silent.filter(|(silent, _)| *silent != node);
         let from_primary = match self.routing.to {
@@ -307,7 +338,7 @@ impl Clients {
             Route::AnyNode => false,
         };
         if is_ok && from_primary {
-            client.primary = Some(node);
+            client.primaries[group] = Some(node);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Topology;
 use crate::base::metric::MetricSet;
 use crate::base::time::VirtualTime;
+use crate::protocol::partitioned::{Partitioned, is_partitioned};
 use crate::protocol::peer_to_peer::PeerToPeer;
 use crate::protocol::primary_replica::PrimaryReplica;
 use crate::protocol::{Protocol, Truth};
@@ -72,7 +73,11 @@ pub enum HostKind {
 /// # Errors
 /// If the operating system gives no runtime for tasks.
 pub fn begin(setup: RunSetup, host: HostKind) -> std::io::Result<Box<dyn Cluster>> {
+    let nodes = setup.cluster.nodes;
+    let is_split = setup.knobs.topology() == Topology::PrimaryReplica && is_partitioned(&setup.knobs, nodes);
     Ok(match (setup.knobs.topology(), host) {
+        (Topology::PrimaryReplica, HostKind::Inline) if is_split => hosted(Inline::<Partitioned>::new(setup)),
+        (Topology::PrimaryReplica, HostKind::Tasks) if is_split => hosted(Tasks::<Partitioned>::new(setup)?),
         (Topology::PrimaryReplica, HostKind::Inline) => hosted(Inline::<PrimaryReplica>::new(setup)),
         (Topology::PeerToPeer, HostKind::Inline) => hosted(Inline::<PeerToPeer>::new(setup)),
         (Topology::PrimaryReplica, HostKind::Tasks) => hosted(Tasks::<PrimaryReplica>::new(setup)?),

@@ -292,6 +292,13 @@ impl<P: Protocol> World<P> {
         if self.machines[to.index()].health == Health::Down {
             return Err(format!("{} is down", self.names.node(to)));
         }
+        if P::routing(&self.config).partitions > 1 {
+            // Every primary hands over what the node has a copy of.
+            for node in (0..self.members()).map(NodeId::at).filter(|&node| node != to) {
+                self.queue(node, Input::Operator(Order::HandOver { to }));
+            }
+            return self.done(text);
+        }
         match self.tally.latest_primary() {
             Some(primary) if primary == to => Err(format!("{} is primary already", self.names.node(to))),
             Some(primary) => self.order(primary, Order::HandOver { to }, text),

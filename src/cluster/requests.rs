@@ -53,7 +53,7 @@ impl<P: Protocol> World<P> {
             is_by_hand,
         });
         self.trace.note(self.now, Mark::Invoked, None, [u64::from(op.0), u64::from(key.0)]);
-        let token = self.clients.token(client);
+        let token = self.clients.token(client, key);
         self.clients.open(Request { op, client, sequence, key, action, token }, pinned);
         let (timeout, retries) = (self.setup.workload.timeout, self.setup.workload.retries);
         self.agenda.push(self.now + timeout, Event::Deadline { op });
@@ -161,7 +161,7 @@ impl<P: Protocol> World<P> {
         self.clients.answered(op, node, matches!(outcome, Outcome::Ok(_)));
         self.clients.learn(op, outcome);
         if matches!(outcome, Outcome::Ok(Success::Written(_)))
-            && let Some(other) = self.tally.acked(self.now, node)
+            && let Some(other) = self.tally.acked(self.now, node, self.clients.partition(op))
         {
             self.say(None, Line::SplitBrain { nodes: (other.min(node), other.max(node)) });
         }

@@ -40,6 +40,8 @@ pub struct Bucket {
 pub struct Stint {
     /// The primary.
     pub node: NodeId,
+    /// The group of keys it orders; 0 where there is one.
+    pub partition: u16,
     /// Its term.
     pub term: u64,
     /// When it became primary.
@@ -51,6 +53,8 @@ pub struct Stint {
 /// A change of primary, in its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failover {
+    /// The group of keys whose primary it was.
+    pub partition: u16,
     /// The fault that began it; the suspicion itself if there was none.
     pub fault_at: VirtualTime,
     /// When some node first missed the primary.
@@ -144,6 +148,13 @@ impl Tally {
     /// Takes what a node's log line tells about roles.
     pub fn hear(&mut self, at: VirtualTime, node: NodeId, line: &Line) {
         match line {
+            Line::InPartition { partition, line } => self.hear_of(at, node, *partition, line),
+            line => self.hear_of(at, node, 0, line),
+        }
+    }
+
+    fn hear_of(&mut self, at: VirtualTime, node: NodeId, partition: u16, line: &Line) {
+        match line {
             Line::PreVote { .. }
             | Line::ElectStart { .. }
             | Line::PrimaryLost { .. }
@@ -157,7 +168,7 @@ impl Tally {
             // What is planned has no fault behind it.
             Line::SwitchStart { .. } => (self.last_fault, self.suspected) = (None, Some(at)),
             Line::Promoted { .. } => self.suspected = self.suspected.or(Some(at)),
-            Line::RolePrimary { term, .. } => self.crown(at, node, *term),
+            Line::RolePrimary { term, .. } => self.crown(at, node, partition, *term),
             Line::FullStart { peer, .. } => {
                 self.bucket(at).full_resyncs += 1;
                 self.syncing.insert(*peer);
@@ -172,33 +183,38 @@ impl Tally {
         }
     }
 
-    fn crown(&mut self, at: VirtualTime, node: NodeId, term: u64) {
-        if self.stints.iter().any(|stint| stint.term == term && stint.node != node) {
+    fn crown(&mut self, at: VirtualTime, node: NodeId, partition: u16, term: u64) {
+        let mut before = self.stints.iter().filter(|stint| stint.partition == partition).peekable();
+        let is_first = before.peek().is_none();
+        // A node that comes back in a term it had already is no new primary.
+        let resumes = before.clone().any(|stint| (stint.node, stint.term) == (node, term));
+        if before.any(|stint| stint.term == term && stint.node != node) {
             self.double_terms += 1;
         }
-        // A node that comes back in a term it had already is no new primary.
-        let resumes = self.stints.iter().any(|stint| (stint.node, stint.term) == (node, term));
-        if !self.stints.is_empty() && !resumes {
+        if !is_first && !resumes {
             let suspected_at = self.suspected.unwrap_or(at);
             let fault_at = self.last_fault.filter(|&fault| fault <= suspected_at).unwrap_or(suspected_at);
-            self.failovers.push(Failover { fault_at, suspected_at, primary_at: at, served_at: None });
+            self.failovers.push(Failover { partition, fault_at, suspected_at, primary_at: at, served_at: None });
         }
         self.suspected = None;
-        self.stints.push(Stint { node, term, since: at, acked: None });
+        self.stints.push(Stint { node, partition, term, since: at, acked: None });
     }
 
     /// A primary acknowledged a write. Gives the other node if this makes it a split brain for the first time.
-    pub fn acked(&mut self, at: VirtualTime, node: NodeId) -> Option<NodeId> {
-        if let Some(last) = self.failovers.last_mut().filter(|last| last.served_at.is_none())
-            && self.stints.last().is_some_and(|stint| stint.node == node)
-        {
-            last.served_at = Some(at);
+    pub fn acked(&mut self, at: VirtualTime, node: NodeId, partition: u16) -> Option<NodeId> {
+        let newest = self.stints.iter().rev().find(|stint| stint.partition == partition);
+        if newest.is_some_and(|stint| stint.node == node) {
+            let mut unserved = self.failovers.iter_mut().rev().take_while(|last| last.served_at.is_none());
+            if let Some(failover) = unserved.find(|failover| failover.partition == partition) {
+                failover.served_at = Some(at);
+            }
         }
-        let stint = self.stints.iter_mut().rev().find(|stint| stint.node == node)?;
+        let of_this = |stint: &&mut Stint| stint.partition == partition && stint.node == node;
+        let stint = self.stints.iter_mut().rev().find(of_this)?;
         let first = stint.acked.map_or(at, |(first, _)| first);
         stint.acked = Some((first, at));
         let other = self.stints.iter().find(|other| {
-            other.node != node && other.acked.is_some_and(|(begun, last)| begun <= at && first < last)
+            other.node != node && other.partition == partition && other.acked.is_some_and(|(begun, last)| begun <= at && first < last)
         })?;
         (!std::mem::replace(&mut self.is_split_said, true)).then_some(other.node)
     }
@@ -222,19 +238,21 @@ impl Tally {
 
     /// Time within `window` in which at least two primaries stood between their first and last acknowledged write.
     pub fn split_brain(&self, window: (VirtualTime, VirtualTime)) -> Span {
-        let mut edges: Vec<(VirtualTime, i32)> = Vec::new();
-        for (first, last) in self.stints.iter().filter_map(|stint| stint.acked) {
+        // Of each partition on its own: primaries of different ones do not contradict each other.
+        let mut edges: Vec<(u16, VirtualTime, i32)> = Vec::new();
+        for stint in &self.stints {
+            let Some((first, last)) = stint.acked else { continue };
             let (first, last) = (first.max(window.0), last.min(window.1));
             if first < last {
-                edges.extend([(first, 1), (last, -1)]);
+                edges.extend([(stint.partition, first, 1), (stint.partition, last, -1)]);
             }
         }
         edges.sort_unstable();
         let (mut depth, mut total) = (0, Span::ZERO);
         for pair in edges.windows(2) {
-            depth += pair[0].1;
-            if depth >= 2 {
-                total = total + pair[1].0.since(pair[0].0);
+            depth += pair[0].2;
+            if depth >= 2 && pair[0].0 == pair[1].0 {
+                total = total + pair[1].1.since(pair[0].1);
             }
         }
         total
@@ -255,12 +273,12 @@ mod tests {
     fn a_failover_is_measured_in_its_parts() {
         let mut tally = Tally::new(3);
         crowned(&mut tally, 0, 0, 1);
-        tally.acked(VirtualTime(5), NodeId(0));
+        tally.acked(VirtualTime(5), NodeId(0), 0);
         tally.fault(VirtualTime(10));
         tally.hear(VirtualTime(70), NodeId(1), &Line::PreVote { term: 2 });
         tally.hear(VirtualTime(75), NodeId(1), &Line::ElectStart { silent: Span(65), term: 2 });
         crowned(&mut tally, 90, 1, 2);
-        assert_eq!(tally.acked(VirtualTime(100), NodeId(1)), None, "the old primary had stopped before");
+        assert_eq!(tally.acked(VirtualTime(100), NodeId(1), 0), None, "the old primary had stopped before");
         let failover = *tally.failovers_in(ALL).next().expect("one failover");
         let parts = [failover.fault_at, failover.suspected_at, failover.primary_at].map(|at| at.0);
         assert_eq!((parts, failover.served_at), ([10, 70, 90], Some(VirtualTime(100))));
@@ -273,9 +291,9 @@ mod tests {
         crowned(&mut tally, 50, 2, 2);
         let mut told = Vec::new();
         for at in (0..200).step_by(10) {
-            told.extend(tally.acked(VirtualTime(at), NodeId(0)));
+            told.extend(tally.acked(VirtualTime(at), NodeId(0), 0));
             if at >= 60 {
-                told.extend(tally.acked(VirtualTime(at + 1), NodeId(2)));
+                told.extend(tally.acked(VirtualTime(at + 1), NodeId(2), 0));
             }
         }
         assert_eq!(told.len(), 1, "said once");

@@ -105,7 +105,7 @@ impl Protocol for Teller {
     }
 
     fn routing(_: &()) -> Routing {
-        Routing { to: Route::AnyNode, discovery_refresh: Span::seconds(1) }
+        Routing { to: Route::AnyNode, discovery_refresh: Span::seconds(1), partitions: 1 }
     }
 
     fn owners(&self, _: Key) -> Vec<NodeId> {

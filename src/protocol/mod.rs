@@ -9,9 +9,11 @@
 //! ```
 //!
 //! Append and flush are effects, so that a crash has a meaning: what was flushed survives, the rest does not.
-//! Start with [`Protocol`], then read `primary_replica` or `peer_to_peer`.
+//! Start with [`Protocol`], then read `primary_replica` (`partitioned` puts many of them on each node) or
+//! `peer_to_peer`.
 
 pub mod kit;
+pub mod partitioned;
 pub mod peer_to_peer;
 pub mod primary_replica;
 pub mod view;
@@ -368,6 +370,8 @@ pub struct Routing {
     pub to: Route,
     /// Silence after which a client looks elsewhere.
     pub discovery_refresh: Span,
+    /// Groups of keys that have a primary each (`partitioned`); 1 where there is one group, or no primary.
+    pub partitions: u16,
 }
 
 /// Whom a client asks.

@@ -16,6 +16,14 @@ pub struct ReplicaView {
     pub detail: ReplicaDetail,
 }
 
+impl ReplicaView {
+    /// A node that holds nothing.
+    pub fn empty() -> Self {
+        let detail = ReplicaDetail::PrimaryReplica(Box::default());
+        ReplicaView { keys: Vec::new(), keys_total: 0, digest: 0, detail }
+    }
+}
+
 /// The most rows a view gives of the key table.
 pub const KEYS_SHOWN: usize = 40;
 /// The most log cells a view gives, counted from the end.
@@ -46,11 +54,12 @@ pub enum ReplicaDetail {
 }
 
 /// What a node is in a primary-replica cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Orders the writes.
     Primary,
     /// Follows a primary.
+    #[default]
     Replica,
     /// Asks for votes.
     Candidate,
@@ -89,7 +98,7 @@ impl Role {
 }
 
 /// A member of a primary-replica cluster.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PrimaryReplicaView {
     /// What it is.
     pub role: Role,
@@ -132,8 +141,25 @@ pub struct PrimaryReplicaView {
     pub in_sync: Vec<NodeId>,
     /// The monitor beside it.
     pub monitor: Option<MonitorView>,
+    /// What it is in each partition it has a part in, where there are several; this view is of one of them then.
+    pub partitions: Vec<PartitionView>,
     /// Branches that were cut off here and kept.
     pub archive: Vec<BranchView>,
+}
+
+/// A node's part in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionView {
+    /// The partition, from 0.
+    pub partition: u16,
+    /// What the node is in it.
+    pub role: Role,
+    /// Its term there.
+    pub term: u64,
+    /// Last index in that log.
+    pub last_index: u64,
+    /// Last index known committed there.
+    pub commit_index: u64,
 }
 
 /// What the monitor beside a node thinks (`promotion = "auto-monitor"`).

@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod processes;
+mod scaling;
 mod schedules;
 mod terminal;
 mod tidy;

@@ -42,7 +42,8 @@ impl Knobs {
     fn check_primary(&self, nodes: usize, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
         let has_store = self.word("promotion") == "auto-lease";
         let set = self.nodes("sync_set").len();
-        let copies = nodes.saturating_sub(usize::from(has_store)) as u64;
+        let all = nodes.saturating_sub(usize::from(has_store)) as u64;
+        let copies = self.maybe_count("copies").map_or(all, |copies| copies.min(all));
         let replicas = copies.saturating_sub(1);
         let available = if set == 0 || self.word("ack") == "wait" { replicas } else { set as u64 };
         let count = self.count("sync_count");
@@ -58,6 +59,13 @@ impl Knobs {
             "min_replicas",
             format!("min_replicas = {guard} of {replicas} replicas"),
             "no write would ever be taken: lower `min_replicas` or add nodes",
+        );
+        let is_split = self.count("partitions") > 1 || copies < all;
+        check(
+            is_split && self.word("promotion") == "auto-monitor",
+            "partitions",
+            "monitors watch one primary, and `partitions` or `copies` make groups of nodes".to_owned(),
+            "take auto-quorum or auto-lease, or one partition on all nodes",
         );
         let primary = self.node("primary").map_or(0, |node| node.index());
         check(

@@ -87,7 +87,7 @@ impl Config {
             },
             keeps_hints: knobs.flag("hints"),
             hint_window: knobs.span("hint_window"),
-            hint_throttle: knobs.maybe_rate("hint_throttle"),
+            hint_throttle: knobs.maybe_count("hint_throttle"),
             write_timeout: knobs.span("write_timeout"),
             read_timeout: knobs.span("read_timeout"),
             discovery_refresh: knobs.span("discovery_refresh"),

@@ -148,7 +148,7 @@ impl Protocol for PeerToPeer {
     }
 
     fn routing(config: &Config) -> Routing {
-        Routing { to: Route::AnyNode, discovery_refresh: config.discovery_refresh }
+        Routing { to: Route::AnyNode, discovery_refresh: config.discovery_refresh, partitions: 1 }
     }
 
     fn owners(&self, key: Key) -> Vec<NodeId> {

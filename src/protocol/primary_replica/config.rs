@@ -4,6 +4,7 @@ use crate::base::ids::NodeId;
 use crate::base::knob::Knobs;
 use crate::base::time::Span;
 use crate::protocol::{ReadRoute, Route, Routing};
+use std::sync::Arc;
 
 /// When a write is acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,6 +218,8 @@ pub struct Config {
     pub read_rule: ReadRule,
     /// How long before its end a lease is given up.
     pub lease_margin: Span,
+    /// Who keeps copies; everyone but the lease store if nobody is named.
+    pub holders: Option<Arc<[NodeId]>>,
     /// Bytes of a row of a snapshot.
     pub row_bytes: u64,
     /// Who starts as primary.
@@ -324,6 +327,7 @@ impl Config {
                 _ => ReadRule::Local,
             },
             lease_margin: knobs.span("lease_margin"),
+            holders: None,
             row_bytes: 300,
             first_primary: knobs.node("primary").unwrap_or(NodeId(0)),
             backlog: knobs.count("backlog"),
@@ -337,9 +341,23 @@ impl Config {
         }
     }
 
+    /// Who keeps copies and votes in a cluster of `nodes`, in order.
+    pub fn members(&self, nodes: usize) -> Arc<[NodeId]> {
+        let store = self.lease_store(nodes);
+        match &self.holders {
+            Some(holders) => Arc::clone(holders),
+            None => (0..nodes).map(NodeId::at).filter(|&node| Some(node) != store).collect(),
+        }
+    }
+
+    /// Whether `node` has anything to do with this group.
+    pub fn has_part(&self, node: NodeId, nodes: usize) -> bool {
+        self.lease_store(nodes) == Some(node) || self.members(nodes).contains(&node)
+    }
+
     /// How clients find their way.
     pub fn routing(&self) -> Routing {
-        Routing { to: Route::Primary { reads: self.reads }, discovery_refresh: self.discovery_refresh }
+        Routing { to: Route::Primary { reads: self.reads }, discovery_refresh: self.discovery_refresh, partitions: 1 }
     }
 
     /// Whether a primary that hears no majority must stop. Where it has a lease, the lease says when.

@@ -263,7 +263,7 @@ impl PrimaryReplica {
         let store = Store::of(log, if config.applies_on_commit { 0 } else { last });
         PrimaryReplica {
             me: cx.me,
-            members: members(cx.members, &config),
+            members: config.members(cx.members),
             incarnation: cx.incarnation,
             term,
             voted_for,
@@ -389,7 +389,7 @@ impl PrimaryReplica {
     /// An operator turned a knob.
     fn configure(&mut self, cx: &mut Context<'_>, config: Arc<Config>) {
         self.config = config;
-        self.members = members(cx.members, &self.config);
+        self.members = self.config.members(cx.members);
         if self.config.flushes_at_once() {
             cx.flush();
         }
@@ -415,12 +415,6 @@ impl PrimaryReplica {
             }
         }
     }
-}
-
-/// Who keeps a copy and votes: everyone but the lease store.
-fn members(nodes: usize, config: &Config) -> Arc<[NodeId]> {
-    let store = config.lease_store(nodes);
-    (0..nodes).map(NodeId::at).filter(|&node| Some(node) != store).collect()
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ impl PrimaryReplica {
             election_at: self.election_at(),
             in_sync: reign.filter(|_| self.config.ack_in_sync().is_some()).map_or(Vec::new(), members_in_sync),
             monitor: self.watch().map(|(view, _)| view),
+            partitions: Vec::new(),
             archive: self.archive.iter().map(|branch| branch_view(branch)).collect(),
         }
     }
