@@ -112,6 +112,8 @@ pub enum Command {
     Promote { node: NodeRef },
     CancelWait { node: NodeRef },
     Switchover { node: NodeRef },
+    Backup,
+    Restore { node: NodeRef },
     Set { knob: String, value: String },
     Drop { message: MessageId },
     Deliver { message: MessageId },
@@ -370,6 +372,22 @@ pub const VERBS: &[Verb] = &[
         false,
     ),
     verb(
+        "backup",
+        "backup",
+        "backup",
+        "keep a copy of what is on the disks now: the primary's, or every node's",
+        Group::Operator,
+        false,
+    ),
+    verb(
+        "restore",
+        "restore NODE",
+        "restore n1",
+        "start a crashed or wiped node from the last backup",
+        Group::Operator,
+        false,
+    ),
+    verb(
         "set",
         "set KNOB=VALUE",
         "set ack=async",
@@ -392,7 +410,7 @@ pub const VERBS: &[Verb] = &[
 
 /// Verbs of the grammar that this version does not perform yet; the parser says so instead of guessing.
 pub const LATER_VERBS: &[&str] =
-    &["repair", "add-node", "decommission", "replace", "backup", "restore", "hand-over", "resolve"];
+    &["repair", "add-node", "decommission", "replace", "hand-over", "resolve"];
 
 /// The row of `word`.
 pub fn verb_row(word: &str) -> Option<&'static Verb> {

@@ -1,9 +1,10 @@
 //! Log lines: what nodes, the world and the judges say. Each line is typed; its code is stable (tests and lessons
 //! refer to it), its text uses an operator's words and is made only when the line becomes visible.
 
+mod text;
+
 use super::command::CrashKind;
 use super::ids::{Key, NodeId, OpId};
-use super::names::Names;
 use super::time::{Span, VirtualTime};
 use std::sync::Arc;
 
@@ -211,6 +212,85 @@ pub enum Line {
     ClientOutcome { op: OpId, text: Arc<str> },
 }
 
+/// The codes of all lines. A test reads them off [`Line::parts`].
+pub const CODES: &[&str] = &[
+    "ROLE_PRIMARY",
+    "ROLE_REPLICA",
+    "ELECT_START",
+    "PREVOTE",
+    "VOTE_GRANT",
+    "VOTE_DENY",
+    "VOTE_IGNORED",
+    "STEP_DOWN",
+    "SDOWN",
+    "FAILOVER_SELECTED",
+    "FENCED",
+    "SWITCH",
+    "FAILOVER_TRY",
+    "FAILOVER_ABORT",
+    "ODOWN",
+    "FAILOVER_END",
+    "NOT_ELIGIBLE",
+    "LEASE_TAKEN",
+    "LEASE_LOST",
+    "STONITH",
+    "STONITH_FAIL",
+    "CATCH_UP",
+    "ISR_SHRINK",
+    "ISR_EXPAND",
+    "UNCLEAN",
+    "NO_QUORUM",
+    "QUORUM_BACK",
+    "LINK_LOST",
+    "LINK_OK",
+    "PSYNC_OK",
+    "PSYNC_NO",
+    "FULL_START",
+    "FULL_DONE",
+    "DIVERGED",
+    "REWIND",
+    "ROLLBACK",
+    "MERGE",
+    "STAYS_OUT",
+    "FULL_ABORT",
+    "TRUNCATE",
+    "SYNC_WAIT",
+    "SYNC_FALLBACK",
+    "SYNC_BACK",
+    "SYNC_CANCEL",
+    "WAIT_SHORT",
+    "NOREPL",
+    "SESSION_LOST",
+    "PEER_SUSPECT",
+    "PEER_DOWN",
+    "PEER_UP",
+    "REFUTE",
+    "UNAVAILABLE",
+    "W_TIMEOUT",
+    "R_TIMEOUT",
+    "HINT_STORE",
+    "HINT_REPLAY",
+    "HINT_DROP",
+    "READ_REPAIR",
+    "LWW_DROP",
+    "TOMB",
+    "START",
+    "CRASH",
+    "RESTART",
+    "PANIC",
+    "PAUSE",
+    "RESUME",
+    "FAULT",
+    "HEAL",
+    "REFUSED",
+    "DONE",
+    "CLOCK",
+    "DISK_FULL",
+    "LOST",
+    "SPLIT",
+    "OP",
+];
+
 /// A line with its instant and the node that says it (`None`: the world).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamped {
@@ -319,223 +399,6 @@ impl Line {
             Line::ClientOutcome { .. } => (Client, "OP"),
         }
     }
-
-    /// The line in an operator's words.
-    pub fn text(&self, names: &Names) -> String {
-        let n = |node: &NodeId| names.node(*node);
-        let k = |key: &Key| names.key(*key);
-        let verb = |is_write: &bool| if *is_write { "PUT" } else { "GET" };
-        match self {
-            Line::RolePrimary { term, index } => format!("became primary term={term} at index={index}"),
-            Line::RoleReplica { primary, term } => format!("following {} term={term}", n(primary)),
-            Line::ElectStart { silent, term } => {
-                format!("no primary for {:.0} ms, starting election term={term}", silent.as_millis())
-            }
-            Line::PreVote { term } => format!("asking whether an election of term={term} could be won"),
-            Line::VoteGrant { candidate, term, is_pre } => {
-                let kind = if *is_pre { "pre-vote" } else { "vote" };
-                format!("{kind} {} term={term} granted", n(candidate))
-            }
-            Line::VoteDeny { candidate, term, why } => {
-                format!("vote {} term={term} denied: {}", n(candidate), denial(why, names))
-            }
-            Line::VoteIgnored { candidate, ago } => {
-                format!("ignored vote from {}: primary contact {:.0} ms ago", n(candidate), ago.as_millis())
-            }
-            Line::StepDown { why: StepDown::HigherTerm(term) } => format!("stepping down: saw term {term}"),
-            Line::StepDown { why: StepDown::LostQuorum { heard, of } } => {
-                format!("stepping down: lost majority contact, hear {heard} of {of}")
-            }
-            Line::PrimaryLost { primary, silent } => {
-                let who = primary
-                    .as_ref()
-                    .map_or("no primary".to_owned(), |node| format!("primary {} down", n(node)));
-                format!("{who}: silent for {:.0} ms", silent.as_millis())
-            }
-            Line::Promoted { by_operator: true, term } => format!("promoted by the operator, term={term}"),
-            Line::Promoted { by_operator: false, term } => {
-                format!("promoting myself without a vote, term={term}")
-            }
-            Line::SwitchStart { to } => format!("switchover to {}: taking no new writes", n(to)),
-            Line::Invited { by } => format!("{} invites me to take its place", n(by)),
-            Line::SwitchAbort { to, after } => {
-                format!("switchover to {} given up: not ready within {after}", n(to))
-            }
-            Line::Fenced { mine, seen } => format!("writes refused: epoch {mine} < {seen}"),
-            Line::Subjectively { node, silent } => {
-                format!("{} subjectively down: silent for {:.0} ms", n(node), silent.as_millis())
-            }
-            Line::Objectively { node, votes, quorum } => {
-                format!("{} objectively down: {votes} monitors, quorum {quorum}", n(node))
-            }
-            Line::FailoverTry { epoch } => format!("failover epoch={epoch}: asking the other monitors"),
-            Line::FailoverSelected { node, index, epoch } => {
-                format!("failover epoch={epoch}: selected {} at index {index}", n(node))
-            }
-            Line::FailoverEnd { node, epoch } => {
-                format!("failover epoch={epoch}: {} is primary", n(node))
-            }
-            Line::FailoverAbort { why, epoch } => match why {
-                Abort::NoGoodReplica => format!("failover epoch={epoch} given up: no good replica"),
-                Abort::NotAuthorised { got, need } => {
-                    format!("failover epoch={epoch} given up: {got} of {need} votes")
-                }
-                Abort::TimedOut => format!("failover epoch={epoch} given up: the replica did not take over"),
-            },
-            Line::NotEligible { why } => match why {
-                Ineligible::Lag { behind, most } => format!("not promoted: lag {behind} > {most}"),
-                Ineligible::Behind(other) => format!("not promoted: {} has more", n(other)),
-                Ineligible::OutOfSync => "not promoted: not in the in-sync set".to_owned(),
-            },
-            Line::LeaseTaken { term } => format!("got the lease, term={term}"),
-            Line::LeaseLost { holder: None } => "lease expired, demoting self".to_owned(),
-            Line::LeaseLost { holder: Some(holder) } => {
-                format!("the lease is {}'s, demoting self", n(holder))
-            }
-            Line::Stonith { target, after } => format!("{} killed by the fencer after {after}", n(target)),
-            Line::StonithFailed { target } => {
-                format!("the fencer did not reach {}: not taking over", n(target))
-            }
-            Line::CatchingUp { from, entries } => {
-                format!("fetching {entries} newer entries from {} before taking over", n(from))
-            }
-            Line::InSyncShrink { from, to, high } | Line::InSyncExpand { from, to, high } => {
-                format!("in-sync set {} -> {} (high watermark {high})", names.nodes(from), names.nodes(to))
-            }
-            Line::Unclean { node, end, high } => {
-                format!("unclean election: {} ends at {end}, high watermark was {high}", n(node))
-            }
-            Line::NoQuorum { heard, of } => format!("no quorum: see {heard} of {of}"),
-            Line::QuorumBack { heard, of } => {
-                format!("quorum is back: hear {heard} of {of}, taking writes again")
-            }
-            Line::LinkLost { peer, silent } => {
-                format!("replication link to {} lost (silent {:.0} ms)", n(peer), silent.as_millis())
-            }
-            Line::LinkOk { peer } => format!("replication link to {} is up", n(peer)),
-            Line::PartialOk { peer, from, entries } => {
-                format!("partial resync of {} from index {from}, {entries} entries", n(peer))
-            }
-            Line::PartialNo { peer, why: PartialRefusal::BacklogStartsAt(first) } => {
-                format!("partial resync of {} refused: backlog starts at {first}", n(peer))
-            }
-            Line::PartialNo { peer, why: PartialRefusal::UnknownHistory } => {
-                format!("partial resync of {} refused: unknown history", n(peer))
-            }
-            Line::FullStart { peer, index, rows } => {
-                format!("full resync of {}: snapshot {index}, {rows} keys", n(peer))
-            }
-            Line::FullDone { index, rows } => format!("full resync done: snapshot {index}, {rows} keys"),
-            Line::Diverged { at, entries, acked, primary } => {
-                format!(
-                    "history forks at {at}: {entries} local entries not in {} ({acked} acked)",
-                    n(primary)
-                )
-            }
-            Line::Rewind { from, keys } => format!("rewinding to {from}: fetching {keys} old keys"),
-            Line::Rollback { entries, archive } => {
-                format!("rolled back {entries} entries to archive #{archive}")
-            }
-            Line::MergeList { archive, both, only_here } => {
-                format!("archive #{archive} to merge: {both} keys changed on both sides, {only_here} only here")
-            }
-            Line::StaysOut => "not following: rejoin=refuse, an operator must act".to_owned(),
-            Line::FullAbort { peer, behind } => {
-                format!("full resync of {} begins again: {behind} entries overflow its buffer", n(peer))
-            }
-            Line::Truncate { from, to, archive } => {
-                format!("truncated {from}..{to}, kept as archive #{archive}")
-            }
-            Line::SyncWait { index, need } => format!("commit {index} waiting for {need} more replica(s)"),
-            Line::SyncFallback { after } => {
-                format!("no replica confirmed within {after}, switching to async")
-            }
-            Line::SyncBack => "replicas caught up, synchronous again".to_owned(),
-            Line::SyncCancel { waiting } => {
-                format!("{waiting} wait(s) cancelled: committed locally, maybe not replicated")
-            }
-            Line::WaitShort { index, got, need, after } => {
-                format!("wait for {index} answered with {got} of {need} replicas after {after}")
-            }
-            Line::TooFewReplicas { good, need } => {
-                format!("write refused: {good} good replicas, need {need}")
-            }
-            Line::SessionLost { term, index } => {
-                format!("session lost: index {index} of term {term} is not in this history")
-            }
-            Line::PeerSuspect { peer } => format!("suspect {}: no ack, direct or indirect", n(peer)),
-            Line::PeerDown { peer, confirmations } => {
-                format!("marking {} down ({confirmations} confirmations)", n(peer))
-            }
-            Line::PeerUp { peer } => format!("{} is up", n(peer)),
-            Line::Refute { by, from, to } => {
-                format!("refuting suspicion by {}, incarnation {from} -> {to}", n(by))
-            }
-            Line::Unavailable { key, is_write, need, alive } => {
-                format!("{} {} needs {need} owners, {alive} alive", verb(is_write), k(key))
-            }
-            Line::QuorumTimeout { key, is_write, got, need } => {
-                format!("{} {}: {got} of {need} answers before deadline", verb(is_write), k(key))
-            }
-            Line::HintStore { target, queued, bytes } => {
-                format!("hint for {} ({queued} queued, {})", n(target), size(*bytes))
-            }
-            Line::HintReplay { target, sent } => format!("replayed {sent} hints to {}", n(target)),
-            Line::HintDrop { target, down_for } => {
-                format!(
-                    "{} down for {:.0} s: hint window exceeded, not hinted",
-                    n(target),
-                    down_for.as_millis() / 1e3
-                )
-            }
-            Line::ReadRepair { key, stale, is_blocking } => {
-                let kind = if *is_blocking { "blocking" } else { "async" };
-                format!("{}: {} stale, repaired ({kind})", k(key), n(stale))
-            }
-            Line::LwwDrop { key, stored_is_newer_by } => {
-                format!("{} write discarded, stored timestamp is {stored_is_newer_by} newer", k(key))
-            }
-            Line::Tombstone { key } => format!("tombstone for {}", k(key)),
-            Line::InPartition { partition, line } => format!("p{partition}: {}", line.text(names)),
-            Line::Started { incarnation } => format!("started, incarnation {incarnation}"),
-            Line::Crash { kind, lost_records } => match kind {
-                CrashKind::Process => "process crashed; written data kept".to_owned(),
-                CrashKind::Power => format!("power lost; {lost_records} unflushed records gone"),
-                CrashKind::DiskLoss => "crashed and lost its disk".to_owned(),
-            },
-            Line::Restart { kept_records } => format!("restarting from disk, {kept_records} records"),
-            Line::Panicked { text } => format!("the node's code panicked: {text}"),
-            Line::Paused => "process paused".to_owned(),
-            Line::Resumed { after, queued } => {
-                format!("process resumes after {after}, {queued} inputs queued")
-            }
-            Line::FaultOn { number, what } => format!("f{number} {what}"),
-            Line::FaultOff { number, what } => format!("f{number} healed: {what}"),
-            Line::Refused { what, why } => format!("refused `{what}`: {why}"),
-            Line::Applied { what } => what.to_string(),
-            Line::Clock { jump_us } => format!("wall clock jumped {:+.1} ms", *jump_us as f64 / 1e3),
-            Line::DiskFull => "disk full: write refused".to_owned(),
-            Line::OpLost { op, key } => format!("acknowledged write {op} of {} is gone", k(key)),
-            Line::OpInverted { op, key } => {
-                format!("write {op} of {} beaten by one that had returned before it began", k(key))
-            }
-            Line::SplitBrain { nodes } => {
-                format!("two primaries acknowledge writes: {} and {}", n(&nodes.0), n(&nodes.1))
-            }
-            Line::ClientOutcome { text, .. } => text.to_string(),
-        }
-    }
-}
-
-fn denial(why: &Denial, names: &Names) -> String {
-    match why {
-        Denial::OldTerm { term } => format!("my term is {term}"),
-        Denial::Voted { whom } => format!("already voted for {}", names.node(*whom)),
-        Denial::OldLog { mine, theirs } => {
-            format!("my log is newer ({},{})>({},{})", mine.0, mine.1, theirs.0, theirs.1)
-        }
-        Denial::FreshPrimary { ago } => format!("primary contact {:.0} ms ago", ago.as_millis()),
-    }
 }
 
 /// Bytes in a reader's unit.
@@ -544,5 +407,23 @@ pub fn size(bytes: u64) -> String {
         0..10_000 => format!("{bytes} B"),
         10_000..10_000_000 => format!("{:.1} KB", bytes as f64 / 1e3),
         _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CODES;
+
+    #[test]
+    fn codes_are_those_of_the_event_dictionary() {
+        let source = include_str!("line.rs");
+        let parts = source.split("fn parts(").nth(1).and_then(|rest| rest.split("\n}").next());
+        let quoted = parts.expect("the dictionary").split('"').skip(1).step_by(2);
+        let mut said: Vec<&str> = quoted.collect();
+        said.sort_unstable();
+        said.dedup();
+        let mut known = CODES.to_vec();
+        known.sort_unstable();
+        assert_eq!(said, known);
     }
 }

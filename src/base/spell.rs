@@ -55,6 +55,8 @@ impl Command {
             Workload { change } => format!("workload{}", spell_change(change)),
             Burst { rate, lasting } => format!("burst {rate}/s for {lasting}"),
             Promote { node } => format!("promote {}", n(node)),
+            Backup => "backup".to_owned(),
+            Restore { node } => format!("restore {}", n(node)),
             Switchover { node } => format!("switchover {}", n(node)),
             CancelWait { node } => format!("cancel-wait {}", n(node)),
             Set { knob, value } => format!("set {knob}={value}"),

@@ -27,8 +27,8 @@ pub struct OpenOp {
     pub request: Request,
     /// The node that has it now, as far as the client knows.
     pub at: Option<NodeId>,
-    /// Whether some node may have accepted it: sent, and neither refused nor redirected since.
-    pub may_have_happened: bool,
+    /// Requests sent that were neither refused nor redirected since: what may have happened.
+    pub unsettled: u16,
     /// Ask this node and no other.
     pub pinned: Option<NodeId>,
     refused_by: Option<NodeId>,
@@ -174,15 +174,7 @@ impl Clients {
 
     /// Opens an operation.
     pub fn open(&mut self, request: Request, pinned: Option<NodeId>) {
-        let op = OpenOp {
-            request,
-            at: None,
-            may_have_happened: false,
-            pinned,
-            refused_by: None,
-            hops: 0,
-            turns: 0,
-        };
+        let op = OpenOp { request, at: None, unsettled: 0, pinned, refused_by: None, hops: 0, turns: 0 };
         self.open.insert(request.op, op);
     }
 
@@ -238,11 +230,10 @@ impl Clients {
     fn notice_silence(&mut self, client: ClientId, now: VirtualTime) {
         let refresh = self.routing.discovery_refresh;
         let client = &mut self.clients[client.index()];
-        if let Some((node, since)) = client.silent.filter(|(_, since)| now.since(*since) >= refresh) {
+        if let Some((node, _)) = client.silent.filter(|(_, since)| now.since(*since) >= refresh) {
             client.silent = None;
             client.avoided = Some((node, now + refresh));
             client.forget_primary(node);
-            debug_assert!(since <= now);
         }
     }
 
@@ -271,7 +262,7 @@ impl Clients {
     pub fn asked(&mut self, op: OpId, node: NodeId, now: VirtualTime) {
         let Some(open) = self.open.get_mut(&op) else { return };
         open.at = Some(node);
-        open.may_have_happened = true;
+        open.unsettled += 1;
         let client = &mut self.clients[open.request.client.index()];
         if client.silent.is_none_or(|(silent, _)| silent != node) {
             client.silent = Some((node, now));
@@ -306,7 +297,7 @@ impl Clients {
     pub fn redirected(&mut self, op: OpId, node: NodeId, hint: Option<NodeId>) -> Next {
         let group = self.open.get(&op).map_or(0, |open| self.group(open.request.key));
         let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
-        open.may_have_happened = false;
+        open.unsettled = open.unsettled.saturating_sub(1);
         open.at = None;
         open.pinned = None;
         let client = &mut self.clients[open.request.client.index()];
@@ -325,6 +316,16 @@ impl Clients {
                 Next::Wait
             }
         }
+    }
+
+    /// A node answered that it did not do `op`. Gives whether no other may have.
+    pub fn settled(&mut self, op: OpId) -> bool {
+        let Some(open) = self.open.get_mut(&op) else { return true };
+        open.unsettled = open.unsettled.saturating_sub(1);
+        if open.unsettled > 0 {
+            open.at = None;
+        }
+        open.unsettled == 0
     }
 
     /// `node` answered `op` for good.

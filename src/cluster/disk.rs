@@ -107,6 +107,11 @@ impl<D: Durable> Disk<D> {
         self.flushed.clone()
     }
 
+    /// Puts another content in the place of this one's, as an operator restores a backup.
+    pub fn replace(&mut self, content: D) {
+        *self = Disk { flushed: content, ..Disk::default() };
+    }
+
     /// Records on the disk.
     pub fn kept(&self) -> u64 {
         self.kept

@@ -5,6 +5,7 @@ use super::host::tasks::Tasks;
 use super::host::{Host, NodeCell};
 use super::measure::Window;
 use super::orders::Applied;
+use super::resolve::asks_for_owners;
 use super::spec::RunSetup;
 use super::tally::Stint;
 use super::view::{ClusterView, MessageCounts};
@@ -31,6 +32,8 @@ pub trait Cluster: Send {
     fn turn(&mut self, limit: VirtualTime) -> bool;
     /// Carries out a command now.
     fn apply(&mut self, command: &Command) -> Applied;
+    /// Whether the fault of this number is active.
+    fn has_fault(&self, number: u32) -> bool;
     /// Ends the load and every fault, for the final judgement.
     fn settle(&mut self);
     /// Its picture.
@@ -114,7 +117,7 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
 
     fn apply(&mut self, command: &Command) -> Applied {
         // Only a command that asks for a key's owners needs the nodes.
-        let cells: Vec<NodeCell<P>> = match command.to_string().contains("-of ") {
+        let cells: Vec<NodeCell<P>> = match asks_for_owners(command) {
             true => self.host.cells().into_owned(),
             false => Vec::new(),
         };
@@ -122,6 +125,10 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
             cells.iter().find_map(NodeCell::state).map_or(Vec::new(), |state| state.owners(key))
         };
         self.host.world_mut().apply(command, &mut { owners })
+    }
+
+    fn has_fault(&self, number: u32) -> bool {
+        self.host.world().has_fault(number)
     }
 
     fn settle(&mut self) {

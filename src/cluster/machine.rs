@@ -132,8 +132,8 @@ impl<P: Protocol> Machine<P> {
         }
     }
 
-    /// Work in progress that is certain to be done before `limit`, once: only a command or the node itself could
-    /// stop it. Gives when it is done.
+    /// Work in progress that is certain to be done before `limit`, once: only a command, the fencer or the node itself
+    /// could stop it. Gives when it is done.
     pub fn foresee(&mut self, limit: VirtualTime) -> Option<(VirtualTime, Work<P>)> {
         let done_at = self.busy_until.filter(|&done_at| done_at < limit && self.foreseen.is_none())?;
         let work = self.inbox.pop_front()?;
@@ -185,6 +185,8 @@ impl<P: Protocol> Machine<P> {
     pub fn crash(&mut self, now: VirtualTime) {
         self.interrupt(Health::Down, now);
         self.inbox.clear();
+        // What was handed out ahead of time belongs to a life that is over.
+        self.foreseen = None;
         self.timers.clear();
         (self.burden_percent, self.extra_work) = (100, Span::ZERO);
     }

@@ -98,7 +98,8 @@ impl<P: Protocol> World<P> {
                 set.put(per_byte, bytes(kind) / ops);
             }
         }
-        let seconds = end.since(window.0).0 as f64 / 1e6;
+        let until = end.max(window.0);
+        let seconds = until.since(window.0).0 as f64 / 1e6;
         if seconds > 0.0 {
             set.put(Metric::BackgroundMsgsS, messages(Traffic::Background) / seconds);
             set.put(Metric::BackgroundBytesS, bytes(Traffic::Background) / seconds);

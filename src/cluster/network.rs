@@ -47,6 +47,7 @@ enum Lane {
     Reorder,
     SecondDelay,
     OvertakenBy,
+    Release,
 }
 
 #[derive(Clone, Debug)]
@@ -275,10 +276,10 @@ impl<M: Message> Network<M> {
                 continue;
             }
             let link = &mut self.links[at];
-            let delay = self.delay.sample(link.chance.bits(flight.id.0, Lane::SecondDelay as u64));
+            let delay = self.delay.sample(link.chance.bits(flight.id.0, Lane::Release as u64));
+            let way = delay + self.conditions[at].extra + self.site_delay[at];
             flight.is_held = false;
-            flight.arrives_at =
-                flight.arrives_at.max(now + delay + self.conditions[at].extra).max(link.last_arrival);
+            flight.arrives_at = flight.arrives_at.max(now + way).max(link.last_arrival);
             link.last_arrival = flight.arrives_at;
             freed.push((flight.arrives_at, flight.id, slot as u32));
         }

@@ -6,7 +6,7 @@ use super::machine::Work;
 use super::resolve::{directed, named, resolve};
 use super::trace::Mark;
 use super::view::Health;
-use super::world::{Event, World};
+use super::world::{Backup, Event, World};
 use crate::base::command::{Command, CrashKind, Healed, Links, NodeRef};
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::{Topology, knob_row};
@@ -94,6 +94,12 @@ impl<P: Protocol> World<P> {
             }
             Command::Promote { node } => self.order(named(node), Order::Promote, text),
             Command::Switchover { node } => self.switch_over(named(node), text),
+            Command::Backup => {
+                let disks = self.machines.iter().map(|machine| machine.disk.image()).collect();
+                self.backup = Some(Backup { disks, primary: self.tally.latest_primary() });
+                self.done(text)
+            }
+            Command::Restore { node } => self.restore(named(node)),
             Command::CancelWait { node } => self.order(named(node), Order::CancelWaits, text),
             Command::Set { knob, value } => self.set(knob, value, text),
             Command::Drop { message } => match self.network.drop_one(self.now, *message) {
@@ -203,6 +209,18 @@ impl<P: Protocol> World<P> {
         }
         self.revive(node);
         Ok(None)
+    }
+
+    /// Starts a node that is down from the last backup.
+    fn restore(&mut self, node: NodeId) -> Result<Option<u32>, String> {
+        let Some(backup) = &self.backup else { return Err("there is no backup".to_owned()) };
+        if self.machines[node.index()].health != Health::Down {
+            return Err(format!("{} is running: crash or wipe it first", self.names.node(node)));
+        }
+        let from = backup.primary.unwrap_or(node);
+        let content = backup.disks[from.index()].clone();
+        self.machines[node.index()].disk.replace(content);
+        self.end_on_node(node, Health::Down)
     }
 
     /// Starts a crashed node, resumes a paused one.
@@ -344,12 +362,17 @@ impl<P: Protocol> World<P> {
         self.done(text)
     }
 
+    /// Whether the fault of this number is active.
+    pub fn has_fault(&self, number: u32) -> bool {
+        self.faults.active().iter().any(|fault| fault.number == number)
+    }
+
     /// The end of the load, for the final judgement: no more arrivals, everything healed and restarted.
     pub fn settle(&mut self) {
         self.workload.stop();
         self.load_generation += 1;
         let healed = self.heal(&Healed::Everything);
-        debug_assert_eq!(healed, Ok(None), "healing everything is never refused");
+        assert_eq!(healed, Ok(None), "healing everything is never refused");
     }
 }
 

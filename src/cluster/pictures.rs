@@ -78,7 +78,6 @@ impl<P: Protocol> World<P> {
                 at: record.ended,
                 latency: record.latency(),
                 outcome: record.outcome,
-                is_stale: false,
             })
         };
         self.ledger.last().filter_map(picture).collect()

@@ -109,7 +109,7 @@ impl<P: Protocol> World<P> {
 
     /// A pinned operation whose node refused it has nobody else to ask.
     fn give_up_if_refused(&mut self, op: OpId) {
-        if self.clients.get(op).is_some_and(|open| !open.may_have_happened) {
+        if self.clients.get(op).is_some_and(|open| open.unsettled == 0) {
             self.finish(op, None, Outcome::Fail(Refusal::NobodyAccepted));
         }
     }
@@ -155,6 +155,8 @@ impl<P: Protocol> World<P> {
             }
             Answer::Found(found) => Outcome::Ok(Success::Found(found)),
             Answer::Written(version) => Outcome::Ok(Success::Written(version)),
+            // Another node that was asked before may have done it: only its answer, or the deadline, can tell.
+            Answer::Refused(_) if !self.clients.settled(op) => return,
             Answer::Refused(refusal) => Outcome::Fail(refusal),
             Answer::Uncertain(doubt) => Outcome::Unknown(doubt),
         };
@@ -229,7 +231,7 @@ impl<P: Protocol> World<P> {
     /// An operation's time is up: sent and not answered is unknown, never accepted by any node is failed.
     pub(super) fn deadline(&mut self, op: OpId) {
         let Some(open) = self.clients.get(op) else { return };
-        let outcome = match open.may_have_happened {
+        let outcome = match open.unsettled > 0 {
             true => Outcome::Unknown(Doubt::Silence),
             false => Outcome::Fail(Refusal::NobodyAccepted),
         };

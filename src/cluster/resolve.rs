@@ -29,6 +29,7 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::Promote { node }
         | Command::CancelWait { node }
         | Command::Switchover { node }
+        | Command::Restore { node }
         | Command::Heal { what: Healed::Node(node) } => fix(node, lookup)?,
         Command::Partition { groups } => {
             groups.iter_mut().flatten().try_for_each(|node| fix(node, lookup))?
@@ -48,6 +49,7 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::Heal { .. }
         | Command::Workload { .. }
         | Command::Burst { .. }
+        | Command::Backup
         | Command::Set { .. }
         | Command::Drop { .. }
         | Command::Deliver { .. }
@@ -55,6 +57,17 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::Mark { .. } => {}
     }
     Ok(resolved)
+}
+
+/// Whether a command names a node by the key it owns.
+pub(super) fn asks_for_owners(command: &Command) -> bool {
+    let mut asks = false;
+    let looked = resolve(command, &mut |node| {
+        asks |= matches!(node, NodeRef::Owner { .. });
+        Ok(NodeId(0))
+    });
+    assert!(looked.is_ok(), "every reference was found");
+    asks
 }
 
 fn fix(node: &mut NodeRef, lookup: Lookup<'_>) -> Result<(), String> {
@@ -123,7 +136,7 @@ pub(super) fn nodes_of(command: &Command) -> Vec<NodeId> {
         nodes.push(named(node));
         Ok(named(node))
     });
-    debug_assert!(collected.is_ok(), "a resolved command resolves again");
+    assert!(collected.is_ok(), "a resolved command resolves again");
     nodes.sort_unstable();
     nodes.dedup();
     nodes

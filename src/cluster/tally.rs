@@ -103,12 +103,12 @@ impl Tally {
         &mut self.buckets[index]
     }
 
-    /// The buckets that begin in `window`.
+    /// The buckets that lie in `window`, and the one that time stands in if the window goes on.
     pub fn buckets_in(&self, window: (VirtualTime, VirtualTime)) -> &[Bucket] {
         let last = self.buckets.len();
-        let index = |at: VirtualTime| ((at.0 / BUCKET.0) as usize).min(last);
-        let end = ((window.1.0.div_ceil(BUCKET.0)) as usize).min(last);
-        &self.buckets[index(window.0).min(end)..end]
+        let start = (window.0.0.div_ceil(BUCKET.0)) as usize;
+        let end = ((window.1.0 / BUCKET.0) as usize).min(last);
+        &self.buckets[start.min(end)..end]
     }
 
     /// A message was sent.
@@ -194,7 +194,13 @@ impl Tally {
         if !is_first && !resumes {
             let suspected_at = self.suspected.unwrap_or(at);
             let fault_at = self.last_fault.filter(|&fault| fault <= suspected_at).unwrap_or(suspected_at);
-            self.failovers.push(Failover { partition, fault_at, suspected_at, primary_at: at, served_at: None });
+            self.failovers.push(Failover {
+                partition,
+                fault_at,
+                suspected_at,
+                primary_at: at,
+                served_at: None,
+            });
         }
         self.suspected = None;
         self.stints.push(Stint { node, partition, term, since: at, acked: None });
@@ -204,17 +210,20 @@ impl Tally {
     pub fn acked(&mut self, at: VirtualTime, node: NodeId, partition: u16) -> Option<NodeId> {
         let newest = self.stints.iter().rev().find(|stint| stint.partition == partition);
         if newest.is_some_and(|stint| stint.node == node) {
-            let mut unserved = self.failovers.iter_mut().rev().take_while(|last| last.served_at.is_none());
-            if let Some(failover) = unserved.find(|failover| failover.partition == partition) {
-                failover.served_at = Some(at);
-            }
+            // Those that were overtaken by another before they served end with it.
+            let of_this = self.failovers.iter_mut().filter(|failover| failover.partition == partition);
+            of_this
+                .filter(|failover| failover.served_at.is_none())
+                .for_each(|failover| failover.served_at = Some(at));
         }
         let of_this = |stint: &&mut Stint| stint.partition == partition && stint.node == node;
         let stint = self.stints.iter_mut().rev().find(of_this)?;
         let first = stint.acked.map_or(at, |(first, _)| first);
         stint.acked = Some((first, at));
         let other = self.stints.iter().find(|other| {
-            other.node != node && other.partition == partition && other.acked.is_some_and(|(begun, last)| begun <= at && first < last)
+            other.node != node
+                && other.partition == partition
+                && other.acked.is_some_and(|(begun, last)| begun <= at && first < last)
         })?;
         (!std::mem::replace(&mut self.is_split_said, true)).then_some(other.node)
     }

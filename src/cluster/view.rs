@@ -218,6 +218,4 @@ pub struct OperationView {
     pub latency: Span,
     /// How it ended.
     pub outcome: Outcome,
-    /// A read that missed an acknowledged write.
-    pub is_stale: bool,
 }

@@ -73,6 +73,8 @@ pub struct Job<P: Protocol> {
     pub disk_full: bool,
     /// Which life of the node this is.
     pub incarnation: u32,
+    /// The knobs, for a node that boots: they may have been turned while it was down.
+    pub config: Option<Arc<P::Config>>,
     /// Boot or step.
     pub work: Work<P>,
 }
@@ -83,11 +85,25 @@ pub enum Turn<P: Protocol> {
     /// A node must take a step before anything else happens.
     Step(Job<P>),
     /// A node's step is due that [`World::foresee`] has handed out already; its effects must be absorbed now.
-    Foreseen(NodeId),
+    Foreseen {
+        /// The node.
+        node: NodeId,
+        /// The life that took it.
+        incarnation: u32,
+    },
     /// One event was handled without any node.
     Handled,
     /// Nothing is due before the limit; the clock stands at the limit now.
     Idle,
+}
+
+/// A backup.
+#[derive(Clone, Debug)]
+pub(super) struct Backup<D> {
+    /// The flushed content of every disk.
+    pub(super) disks: Vec<D>,
+    /// The primary it was taken from, where there was one: any node is restored from that.
+    pub(super) primary: Option<NodeId>,
 }
 
 /// The world of one run.
@@ -110,7 +126,10 @@ pub struct World<P: Protocol> {
     pub(super) names: Arc<Names>,
     flush: DelayTable,
     flushes: Vec<(Keyed, u64)>,
-    fencer: Keyed,
+    /// Each node's fencer, with how often it has been used.
+    fencers: Vec<(Keyed, u64)>,
+    /// What was on the disks when an operator took a backup.
+    pub(super) backup: Option<Backup<P::Durable>>,
     token: u64,
     handled: u64,
 }
@@ -123,6 +142,7 @@ impl<P: Protocol> World<P> {
         let config = Arc::new(P::sized(P::config(&setup.knobs, members, setup.seed), sizes));
         let routing = P::routing(&config);
         let disk = |node: usize| (Keyed::new(setup.seed, &format!("disk:{}", NodeId::at(node))), 0);
+        let fencer = |node: usize| (Keyed::new(setup.seed, &format!("fencer:{}", NodeId::at(node))), 0);
         let mut world = World {
             knobs: Arc::new(setup.knobs.clone()),
             config,
@@ -140,7 +160,8 @@ impl<P: Protocol> World<P> {
             names: Arc::new(Names::new(setup.cluster.names.clone())),
             flush: DelayTable::new(setup.cluster.flush),
             flushes: (0..members).map(disk).collect(),
-            fencer: Keyed::new(setup.seed, "fencer"),
+            fencers: (0..members).map(fencer).collect(),
+            backup: None,
             token: 0,
             handled: 0,
             setup: Arc::new(setup),
@@ -210,7 +231,7 @@ impl<P: Protocol> World<P> {
                 }
                 Some(Done::Foreseen(note)) => {
                     self.note_step(node, note);
-                    return Turn::Foreseen(node);
+                    return Turn::Foreseen { node, incarnation: self.machines[node.index()].incarnation };
                 }
                 None => return Turn::Handled,
             },
@@ -257,6 +278,7 @@ impl<P: Protocol> World<P> {
             wall: WallTime(now.0 as i64 + self.faults.clock_error_us(node, now)),
             disk_full: self.faults.is_disk_full(node),
             incarnation: self.machines[node.index()].incarnation,
+            config: matches!(work, Work::Boot(_)).then(|| Arc::clone(&self.config)),
             work,
         }
     }
@@ -334,13 +356,14 @@ impl<P: Protocol> World<P> {
     /// The fencer cuts the power of `target`, if it can be reached from `by` and luck will have it. What it has shot
     /// stays down until it is healed, like any crash.
     fn shoot(&mut self, by: NodeId, target: NodeId, success_ppm: u32) {
-        let has_luck = self.fencer.chance(self.handled, 0, success_ppm);
-        let is_done = has_luck && !self.network.is_cut(by, target);
+        let (chance, shots) = &mut self.fencers[by.index()];
+        *shots += 1;
+        let is_done = chance.chance(*shots, 0, success_ppm) && !self.network.is_cut(by, target);
         if is_done && self.machines[target.index()].health != Health::Down {
             let command = Command::Crash { node: NodeRef::Named(target), kind: CrashKind::Power };
             let text = format!("{} (by the fencer of {})", command.spell(&self.names), self.names.node(by));
             let shot = self.crash_command(&command, &text.into(), target, CrashKind::Power);
-            debug_assert!(shot.is_ok(), "a node that runs can be crashed");
+            assert!(shot.is_ok(), "a node that runs can be crashed");
         }
         if self.machines[by.index()].health != Health::Down {
             self.queue(by, Input::Fenced { target, is_done });

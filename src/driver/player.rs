@@ -131,8 +131,13 @@ impl Player {
         match task {
             Task::Begin(number) => self.begin(number),
             Task::End(faults) => {
-                for (run, number) in faults {
-                    // A fault that was healed by hand meanwhile is simply gone.
+                // A fault that was healed by hand meanwhile is simply gone.
+                let still = faults.into_iter().filter(|&(run, number)| self.clusters[run].has_fault(number));
+                let still: Vec<(usize, u32)> = still.collect();
+                if !still.is_empty() {
+                    self.mark(MarkerKind::Heal, "heal".into(), None);
+                }
+                for (run, number) in still {
                     let command = Command::Heal { what: Healed::Fault(number) };
                     self.carry_out(&Scoped { runs: vec![run], command });
                 }

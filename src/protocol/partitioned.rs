@@ -189,7 +189,8 @@ impl Protocol for Partitioned {
         let whole = PrimaryReplica::config(knobs, members, seed);
         let store = whole.lease_store(members);
         let nodes: Vec<NodeId> = (0..members).map(NodeId::at).filter(|&node| Some(node) != store).collect();
-        let copies = knobs.maybe_count("copies").map_or(nodes.len(), |copies| nodes.len().min(copies as usize));
+        let copies =
+            knobs.maybe_count("copies").map_or(nodes.len(), |copies| nodes.len().min(copies as usize));
         let first = nodes.iter().position(|&node| node == whole.first_primary).unwrap_or(0);
         let group = |partition: usize| {
             let holder = |nth: usize| nodes[(first + partition + nth) % nodes.len()];
@@ -215,7 +216,9 @@ impl Protocol for Partitioned {
         let mut is_started_said = false;
         for ((partition, of), durable) in config.numbered().zip(durable.partitions) {
             let group = of.has_part(cx.me, cx.members).then(|| {
-                within(cx, partition, &mut effects, |inner| PrimaryReplica::boot(inner, Arc::clone(of), durable))
+                within(cx, partition, &mut effects, |inner| {
+                    PrimaryReplica::boot(inner, Arc::clone(of), durable)
+                })
             });
             groups.push(group);
         }
@@ -312,7 +315,8 @@ impl Protocol for Partitioned {
         let group = |partition: usize| -> Vec<Option<&PrimaryReplica>> {
             nodes.iter().map(|node| node.and_then(|node| node.groups[partition].as_ref())).collect()
         };
-        let truths: Vec<Truth> = (0..partitions).map(|partition| PrimaryReplica::truth(&group(partition))).collect();
+        let truths: Vec<Truth> =
+            (0..partitions).map(|partition| PrimaryReplica::truth(&group(partition))).collect();
         let survivors = truths.iter().filter_map(|truth| match &truth.survivors {
             Survivors::Log(ops) => Some(ops.iter().copied()),
             Survivors::Newest(_) => None,

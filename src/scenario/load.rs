@@ -9,11 +9,11 @@ use super::overrides::{self, Override};
 use super::problem::{Problem, Problems};
 use super::sections;
 use super::timeline;
-use super::tree::{Found, Section, Walk};
+use super::tree::{Found, Section, Walk, range};
 use crate::base::ids::NodeId;
 use crate::base::knob::{Knobs, LIKE, Profile, Topology, is_settable};
 use crate::base::time::Span;
-use crate::cluster::spec::{ClusterSpec, NetworkSpec, RunSetup, WorkloadSpec};
+use crate::cluster::spec::{Attach, ClusterSpec, NetworkSpec, RunSetup, WorkloadSpec};
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -231,6 +231,16 @@ fn run(walk: &mut Walk, section: Section<'_>, world: &World) -> Option<Run> {
     };
     let knobs = knobs(walk, section, topology, world.profile, &cluster);
     let workload = world.workload.clone();
+    if let Attach::Nodes(nodes) = &workload.attach
+        && let Some(missing) = nodes.iter().find(|node| node.index() >= cluster.nodes)
+    {
+        let message = format!("clients are attached to {missing}, and this run has {} nodes", cluster.nodes);
+        walk.problem(
+            range(section.header),
+            message,
+            "give the run as many nodes, or attach clients elsewhere",
+        );
+    }
     Some(Run { id: id.value, title, setup: RunSetup { seed: world.seed, cluster, network, workload, knobs } })
 }
 
@@ -263,7 +273,7 @@ fn knobs(
     if topology == Topology::PeerToPeer && cluster.nodes < 3 {
         for key in ["n", "r", "w"] {
             let fitted = knobs.set(key, &cluster.nodes.to_string(), &find);
-            debug_assert_eq!(fitted, Ok(()), "a small number fits");
+            assert_eq!(fitted, Ok(()), "a small number fits");
         }
     }
     // A named configuration comes first, wherever it stands: single knobs refine it.

@@ -3,6 +3,7 @@
 use super::grammar::{Vocabulary, parse};
 use super::model::{AnswerRule, Bound, Entry, Expectation, Prediction, Scoped, Subject};
 use super::tree::{Found, Section, Walk, number, range};
+use crate::base::line::CODES;
 use crate::base::metric::{METRICS, Metric};
 use crate::base::text::nearest;
 use crate::base::time::{Span, VirtualTime};
@@ -269,8 +270,15 @@ fn subject(walk: &mut Walk, section: Section<'_>, vocabulary: &Vocabulary) -> Op
     match given.as_slice() {
         ["metric"] => metric_subject(walk, section, vocabulary),
         ["lines"] => {
-            let code = walk.text(section, "lines")?.value;
-            Some(Subject::Lines { code, wanted: bound(walk, section)? })
+            let code = walk.text(section, "lines")?;
+            if !CODES.contains(&code.value.as_str()) {
+                let help = match nearest(&code.value, CODES.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("codes are {}", CODES.join(", ")),
+                };
+                walk.problem(code.span, format!("no line has the code `{}`", code.value), help);
+            }
+            Some(Subject::Lines { code: code.value, wanted: bound(walk, section)? })
         }
         ["checker"] => checker_subject(walk, section),
         _ => {

@@ -203,10 +203,8 @@ fn an_admission_guard_bounds_what_can_be_lost() {
 fn a03_a_primary_that_was_paused_still_believes_in_itself() {
     // Its way back is slow, so that it hears of its successor later than its clients ask.
     let knobs = "ack = \"fire\"\nprevote = false\ncheck_quorum = false\ndiscovery_refresh = \"5s\"\n";
-    let runs = [
-        format!("{knobs}fencing = [\"epoch\"]"),
-        format!("{knobs}fencing = [\"epoch\", \"stonith\"]"),
-    ];
+    let runs =
+        [format!("{knobs}fencing = [\"epoch\"]"), format!("{knobs}fencing = [\"epoch\", \"stonith\"]")];
     let timeline = "[[timeline]]\nat = \"5s\"\ndo = \"pause n1\"\nuntil = \"8s\"\n".to_owned()
         + &at("5s", "delay n2,n3>n1 +300ms")
         + &at("16s", "heal");
@@ -320,7 +318,8 @@ fn a19_an_empty_primary_wipes_its_replicas() {
 #[test]
 fn a33_an_unclean_election_forgets_what_only_the_last_one_had() {
     let knobs = "ack = \"isr\"\npromotion = \"auto-lease\"\n";
-    let runs = [format!("{knobs}min_isr = 1\nunclean = true"), format!("{knobs}min_isr = 2\nunclean = false")];
+    let runs =
+        [format!("{knobs}min_isr = 1\nunclean = true"), format!("{knobs}min_isr = 2\nunclean = false")];
     let timeline = at("5s", "isolate n2")
         + &at("5s", "isolate n3")
         + &at("11s", "crash n1 disk-loss")

@@ -19,7 +19,8 @@ fn keeps_up(nodes: u16, knobs: &str, rate: u32) -> bool {
          [[expect]]\nrun = \"run\"\nmetric = \"write_p99_ms\"\nduring = [\"1s\", \"2.9s\"]\nat_most = 50\nwhy = \"\"\n\
          [[expect]]\nrun = \"run\"\nmetric = \"avail_write_pct\"\nduring = [\"1s\", \"1.9s\"]\nat_least = 99.9\nwhy = \"\"\n"
     );
-    let scenario = load("scaling.toml", &text, &[]).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    let scenario =
+        load("scaling.toml", &text, &[]).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     let judgement = play_out(&Arc::new(scenario), HostKind::Inline).expect("a world");
     judgement.expectations.iter().all(|met| met.is_met)
 }
@@ -45,7 +46,8 @@ fn assert_ratio(name: &str, of_three: &str, of_nine: &str, wanted: f64) {
 }
 
 // Replicas answer as soon as they have a write in memory, so that flushes cost nothing here.
-const PRIMARY: &str = "topology = \"primary-replica\"\nack = \"fire\"\npromotion = \"manual\"\nlink_timeout = \"60s\"\n";
+const PRIMARY: &str =
+    "topology = \"primary-replica\"\nack = \"fire\"\npromotion = \"manual\"\nlink_timeout = \"60s\"\n";
 
 #[test]
 fn one_primary_does_not_scale_writes() {

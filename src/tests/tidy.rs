@@ -34,7 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "protocol::view",
             "driver::frame",
             "driver::Request",
-            "driver::{",
+            "driver::{Request",
             "screen",
         ],
     ),
@@ -42,14 +42,16 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Words that must not appear in a room: real clocks, files and runtimes in the deterministic ones.
 const BANNED: &[(&str, &[&str])] = &[
-    ("base", &["std::fs", "std::time", "tokio", "thread_rng", "std::env"]),
+    ("base", &["std::fs", "std::time", "tokio", "thread_rng", "std::env", "HashMap", "HashSet"]),
     (
         "protocol",
         &["std::fs", "std::time", "tokio", "thread_rng", "std::env", "HashMap", "HashSet", "f64", "f32"],
     ),
     ("cluster", &["std::fs", "std::time", "thread_rng", "std::env", "HashMap", "HashSet"]),
-    ("check", &["std::fs", "std::time", "tokio", "std::env"]),
-    ("screen", &["std::fs", "std::time::Instant", "tokio", "std::env", "crossterm"]),
+    ("check", &["std::fs", "std::time", "tokio", "std::env", "HashMap", "HashSet"]),
+    ("scenario", &["HashMap", "HashSet"]),
+    ("driver", &["HashMap", "HashSet"]),
+    ("screen", &["HashMap", "HashSet", "std::fs", "std::time::Instant", "tokio", "std::env", "crossterm"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -148,7 +150,7 @@ fn files_fit_in_a_head_and_rooms_open_with_their_story() {
     for (room, _) in ROOMS {
         for (path, text) in room_sources(room) {
             let lines = text.lines().count();
-            if lines > 700 {
+            if lines > 620 {
                 wrong.push(format!("{}: {lines} lines", path.display()));
             }
             if !text.starts_with("//!") {

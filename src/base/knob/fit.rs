@@ -94,6 +94,13 @@ impl Knobs {
         if self.word("promotion") == "auto-monitor" {
             self.check_monitors(nodes as u64, check);
         }
+        let keeps_voters = self.flag("prevote") || self.flag("check_quorum");
+        check(
+            self.word("read") == "primary-lease" && self.word("promotion") == "auto-quorum" && !keeps_voters,
+            "read",
+            "primary-lease without `prevote` and `check_quorum`".to_owned(),
+            "voters must ignore candidates while the lease lasts: turn one of the two on, or read by read-index",
+        );
         let margin = self.span("lease_margin");
         check(
             self.word("read") == "primary-lease" && margin >= low,
@@ -113,7 +120,8 @@ impl Knobs {
         check(
             store == primary || store >= nodes,
             "lease_store",
-            "`lease_store` keeps no data, so it cannot be the primary, or a node that does not exist".to_owned(),
+            "`lease_store` keeps no data, so it cannot be the primary, or a node that does not exist"
+                .to_owned(),
             "name another node of the cluster",
         );
         let (lease, margin) = (self.span("lease"), self.span("lease_margin"));

@@ -55,7 +55,7 @@ impl<P: Protocol> Host<P> for Inline<P> {
         match self.world.turn(limit) {
             Turn::Idle => false,
             Turn::Handled => true,
-            Turn::Foreseen(node) => {
+            Turn::Foreseen { node, .. } => {
                 unreachable!("the inline host looks at nothing ahead, not even at {node}")
             }
             Turn::Step(job) => {

@@ -77,6 +77,9 @@ impl<P: Protocol> NodeCell<P> {
     }
 
     fn step(&mut self, job: Job<P>, effects: &mut Vec<Effect<P>>) {
+        if let Some(config) = job.config {
+            self.config = config;
+        }
         if matches!(job.work, Work::Boot(_)) {
             let label = format!("timer:{}:{}", self.me, job.incarnation);
             self.random = Stream::new(self.seed, &label);

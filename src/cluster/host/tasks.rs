@@ -31,7 +31,7 @@ enum Call<P: Protocol> {
 
 /// What a node's task answers.
 enum Answer<P: Protocol> {
-    /// The job is done.
+    /// The job is done, and this came of it.
     Ran(NodeId, Ran<P>),
     /// The state.
     State(Box<NodeCell<P>>),
@@ -39,6 +39,8 @@ enum Answer<P: Protocol> {
 
 /// A step that has been run: what the node wants done, or the text of its panic.
 struct Ran<P: Protocol> {
+    /// The life that took the step.
+    incarnation: u32,
     effects: Vec<Effect<P>>,
     result: Result<(), String>,
 }
@@ -162,20 +164,20 @@ impl<P: Protocol> Kernel<P> {
     }
 
     async fn turn(&mut self, limit: VirtualTime, looks_ahead: bool) -> bool {
-        let node = match self.world.turn(limit) {
+        let (node, incarnation) = match self.world.turn(limit) {
             Turn::Idle => return false,
             Turn::Handled => return true,
-            Turn::Foreseen(node) => node,
+            Turn::Foreseen { node, incarnation } => (node, incarnation),
             Turn::Step(job) => {
-                let node = job.node;
+                let (node, incarnation) = (job.node, job.incarnation);
                 self.hand_out(job);
                 if looks_ahead {
                     self.look_ahead(limit);
                 }
-                node
+                (node, incarnation)
             }
         };
-        let Ran { mut effects, result } = self.outcome(node).await;
+        let Ran { mut effects, result, .. } = self.outcome(node, incarnation).await;
         match result {
             Ok(()) => self.world.absorb(node, &mut effects),
             Err(text) => self.world.absorb_panic(node, &text),
@@ -201,10 +203,11 @@ impl<P: Protocol> Kernel<P> {
         assert!(is_sent, "a node's task lives as long as its inbox");
     }
 
-    /// The outcome of the step that `node` was handed, waiting for it if need be.
-    async fn outcome(&mut self, node: NodeId) -> Ran<P> {
+    /// The outcome of the step that `node` was handed in this life, waiting for it if need be. What an earlier life
+    /// had been handed ahead of its crash never happened.
+    async fn outcome(&mut self, node: NodeId, incarnation: u32) -> Ran<P> {
         loop {
-            if let Some(ran) = self.ran[node.index()].take() {
+            if let Some(ran) = self.ran[node.index()].take().filter(|ran| ran.incarnation == incarnation) {
                 return ran;
             }
             match self.answers.recv().await {
@@ -224,9 +227,9 @@ async fn live<P: Protocol>(
     while let Some(call) = calls.recv().await {
         let answer = match call {
             Call::Run(job, mut effects) => {
-                let node = job.node;
+                let (node, incarnation) = (job.node, job.incarnation);
                 let result = cell.run(job, &mut effects);
-                Answer::Ran(node, Ran { effects, result })
+                Answer::Ran(node, Ran { incarnation, effects, result })
             }
             Call::Look => Answer::State(Box::new(cell.clone())),
         };

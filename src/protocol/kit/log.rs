@@ -34,16 +34,16 @@ impl Epoch {
         self.0 >> 32
     }
 
-    /// Its primary; meaningless before the first reign.
-    pub fn primary(self) -> NodeId {
-        NodeId(u16::MAX - (self.0 >> 16) as u16)
+    /// Its primary; nobody before the first reign.
+    pub fn primary(self) -> Option<NodeId> {
+        (self.0 > 0).then(|| NodeId(u16::MAX - (self.0 >> 16) as u16))
     }
 }
 
 impl fmt::Debug for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "t{}", self.term())?;
-        if self.0 == 0 { Ok(()) } else { write!(f, "@{}.{}", self.primary(), self.0 & 0xFFFF) }
+        self.primary().map_or(Ok(()), |primary| write!(f, "@{primary}.{}", self.0 & 0xFFFF))
     }
 }
 
@@ -268,7 +268,7 @@ mod tests {
             Epoch::new(2, NodeId(4), 1),
         ];
         assert!(ascending.is_sorted_by(|a, b| a < b));
-        assert_eq!((ascending[4].term(), ascending[4].primary()), (2, NodeId(4)));
+        assert_eq!((ascending[4].term(), ascending[4].primary()), (2, Some(NodeId(4))));
         assert_eq!(format!("{:?} {:?}", ascending[4], ascending[0]), "t2@n5.1 t0");
     }
 

@@ -357,7 +357,11 @@ impl Config {
 
     /// How clients find their way.
     pub fn routing(&self) -> Routing {
-        Routing { to: Route::Primary { reads: self.reads }, discovery_refresh: self.discovery_refresh, partitions: 1 }
+        Routing {
+            to: Route::Primary { reads: self.reads },
+            discovery_refresh: self.discovery_refresh,
+            partitions: 1,
+        }
     }
 
     /// Whether a primary that hears no majority must stop. Where it has a lease, the lease says when.
@@ -379,7 +383,8 @@ impl Config {
     pub fn acks_when_written(&self) -> bool {
         use Ack::{Fire, InSync, SemiSync, Wait};
         let point = SyncPoint::Written;
-        matches!(self.ack, Fire | Wait { .. } | InSync { .. }) || matches!(self.ack, SemiSync { point: p, .. } if p == point)
+        matches!(self.ack, Fire | Wait { .. } | InSync { .. })
+            || matches!(self.ack, SemiSync { point: p, .. } if p == point)
     }
 
     /// Whether whatever is on a primary's disk has been acknowledged: a restarted node knows no more about that.

@@ -13,7 +13,7 @@ pub struct Durable {
     pub term: u64,
     /// Whom this node voted for in it.
     pub voted_for: Option<NodeId>,
-    /// The last term in which it was primary; 0 if it never was.
+    /// The term in which it is primary; 0 if it is not, or is no more.
     pub reigned_in: u64,
     /// What the monitor beside this node voted for last: the attempt's number, and for whom.
     pub monitor_vote: (u64, Option<NodeId>),
@@ -64,7 +64,7 @@ pub enum Record {
         /// The vote.
         voted_for: Option<NodeId>,
     },
-    /// Became primary of this term.
+    /// Became primary of this term; 0: is primary no more.
     Reign {
         /// The term.
         term: u64,
@@ -92,7 +92,7 @@ impl crate::protocol::Durable for Durable {
     fn persist(&mut self, record: &Record) {
         match record {
             Record::Term { term, voted_for } => (self.term, self.voted_for) = (*term, *voted_for),
-            Record::Reign { term } => self.reigned_in = *term,
+            Record::Reign { term } => (self.reigned_in, self.term) = (*term, self.term.max(*term)),
             Record::Append(entry) => drop(self.log.push(*entry)),
             Record::Cut(branch) => {
                 self.log.cut(branch.from);

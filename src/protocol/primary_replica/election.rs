@@ -194,8 +194,10 @@ impl PrimaryReplica {
         if self.is_primary() {
             return Some(Span::ZERO);
         }
+        // Who has just started may have heard one, and confirmed it, in the life before.
+        let may_have_heard = self.primary.is_some() || self.incarnation > 1;
         let ago = cx.now.since(self.heard);
-        (self.primary.is_some() && ago < self.config.election_timeout.0).then_some(ago)
+        (may_have_heard && ago < self.config.election_timeout.0).then_some(ago)
     }
 
     /// A voter answers. A granted pre-vote names a term that nobody is in yet, so it raises none.

@@ -27,6 +27,7 @@ impl PrimaryReplica {
         let Some(is_new) = self.take_entries(cx, from, append.prev.index, &append.entries) else { return };
         self.matched = self.matched.max(upto);
         self.commit = self.commit.max(append.commit.min(self.matched));
+        self.knows_commit |= self.matched >= append.commit;
         self.note_freshness(append);
         self.apply_received(cx);
         if is_new && self.config.flushes_at_once() {

@@ -30,7 +30,8 @@ impl InSync {
 
     /// Whether a write must wait for `node`.
     fn counts(&self, node: NodeId) -> bool {
-        self.members.contains(&node) || self.proposed.as_ref().is_some_and(|proposed| proposed.contains(&node))
+        self.members.contains(&node)
+            || self.proposed.as_ref().is_some_and(|proposed| proposed.contains(&node))
     }
 }
 

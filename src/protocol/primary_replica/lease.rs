@@ -46,7 +46,8 @@ impl Tenure {
     fn settle(&mut self, members: Arc<[NodeId]>, min: usize) {
         let before = std::mem::replace(&mut self.in_sync, members);
         let left = before.iter().chain(self.eligible.iter()).filter(|node| !self.in_sync.contains(node));
-        let mut eligible: Vec<NodeId> = if self.in_sync.len() < min { left.copied().collect() } else { Vec::new() };
+        let mut eligible: Vec<NodeId> =
+            if self.in_sync.len() < min { left.copied().collect() } else { Vec::new() };
         eligible.sort_unstable();
         eligible.dedup();
         self.eligible = eligible.into();

@@ -319,7 +319,9 @@ impl crate::protocol::Message for Message {
             Message::LeaseAsk(ask) => (4 + ask.wish.members(), 0),
             Message::LeaseSays(says) => (5 + says.tenure.in_sync.len() as u64, 0),
             Message::Pull(_) => (3, 0),
-            Message::Pulled(pulled) => (2, pulled.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum()),
+            Message::Pulled(pulled) => {
+                (2, pulled.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum())
+            }
             Message::FetchRows { .. } => (2, 0),
             Message::Rows { rows, .. } => (2, u64::from(*rows) * row_bytes(sizes)),
             Message::Stale { .. } | Message::TakeOver { .. } | Message::Appoint { .. } => (1, 0),

@@ -163,6 +163,8 @@ pub struct PrimaryReplica {
     is_no_quorum_said: bool,
     /// Whether the primary itself asked this node to campaign.
     is_invited: bool,
+    /// Whether this life knows what is committed: from a primary, by being one, or because nothing came before it.
+    knows_commit: bool,
 }
 
 impl Protocol for PrimaryReplica {
@@ -185,7 +187,11 @@ impl Protocol for PrimaryReplica {
         // says so even of a node that has nothing left.
         let was_primary = match durable.term {
             0 => !config.persists && first_primary == cx.me,
-            term => durable.reigned_in == term,
+            // Where nobody votes another may have opened a later reign of the same term.
+            term => {
+                let own = Epoch::new(term, cx.me, cx.incarnation);
+                durable.reigned_in == term && durable.log.end().epoch <= own
+            }
         };
         let resumes = matches!(config.promotion, Promotion::Manual | Promotion::AutoMonitor) && was_primary;
         let (lease, vote) = (durable.lease.clone(), durable.monitor_vote);
@@ -225,6 +231,9 @@ impl Protocol for PrimaryReplica {
             Input::Flushed { upto } => self.flushed(cx, upto),
             Input::Fenced { target, is_done } => self.take_fenced(cx, target, is_done),
             Input::Operator(Order::Configure(config)) => self.configure(cx, config),
+            Input::Operator(Order::Promote) if self.is_primary() => {
+                cx.say(write::refused("promote", "it is primary already"));
+            }
             Input::Operator(Order::Promote) => self.promote(cx, true),
             Input::Operator(Order::CancelWaits) => self.cancel_waits(cx),
             Input::Operator(Order::HandOver { to }) => self.hand_over(cx, to),
@@ -290,6 +299,7 @@ impl PrimaryReplica {
             patience: Span::ZERO,
             is_no_quorum_said: false,
             is_invited: false,
+            knows_commit: cx.incarnation == 1,
             store,
             config,
         }
@@ -405,6 +415,7 @@ impl PrimaryReplica {
             _ if is_store => self.keep_lease(cx, None),
             Role::Primary(reign) => {
                 reign.is_degraded &= matches!(self.config.ack, Ack::SemiSync { .. });
+                reign.is_fenced &= self.config.demotes_itself();
                 cx.set_timer(HEARTBEAT, self.config.heartbeat);
                 self.acknowledge(cx);
             }

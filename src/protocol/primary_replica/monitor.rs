@@ -78,8 +78,8 @@ impl Monitor {
 impl PrimaryReplica {
     /// Puts a monitor beside this node if it is to have one.
     pub(super) fn hire_monitor(&mut self, cx: &mut Context<'_>, vote: (u64, Option<NodeId>)) {
-        let is_wanted = self.config.promotion == Promotion::AutoMonitor
-            && self.me.index() < self.config.monitors.count;
+        let is_wanted =
+            self.config.promotion == Promotion::AutoMonitor && self.me.index() < self.config.monitors.count;
         if !is_wanted {
             self.monitor = None;
             return cx.cancel_timer(MONITOR);

@@ -14,6 +14,7 @@
 
 use super::config::ReadRule;
 use super::message::Append;
+use super::reign::Reign;
 use super::{Context, PrimaryReplica, READS};
 use crate::base::ids::{Key, OpId};
 use crate::base::line::Line;
@@ -97,6 +98,11 @@ impl PrimaryReplica {
             }
             ReadRule::Primary if is_fenced => cx.reply(request.op, Answer::Refused(Refusal::NoQuorum)),
             ReadRule::Primary | ReadRule::Lease if self.is_settling_in() => self.settle_first(request),
+            // A restarted replica does not know yet how much of its log is committed.
+            ReadRule::Local if self.config.applies_on_commit && !self.knows_commit && !self.is_primary() => {
+                self.name_primary(cx, request.op);
+            }
+            ReadRule::Committed if !self.knows_commit => self.name_primary(cx, request.op),
             ReadRule::Primary | ReadRule::Local => self.find_here(cx, request.op, request.key),
             ReadRule::Lease if self.holds_lease(cx) => self.find_here(cx, request.op, request.key),
             ReadRule::Lease => cx.reply(request.op, Answer::Refused(Refusal::NoQuorum)),
@@ -138,7 +144,10 @@ impl PrimaryReplica {
     fn holds_lease(&self, cx: &Context<'_>) -> bool {
         let (length, margin) = (self.config.election_timeout.0, self.config.lease_margin);
         let end = |since: WallTime| since.0 + length.0 as i64 - margin.0 as i64;
-        self.reign().and_then(|reign| reign.rounds.confirmed_at()).is_some_and(|since| cx.wall.0 < end(since))
+        // Whoever is invited to take over is elected without anyone's patience running out.
+        let stays = |reign: &&Reign| reign.hand_over.is_none_or(|hand_over| hand_over.invited_at.is_none());
+        let confirmed = self.reign().filter(stays).and_then(|reign| reign.rounds.confirmed_at());
+        confirmed.is_some_and(|since| cx.wall.0 < end(since))
     }
 
     // index
@@ -162,7 +171,7 @@ impl PrimaryReplica {
             reign.rounds.begin(wall);
         }
         self.beat_now(cx);
-        self.answer_confirmed(cx);
+        self.count_round(cx);
     }
 
     /// A replica has returned a round's number.
@@ -220,8 +229,7 @@ impl PrimaryReplica {
     /// What has been applied decides how fresh this replica is, and whose session can be served.
     pub(super) fn applied_more(&mut self, cx: &mut Context<'_>) {
         let applied = self.store.applied();
-        while let Some(&(index, wall)) = self.reads.stamps.front().filter(|(index, _)| *index <= applied) {
-            debug_assert!(index <= applied);
+        while let Some(&(_, wall)) = self.reads.stamps.front().filter(|(index, _)| *index <= applied) {
             self.reads.stamps.pop_front();
             self.reads.fresh_as_of = Some(wall);
         }

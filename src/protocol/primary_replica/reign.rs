@@ -110,6 +110,8 @@ impl PrimaryReplica {
             self.send_readers_on(cx);
             cx.cancel_timer(HEARTBEAT);
             cx.burden(100);
+            cx.append(Record::Reign { term: 0 });
+            cx.flush();
             // Those who only receive apply everything; what waited here for its condition is no exception.
             self.matched = self.log().last_index();
             self.apply_received(cx);

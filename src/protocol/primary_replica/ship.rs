@@ -204,6 +204,10 @@ impl PrimaryReplica {
         for peer in self.peers() {
             self.beat_to(cx, peer);
         }
+        if self.members.len() == 1 {
+            // Nobody else could confirm.
+            self.count_round(cx);
+        }
         self.watch_waiters(cx);
         self.watch_hand_over(cx);
         cx.set_timer(HEARTBEAT, self.config.heartbeat);

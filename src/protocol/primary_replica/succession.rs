@@ -33,9 +33,9 @@ pub(super) enum Succession {
 impl PrimaryReplica {
     /// This node is to be primary of its present term: the first step.
     pub(super) fn succeed(&mut self, cx: &mut Context<'_>) {
-        let old = self.epoch.primary();
-        match self.config.stonith {
-            Some(fencer) if old != self.me => {
+        let old = self.epoch.primary().filter(|&old| old != self.me);
+        match (self.config.stonith, old) {
+            (Some(fencer), Some(old)) => {
                 self.role = Role::Succeeding(Succession::Fence(old));
                 cx.fence(old, fencer.delay, fencer.success_ppm);
             }

@@ -1,8 +1,10 @@
 //! What has survived, judged from outside over all nodes.
 
 use super::{PrimaryReplica, Role};
+use crate::base::ids::Key;
 use crate::protocol::{Survivors, Truth};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// The authoritative log is that of the live primary of the latest reign; without one, the most up-to-date log. An
 /// acknowledged write is lost if it is not in it.
@@ -13,11 +15,19 @@ pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
     let authority = reigning.or_else(|| live().max_by_key(|node| (node.log().end(), Reverse(node.me))));
     let entries = authority.iter().flat_map(|node| node.log().iter_from(1));
     let survivors = Survivors::Log(entries.filter_map(|(_, entry)| entry.operation()).collect());
-    let differing = |node: &PrimaryReplica| authority.map_or(0, |first| first.store.differing(&node.store));
-    let keys_diverged = live().map(differing).max().unwrap_or(0);
+    let pairs = authority.into_iter().flat_map(|first| live().map(move |node| (first, node)));
+    let unequal = pairs.filter(|(first, node)| first.store.digest() != node.store.digest());
+    let differing: BTreeSet<Key> =
+        unequal.flat_map(|(first, node)| first.store.differing(&node.store)).collect();
+    let keys_diverged = differing.len();
     // Equal positions mean equal logs (kit::log).
     let ends_alike =
         |node: &PrimaryReplica| authority.is_some_and(|first| first.log().end() == node.log().end());
     let is_converged = authority.is_some() && keys_diverged == 0 && live().all(ends_alike);
-    Truth { survivors, is_converged, keys_diverged, copies: live().map(|node| node.members.len()).max().unwrap_or(nodes.len()) as u32 }
+    Truth {
+        survivors,
+        is_converged,
+        keys_diverged,
+        copies: live().map(|node| node.members.len()).max().unwrap_or(nodes.len()) as u32,
+    }
 }

@@ -45,7 +45,9 @@ impl PrimaryReplica {
             lag: if lag_entries > 0 { self.age_of_state(now) } else { Span::ZERO },
             stops_at: self.stops_at(),
             election_at: self.election_at(),
-            in_sync: reign.filter(|_| self.config.ack_in_sync().is_some()).map_or(Vec::new(), members_in_sync),
+            in_sync: reign
+                .filter(|_| self.config.ack_in_sync().is_some())
+                .map_or(Vec::new(), members_in_sync),
             monitor: self.watch().map(|(view, _)| view),
             partitions: Vec::new(),
             archive: self.archive.iter().map(|branch| branch_view(branch)).collect(),
@@ -121,7 +123,7 @@ impl PrimaryReplica {
 
     /// A state includes the earlier ones, so what was acknowledged before it was flushed still shows as buffered.
     fn cell_state(&self, index: u64, entry: &Entry) -> CellState {
-        let is_acked = index <= self.acked && entry.epoch.primary() == self.me;
+        let is_acked = index <= self.acked && entry.epoch.primary() == Some(self.me);
         match index {
             _ if index <= self.commit => CellState::Committed,
             _ if index > self.flushed => CellState::Buffered,

@@ -121,6 +121,7 @@ impl PrimaryReplica {
     pub(super) fn acknowledge(&mut self, cx: &mut Context<'_>) {
         let Some(committed) = self.reign().map(|reign| self.committable(reign)) else { return };
         self.commit = self.commit.max(committed);
+        self.knows_commit |= committed > 0;
         let reached = self.reign().map_or(0, |reign| self.acknowledgeable(reign));
         self.store.apply(if self.config.shows_early { reached.max(self.flushed) } else { reached });
         if reached > self.acked {
@@ -213,7 +214,9 @@ impl PrimaryReplica {
     /// from now on, replicated or not (PostgreSQL's cancelled wait for synchronous replication).
     pub(super) fn cancel_waits(&mut self, cx: &mut Context<'_>) {
         let flushed = self.flushed;
-        let Some(reign) = self.reign_mut() else { return };
+        let Some(reign) = self.reign_mut() else {
+            return cx.say(refused("cancel-wait", "it is not primary"));
+        };
         let count = reign.waiters.partition_point(|waiter| waiter.index <= flushed);
         let cancelled: Vec<Waiter> = reign.waiters.drain(..count).collect();
         cx.say(Line::SyncCancel { waiting: count as u64 });
@@ -278,4 +281,9 @@ impl PrimaryReplica {
             self.acknowledge(cx);
         }
     }
+}
+
+/// An order that means nothing to this node now.
+pub(super) fn refused(what: &str, why: &str) -> Line {
+    Line::Refused { what: what.into(), why: why.into() }
 }

@@ -165,6 +165,11 @@ fn command(verb: &'static Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
         "disk-full" => Command::DiskFull { node: one_node()? },
         "promote" => Command::Promote { node: one_node()? },
         "switchover" => Command::Switchover { node: one_node()? },
+        "backup" => {
+            arguments.nothing()?;
+            Command::Backup
+        }
+        "restore" => Command::Restore { node: one_node()? },
         "cancel-wait" => Command::CancelWait { node: one_node()? },
         "partition" => partition(verb, arguments)?,
         "ring-majorities" => {

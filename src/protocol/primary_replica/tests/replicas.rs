@@ -15,7 +15,13 @@ fn opening() -> Entry {
 
 fn sync(last: u64) -> Message {
     let history = if last == 0 { vec![] } else { vec![at(1)] };
-    Message::Sync(SyncRequest { epoch: first_epoch(), life: 1, last, history: history.into(), wants_snapshot: false })
+    Message::Sync(SyncRequest {
+        epoch: first_epoch(),
+        life: 1,
+        last,
+        history: history.into(),
+        wants_snapshot: false,
+    })
 }
 
 #[test]

@@ -26,9 +26,7 @@ impl Witness {
     /// Checks `node`, to which something has just happened.
     fn look(&mut self, network: &Network, node: u16) {
         for (cutter, ghost) in &network.ghosts[self.ghosts_seen..] {
-            let Ghost::Cut { from, .. } = ghost else {
-                panic!("this protocol tells of cuts only: {ghost:?}")
-            };
+            let Ghost::Cut { from, .. } = ghost else { continue };
             let branch = network.node(*cutter).and_then(|node| node.archive.last()).expect("a cut is kept");
             for (index, entry) in (*from..).zip(&branch.entries) {
                 let cut = Position { epoch: entry.epoch, index };
