@@ -409,8 +409,7 @@ pub const VERBS: &[Verb] = &[
 ];
 
 /// Verbs of the grammar that this version does not perform yet; the parser says so instead of guessing.
-pub const LATER_VERBS: &[&str] =
-    &["repair", "add-node", "decommission", "replace", "hand-over", "resolve"];
+pub const LATER_VERBS: &[&str] = &["repair", "add-node", "decommission", "replace", "hand-over", "resolve"];
 
 /// The row of `word`.
 pub fn verb_row(word: &str) -> Option<&'static Verb> {

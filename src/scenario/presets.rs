@@ -23,7 +23,27 @@ macro_rules! presets {
     };
 }
 
-presets!["playground", "pair-kill-one", "same-cut-four-answers", "async-gap"];
+presets![
+    "playground",
+    "pair-kill-one",
+    "same-cut-four-answers",
+    "async-gap",
+    "semi-sync-price",
+    "semi-sync-fallback",
+    "jepsen-redis-2013",
+    "github-2018",
+    "gitlab-2017",
+    "mongo-rollback",
+    "kafka-unclean",
+    "deaf-node",
+    "slow-leader",
+    "flapping",
+    "resync-stampede",
+    "empty-master",
+    "rolling-restart",
+    "replica-loses-quorum-of-acks",
+    "lease-and-clock",
+];
 
 /// The preset called `name`.
 pub fn preset(name: &str) -> Option<&'static Preset> {
