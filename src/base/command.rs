@@ -112,6 +112,9 @@ pub enum Command {
     Promote { node: NodeRef },
     CancelWait { node: NodeRef },
     Switchover { node: NodeRef },
+    AddNode,
+    Decommission { node: NodeRef },
+    Replace { node: NodeRef },
     Backup,
     Restore { node: NodeRef },
     Set { knob: String, value: String },
@@ -372,6 +375,30 @@ pub const VERBS: &[Verb] = &[
         false,
     ),
     verb(
+        "add-node",
+        "add-node",
+        "add-node",
+        "start a spare machine; it catches up and becomes a member",
+        Group::Operator,
+        false,
+    ),
+    verb(
+        "decommission",
+        "decommission NODE",
+        "decommission n3",
+        "take a node out of the cluster for good",
+        Group::Operator,
+        false,
+    ),
+    verb(
+        "replace",
+        "replace NODE",
+        "replace n3",
+        "add a node and, once it is a member, take NODE out",
+        Group::Operator,
+        false,
+    ),
+    verb(
         "backup",
         "backup",
         "backup",
@@ -409,7 +436,7 @@ pub const VERBS: &[Verb] = &[
 ];
 
 /// Verbs of the grammar that this version does not perform yet; the parser says so instead of guessing.
-pub const LATER_VERBS: &[&str] = &["repair", "add-node", "decommission", "replace", "hand-over", "resolve"];
+pub const LATER_VERBS: &[&str] = &["repair", "hand-over", "resolve"];
 
 /// The row of `word`.
 pub fn verb_row(word: &str) -> Option<&'static Verb> {

@@ -150,6 +150,10 @@ pub enum Line {
     Stonith { target: NodeId, after: Span },
     StonithFailed { target: NodeId },
     CatchingUp { from: NodeId, entries: u64 },
+    // members
+    Learner { node: NodeId },
+    Joined { node: NodeId },
+    Left { node: NodeId },
     // in-sync set
     InSyncShrink { from: Vec<NodeId>, to: Vec<NodeId>, high: u64 },
     InSyncExpand { from: Vec<NodeId>, to: Vec<NodeId>, high: u64 },
@@ -214,6 +218,9 @@ pub enum Line {
 
 /// The codes of all lines. A test reads them off [`Line::parts`].
 pub const CODES: &[&str] = &[
+    "LEARNER",
+    "JOIN",
+    "LEAVE",
     "ROLE_PRIMARY",
     "ROLE_REPLICA",
     "ELECT_START",
@@ -343,6 +350,9 @@ impl Line {
             Line::Stonith { .. } => (Warn, "STONITH"),
             Line::StonithFailed { .. } => (Error, "STONITH_FAIL"),
             Line::CatchingUp { .. } => (Info, "CATCH_UP"),
+            Line::Learner { .. } => (Info, "LEARNER"),
+            Line::Joined { .. } => (Info, "JOIN"),
+            Line::Left { .. } => (Info, "LEAVE"),
             Line::InSyncShrink { .. } => (Warn, "ISR_SHRINK"),
             Line::InSyncExpand { .. } => (Info, "ISR_EXPAND"),
             Line::Unclean { .. } => (Error, "UNCLEAN"),

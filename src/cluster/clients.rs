@@ -76,7 +76,10 @@ pub struct Clients {
     clients: Vec<Client>,
     open: BTreeMap<OpId, OpenOp>,
     routing: Routing,
+    /// Nodes a client may ask.
     members: usize,
+    /// Where those begin that act by hand, one beside each machine.
+    by_hand: usize,
     chance: Keyed,
 }
 
@@ -85,7 +88,7 @@ impl Clients {
     pub fn new(
         seed: u64,
         spec: &WorkloadSpec,
-        members: usize,
+        (members, machines): (usize, usize),
         routing: Routing,
         primary: Option<NodeId>,
     ) -> Self {
@@ -106,30 +109,35 @@ impl Clients {
             tokens: tokens.clone(),
         };
         let of_the_load = (0..spec.clients).map(home);
-        let by_hand = (0..members).map(NodeId::at);
+        let by_hand = (0..machines).map(NodeId::at);
         Clients {
             clients: of_the_load.chain(by_hand).map(client).collect(),
             open: BTreeMap::new(),
             routing,
             members,
+            by_hand: spec.clients,
             chance: Keyed::new(seed, "client-routing"),
         }
     }
 
     /// The client that acts by hand beside `node`.
     pub fn by_hand(&self, node: NodeId) -> ClientId {
-        ClientId((self.clients.len() - self.members + node.index()) as u16)
+        ClientId((self.by_hand + node.index()) as u16)
     }
 
     /// The clients of the load that live beside `node`.
     pub fn beside(&self, node: NodeId) -> Vec<ClientId> {
-        let of_the_load = self.clients.len() - self.members;
-        (0..of_the_load).filter(|&at| self.clients[at].home == node).map(|at| ClientId(at as u16)).collect()
+        (0..self.by_hand).filter(|&at| self.clients[at].home == node).map(|at| ClientId(at as u16)).collect()
     }
 
     /// Where `client` lives.
     pub fn home(&self, client: ClientId) -> NodeId {
         self.clients[client.index()].home
+    }
+
+    /// A node was added that clients may ask.
+    pub fn welcome(&mut self) {
+        self.members += 1;
     }
 
     /// Takes new ways of asking after a knob was turned.

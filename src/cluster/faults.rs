@@ -117,12 +117,12 @@ impl Faults {
         self.active.iter().map(error).fold(0, i64::saturating_add)
     }
 
-    /// What every directed link suffers: `[from * members + to]`.
-    pub fn conditions(&self, members: usize) -> Vec<Condition> {
-        let mut conditions = vec![Condition::default(); members * members];
+    /// What every directed link between `machines` suffers, of which `members` are nodes: `[from * machines + to]`.
+    pub fn conditions(&self, members: usize, machines: usize) -> Vec<Condition> {
+        let mut conditions = vec![Condition::default(); machines * machines];
         for fault in &self.active {
             for (from, to) in links_of(&fault.command, members) {
-                worsen(&mut conditions[from.index() * members + to.index()], &fault.command);
+                worsen(&mut conditions[from.index() * machines + to.index()], &fault.command);
             }
         }
         conditions
@@ -265,7 +265,7 @@ mod tests {
     fn reach(command: Command, members: usize) -> Vec<Vec<usize>> {
         let mut faults = Faults::default();
         faults.add(command, "test".into(), VirtualTime::ZERO);
-        let conditions = faults.conditions(members);
+        let conditions = faults.conditions(members, members);
         (0..members)
             .map(|a| {
                 (0..members)
@@ -302,7 +302,7 @@ mod tests {
         let mut faults = Faults::default();
         let links = Links::Between { from: vec![n(1)], to: vec![n(2)], both: false };
         faults.add(Command::Cut { links }, "cut n1>n2".into(), VirtualTime::ZERO);
-        let conditions = faults.conditions(2);
+        let conditions = faults.conditions(2, 2);
         assert_eq!(
             (conditions[1].is_cut, conditions[1].is_parted, conditions[2].is_cut),
             (true, false, false)
@@ -316,7 +316,7 @@ mod tests {
             faults.add(Command::Loss { links: links.clone(), ppm: 500_000 }, "".into(), VirtualTime::ZERO);
             faults.add(Command::Delay { links, extra: Span::millis(10) }, "".into(), VirtualTime::ZERO);
         }
-        let condition = faults.conditions(2)[1];
+        let condition = faults.conditions(2, 2)[1];
         assert_eq!((condition.loss_ppm, condition.extra), (750_000, Span::millis(20)));
     }
 

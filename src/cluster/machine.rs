@@ -79,15 +79,16 @@ impl<P: Protocol> Work<P> {
 }
 
 impl<P: Protocol> Machine<P> {
-    /// A machine about to boot for the first time.
-    pub fn new(node: NodeId) -> Self {
+    /// A machine about to boot for the first time; a spare one waits to be started.
+    pub fn new(node: NodeId, is_wanted: bool) -> Self {
+        let boot = is_wanted.then(|| Work::Boot(P::Durable::default()));
         Machine {
             node,
-            health: Health::Up,
+            health: if is_wanted { Health::Up } else { Health::Down },
             since: VirtualTime::ZERO,
-            incarnation: 1,
+            incarnation: u32::from(is_wanted),
             disk: Disk::default(),
-            inbox: VecDeque::from([Work::Boot(P::Durable::default())]),
+            inbox: boot.into_iter().collect(),
             token: 0,
             busy_until: None,
             foreseen: None,

@@ -88,7 +88,7 @@ pub type Scheduled = [Option<(VirtualTime, FlightRef)>; 2];
 impl<M: Message> Network<M> {
     /// Links between all nodes of `cluster`.
     pub fn new(seed: u64, cluster: &ClusterSpec, spec: &NetworkSpec, sizes: Sizes) -> Self {
-        let members = cluster.nodes;
+        let members = cluster.machines();
         let pairs =
             (0..members).flat_map(|from| (0..members).map(move |to| (NodeId::at(from), NodeId::at(to))));
         let link = |(from, to): (NodeId, NodeId)| Link {
@@ -142,9 +142,9 @@ impl<M: Message> Network<M> {
         home != node && (self.condition(home, node).is_parted || self.condition(node, home).is_parted)
     }
 
-    /// Whether every link from and to `node` is cut.
-    pub fn is_isolated(&self, node: NodeId) -> bool {
-        let mut others = (0..self.members).map(NodeId::at).filter(|&other| other != node).peekable();
+    /// Whether every link from and to `node` is cut, among the first `members` machines.
+    pub fn is_isolated(&self, node: NodeId, members: usize) -> bool {
+        let mut others = (0..members).map(NodeId::at).filter(|&other| other != node).peekable();
         others.peek().is_some() && others.all(|other| self.is_cut(node, other) && self.is_cut(other, node))
     }
 

@@ -4,6 +4,7 @@
 use super::faults::{is_healed_by, is_neutral, replaces};
 use super::machine::Work;
 use super::resolve::{directed, named, resolve};
+use super::spec::SPARES;
 use super::trace::Mark;
 use super::view::Health;
 use super::world::{Backup, Event, World};
@@ -94,6 +95,13 @@ impl<P: Protocol> World<P> {
             }
             Command::Promote { node } => self.order(named(node), Order::Promote, text),
             Command::Switchover { node } => self.switch_over(named(node), text),
+            Command::AddNode => self.add_node(text).map(|_| None),
+            Command::Decommission { node } => self.decommission(named(node), text),
+            Command::Replace { node } => {
+                let new = self.add_node(text)?;
+                self.queue(new, Input::Operator(Order::TakePlaceOf { node: named(node) }));
+                Ok(None)
+            }
             Command::Backup => {
                 let disks = self.machines.iter().map(|machine| machine.disk.image()).collect();
                 self.backup = Some(Backup { disks, primary: self.tally.latest_primary() });
@@ -147,7 +155,7 @@ impl<P: Protocol> World<P> {
 
     /// Links, disks and processors take what the active faults add up to now.
     fn refresh(&mut self) {
-        let conditions = self.faults.conditions(self.members());
+        let conditions = self.faults.conditions(self.members(), self.machines.len());
         for (at, flight) in self.network.impose(self.now, conditions) {
             self.agenda.push(at, Event::Arrive(flight));
         }
@@ -209,6 +217,39 @@ impl<P: Protocol> World<P> {
         }
         self.revive(node);
         Ok(None)
+    }
+
+    /// Starts a spare machine, which asks to be let in. Gives its name.
+    fn add_node(&mut self, text: &Arc<str>) -> Result<NodeId, String> {
+        self.only_one_primary()?;
+        let node = NodeId::at(self.started);
+        let Some(machine) = self.machines.get_mut(node.index()) else {
+            return Err(format!("no spare machine is left: there were {SPARES}"));
+        };
+        machine.restart(self.now);
+        self.started += 1;
+        self.clients.welcome();
+        self.done(text)?;
+        self.refresh();
+        self.wake(node);
+        Ok(node)
+    }
+
+    fn decommission(&mut self, node: NodeId, text: &Arc<str>) -> Result<Option<u32>, String> {
+        self.only_one_primary()?;
+        let primary = self.tally.latest_primary().ok_or_else(|| "there is no primary".to_owned())?;
+        self.order(primary, Order::Remove { node }, text)
+    }
+
+    /// Members change where one primary orders that. Elsewhere keys would have to move.
+    fn only_one_primary(&self) -> Result<(), String> {
+        match self.knobs.topology() {
+            Topology::PeerToPeer => Err("a peer-to-peer cluster keeps its nodes in this version".to_owned()),
+            _ if P::routing(&self.config).partitions > 1 => {
+                Err("partitions are placed when a cluster begins".to_owned())
+            }
+            Topology::PrimaryReplica => Ok(()),
+        }
     }
 
     /// Starts a node that is down from the last backup.
@@ -350,7 +391,7 @@ impl<P: Protocol> World<P> {
         if let Some(misfit) = knobs.misfits(members).first() {
             return Err(format!("{}; {}", misfit.what, misfit.cure));
         }
-        let config = P::config(&knobs, members, self.setup.seed);
+        let config = P::config(&knobs, self.setup.cluster.nodes, self.setup.seed);
         let config = Arc::new(P::sized(config, self.network.sizes()));
         self.clients.reroute(P::routing(&config));
         (self.knobs, self.config) = (Arc::new(knobs), Arc::clone(&config));

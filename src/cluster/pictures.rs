@@ -18,6 +18,7 @@ impl<P: Protocol> World<P> {
             names: Arc::clone(&self.names),
             nodes: cells
                 .iter()
+                .take(self.started)
                 .enumerate()
                 .map(|(node, cell)| self.node_picture(NodeId::at(node), cell))
                 .collect(),
@@ -41,7 +42,7 @@ impl<P: Protocol> World<P> {
             site,
             health: machine.health,
             since: machine.since,
-            is_isolated: self.network.is_isolated(node),
+            is_isolated: self.network.is_isolated(node, self.started),
             replica: cell.state_in(machine.incarnation).filter(|_| is_up).map(|state| state.view(self.now)),
             queued: machine.queued(),
             cpu_factor: self.faults.cpu_factor(node),
@@ -89,6 +90,6 @@ impl<P: Protocol> World<P> {
             let machine = &self.machines[node];
             cell.state_in(machine.incarnation).filter(|_| machine.health != Health::Down)
         };
-        cells.iter().enumerate().map(live).collect()
+        cells.iter().take(self.started).enumerate().map(live).collect()
     }
 }

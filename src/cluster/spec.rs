@@ -35,6 +35,9 @@ pub struct ClusterSpec {
     pub flush: DelayLaw,
 }
 
+/// Machines beside a cluster's nodes that `add-node` can start.
+pub const SPARES: usize = 3;
+
 /// A site: a named group of nodes with short ways among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
@@ -57,6 +60,16 @@ impl Default for ClusterSpec {
 }
 
 impl ClusterSpec {
+    /// What node number `node`, counted from 0, is called.
+    pub fn name_of(&self, node: usize) -> String {
+        self.names.get(node).cloned().unwrap_or_else(|| NodeId::at(node).to_string())
+    }
+
+    /// The nodes and the machines that may become nodes.
+    pub fn machines(&self) -> usize {
+        self.nodes + SPARES
+    }
+
     /// The site of `node`, by its place in `sites`.
     pub fn site_of(&self, node: NodeId) -> Option<usize> {
         self.sites.iter().position(|site| site.nodes.contains(&node))

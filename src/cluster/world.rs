@@ -115,6 +115,8 @@ pub struct World<P: Protocol> {
     pub(super) now: VirtualTime,
     pub(super) agenda: Agenda<Event>,
     pub(super) machines: Vec<Machine<P>>,
+    /// How many of them, from the first, are nodes of the cluster; the others are spare.
+    pub(super) started: usize,
     pub(super) network: Network<P::Message>,
     pub(super) faults: Faults,
     pub(super) clients: Clients,
@@ -137,7 +139,7 @@ pub struct World<P: Protocol> {
 impl<P: Protocol> World<P> {
     /// The world of `setup` at its beginning: every node is about to boot.
     pub fn new(setup: RunSetup) -> Self {
-        let members = setup.cluster.nodes;
+        let (members, machines) = (setup.cluster.nodes, setup.cluster.machines());
         let sizes = Sizes { key: KEY_BYTES, value: setup.workload.value_bytes };
         let config = Arc::new(P::sized(P::config(&setup.knobs, members, setup.seed), sizes));
         let routing = P::routing(&config);
@@ -148,19 +150,26 @@ impl<P: Protocol> World<P> {
             config,
             now: VirtualTime::ZERO,
             agenda: Agenda::default(),
-            machines: (0..members).map(|node| Machine::new(NodeId::at(node))).collect(),
+            machines: (0..machines).map(|node| Machine::new(NodeId::at(node), node < members)).collect(),
+            started: members,
             network: Network::new(setup.seed, &setup.cluster, &setup.network, sizes),
             faults: Faults::default(),
-            clients: Clients::new(setup.seed, &setup.workload, members, routing, setup.knobs.node("primary")),
+            clients: Clients::new(
+                setup.seed,
+                &setup.workload,
+                (members, machines),
+                routing,
+                setup.knobs.node("primary"),
+            ),
             workload: Workload::new(setup.seed, &setup.workload),
             load_generation: 0,
             ledger: Ledger::default(),
-            tally: Tally::new(members),
-            trace: Trace::new(members),
+            tally: Tally::new(machines),
+            trace: Trace::new(machines),
             names: Arc::new(Names::new(setup.cluster.names.clone())),
             flush: DelayTable::new(setup.cluster.flush),
-            flushes: (0..members).map(disk).collect(),
-            fencers: (0..members).map(fencer).collect(),
+            flushes: (0..machines).map(disk).collect(),
+            fencers: (0..machines).map(fencer).collect(),
             backup: None,
             token: 0,
             handled: 0,
@@ -211,8 +220,9 @@ impl<P: Protocol> World<P> {
         self.clients.open_count()
     }
 
+    /// Nodes there are or were, added ones included.
     pub(super) fn members(&self) -> usize {
-        self.machines.len()
+        self.started
     }
 
     /// Handles the next event that is due before `limit`.

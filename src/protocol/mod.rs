@@ -192,6 +192,16 @@ pub enum Order<P: Protocol> {
         /// The next primary.
         to: NodeId,
     },
+    /// As primary: this node is to be a member no more.
+    Remove {
+        /// The node.
+        node: NodeId,
+    },
+    /// As a node that is new: take the place of this member.
+    TakePlaceOf {
+        /// The member.
+        node: NodeId,
+    },
 }
 
 /// What a node wants done, in the order in which it says so.
@@ -280,7 +290,7 @@ pub enum Ghost {
 pub struct Context<'a, P: Protocol> {
     /// This node.
     pub me: NodeId,
-    /// How many nodes the cluster has.
+    /// How many nodes the cluster was founded with.
     pub members: usize,
     /// Virtual time; use it for timers and durations only.
     pub now: VirtualTime,

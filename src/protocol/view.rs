@@ -77,6 +77,10 @@ pub enum Role {
     StandingOut,
     /// Keeps the lease, and no data.
     LeaseStore,
+    /// Catches up before it becomes a member.
+    Joining,
+    /// Is a member no more.
+    Removed,
 }
 
 impl Role {
@@ -93,6 +97,8 @@ impl Role {
             Role::RollingBack => "rolling back",
             Role::StandingOut => "stays out",
             Role::LeaseStore => "lease store",
+            Role::Joining => "joining",
+            Role::Removed => "removed",
         }
     }
 }

@@ -108,7 +108,9 @@ fn scenario(walk: &mut Walk, tree: &Spanned<DeTable<'_>>, file: &str) -> Option<
     };
     let world = World { seed, profile, cluster, network, workload };
     let runs = runs(walk, top, &world)?;
-    let vocabulary = vocabulary(&world.cluster, &runs);
+    let mut vocabulary = vocabulary(&world.cluster, &runs);
+    // A file may name the machines that it makes nodes, and no more.
+    vocabulary.spares.truncate(timeline::nodes_added(top));
     let timeline = timeline::entries(walk, top, &vocabulary, duration);
     let predictions = timeline::predictions(walk, top, &vocabulary, duration);
     let expectations = timeline::expectations(walk, top, &vocabulary, duration);
@@ -157,13 +159,12 @@ fn profile(walk: &mut Walk, top: Section<'_>) -> Profile {
 
 /// The names that commands of a scenario with these runs may use.
 pub(super) fn vocabulary(cluster: &ClusterSpec, runs: &[Run]) -> Vocabulary {
-    let name = |node: usize| cluster.names.get(node).cloned().unwrap_or_else(|| NodeId::at(node).to_string());
     // A run may have more nodes than the scenario's cluster; a command may name those of the largest.
     let largest =
         runs.iter().map(|run| &run.setup.cluster).max_by_key(|cluster| cluster.nodes).unwrap_or(cluster);
-    let own = |node: usize| largest.names.get(node).cloned().unwrap_or_else(|| name(node));
     Vocabulary {
-        nodes: (0..largest.nodes).map(own).collect(),
+        nodes: (0..largest.nodes).map(|node| largest.name_of(node)).collect(),
+        spares: (largest.nodes..largest.machines()).map(|node| largest.name_of(node)).collect(),
         sites: largest.sites.clone(),
         runs: runs.iter().map(|run| run.id.clone()).collect(),
         topologies: runs.iter().map(Run::topology).collect(),
@@ -267,8 +268,8 @@ fn knobs(
     cluster: &ClusterSpec,
 ) -> Knobs {
     let mut knobs = Knobs::defaults(topology, profile);
-    let name = |node: usize| cluster.names.get(node).cloned().unwrap_or_else(|| NodeId::at(node).to_string());
-    let find = |wanted: &str| (0..cluster.nodes).find(|&node| name(node) == wanted).map(NodeId::at);
+    let find =
+        |wanted: &str| (0..cluster.nodes).find(|&node| cluster.name_of(node) == wanted).map(NodeId::at);
     // Copies and quorums follow a small cluster unless a file says otherwise.
     if topology == Topology::PeerToPeer && cluster.nodes < 3 {
         for key in ["n", "r", "w"] {

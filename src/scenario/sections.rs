@@ -118,18 +118,14 @@ fn sites_of(walk: &mut Walk, section: Section<'_>, cluster: &ClusterSpec) -> Vec
     sites
 }
 
-fn name_of(cluster: &ClusterSpec, node: usize) -> String {
-    cluster.names.get(node).cloned().unwrap_or_else(|| NodeId::at(node).to_string())
-}
-
 fn find_node(cluster: &ClusterSpec, wanted: &str) -> Option<NodeId> {
-    (0..cluster.nodes).find(|&node| name_of(cluster, node) == wanted).map(NodeId::at)
+    (0..cluster.nodes).find(|&node| cluster.name_of(node) == wanted).map(NodeId::at)
 }
 
 fn known(cluster: &ClusterSpec) -> String {
     match cluster.nodes {
         0 | 1 => "this cluster has one node".to_owned(),
-        nodes => format!("this cluster has {}..{}", name_of(cluster, 0), name_of(cluster, nodes - 1)),
+        nodes => format!("this cluster has {}..{}", cluster.name_of(0), cluster.name_of(nodes - 1)),
     }
 }
 

@@ -54,6 +54,22 @@ pub(super) fn entries(
     entries
 }
 
+/// How many machines the timeline makes nodes of the cluster.
+pub(super) fn nodes_added(top: Section<'_>) -> usize {
+    let texts = |value: &DeValue<'_>| match value {
+        DeValue::Array(many) => many.iter().filter_map(|one| one.get_ref().as_str().map(str::to_owned)).collect(),
+        one => one.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
+    };
+    let entries = top.table.get("timeline").and_then(|value| value.get_ref().as_array());
+    let tables = entries.into_iter().flatten().filter_map(|entry| entry.get_ref().as_table());
+    let commands = tables.filter_map(|table| table.get("do")).flat_map(|value| texts(value.get_ref()));
+    let word = |command: &String| {
+        let unscoped = command.rsplit(']').next().unwrap_or_default().trim();
+        unscoped.split_whitespace().next().map(str::to_owned)
+    };
+    commands.filter_map(|command| word(&command)).filter(|word| ["add-node", "replace"].contains(&word.as_str())).count()
+}
+
 fn entry(
     walk: &mut Walk,
     section: Section<'_>,

@@ -334,3 +334,38 @@ fn a33_an_unclean_election_forgets_what_only_the_last_one_had() {
         + &expect("cured", "metric = \"avail_write_pct\"\nduring = [\"18s\", \"20s\"]\nat_least = 90");
     holds(&catalogue(4, [&runs[0], &runs[1]], &timeline, &expectations));
 }
+
+#[test]
+fn members_come_and_go_while_the_cluster_works() {
+    let knobs = "ack = \"majority\"\n";
+    let timeline = at("3s", "add-node")
+        + &at("5s", "add-node")
+        + &at("7s", "decommission n2")
+        + &at("8s", "crash n2")
+        + &at("9s", "replace n3")
+        + &at("12s", "crash n3")
+        + &at("14s", "crash n1");
+    let expectations = expect("sick", "lines = \"JOIN\"\nequals = 3")
+        + &expect("sick", "lines = \"LEAVE\"\nequals = 2")
+        + &expect("sick", "metric = \"lost_acked\"\nequals = 0")
+        // Of the founders only n1 was a member when it died, so the three that came later elect one of themselves.
+        + &expect("sick", "metric = \"avail_write_pct\"\nduring = [\"17s\", \"20s\"]\nequals = 100")
+        + &expect("sick", "metric = \"failovers\"\nequals = 1");
+    holds(&catalogue(3, [knobs, knobs], &timeline, &expectations));
+}
+
+#[test]
+fn a_backup_is_what_is_left_when_every_disk_is_lost() {
+    let knobs = "ack = \"async\"\npromotion = \"manual\"\nfencing = \"none\"\n";
+    let timeline = at("5s", "backup")
+        + &at("8s", "wipe n2")
+        + &at("8s", "wipe n3")
+        + &at("8s", "[sick] wipe n1")
+        + &at("10s", "[sick] restore n1");
+    let lost = "metric = \"lost_acked\"\npercent_of = \"acked_writes\"\nduring = ";
+    let expectations = expect("sick", &format!("{lost}[\"5.1s\", \"7.9s\"]\nequals = 100"))
+        + &expect("sick", &format!("{lost}[\"0s\", \"4.9s\"]\nequals = 0"))
+        + &expect("sick", &format!("{lost}[\"10.5s\", \"20s\"]\nequals = 0"))
+        + &expect("cured", "metric = \"lost_acked\"\nequals = 0");
+    holds(&catalogue(3, [knobs, knobs], &timeline, &expectations));
+}

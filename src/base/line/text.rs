@@ -85,6 +85,9 @@ impl Line {
             Line::CatchingUp { from, entries } => {
                 format!("fetching {entries} newer entries from {} before taking over", n(from))
             }
+            Line::Learner { node } => format!("{} asks to join: catching up, without a vote", n(node)),
+            Line::Joined { node } => format!("{} has caught up and joins", n(node)),
+            Line::Left { node } => format!("{} leaves the cluster", n(node)),
             Line::InSyncShrink { from, to, high } | Line::InSyncExpand { from, to, high } => {
                 format!("in-sync set {} -> {} (high watermark {high})", names.nodes(from), names.nodes(to))
             }

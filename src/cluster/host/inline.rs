@@ -21,10 +21,10 @@ pub struct Inline<P: Protocol> {
 impl<P: Protocol> Inline<P> {
     /// The cluster of `setup` at its beginning.
     pub fn new(setup: RunSetup) -> Self {
-        let (members, seed) = (setup.cluster.nodes, setup.seed);
+        let (members, machines, seed) = (setup.cluster.nodes, setup.cluster.machines(), setup.seed);
         let world = World::new(setup);
         let cell = |node| NodeCell::new(NodeId::at(node), members, seed, Arc::clone(&world.config));
-        Inline { cells: (0..members).map(cell).collect(), effects: Vec::new(), world }
+        Inline { cells: (0..machines).map(cell).collect(), effects: Vec::new(), world }
     }
 
     /// The nodes, in order.

@@ -63,8 +63,21 @@ pub struct Entry {
     pub epoch: Epoch,
     /// When that primary did.
     pub written_at: VirtualTime,
-    /// What it changes; `None` for the entry that opens a reign.
-    pub write: Option<Write>,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What an entry says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A reign begins.
+    Opening,
+    /// A key changes.
+    Write(Write),
+    /// A node is a member from this entry on (Ongaro's dissertation, section 4.1: one change at a time).
+    Join(NodeId),
+    /// A node is a member no more.
+    Leave(NodeId),
 }
 
 /// What an entry changes, and on whose behalf.
@@ -83,9 +96,14 @@ pub struct Write {
 }
 
 impl Entry {
-    /// The operation, unless the entry only opens a reign.
+    /// What it changes, unless it is about the cluster itself.
+    pub fn write(&self) -> Option<Write> {
+        if let Content::Write(write) = self.content { Some(write) } else { None }
+    }
+
+    /// The operation, unless the entry is about the cluster itself.
     pub fn operation(&self) -> Option<OpId> {
-        self.write.map(|write| write.op)
+        self.write().map(|write| write.op)
     }
 
     /// The version of its key that the entry makes at `index`: 24 bits of term, 40 of index.
@@ -248,7 +266,7 @@ mod tests {
     fn log(terms: &[u64]) -> Log {
         let mut log = Log::default();
         for &term in terms {
-            log.push(Entry { epoch: epoch(term), written_at: VirtualTime::ZERO, write: None });
+            log.push(Entry { epoch: epoch(term), written_at: VirtualTime::ZERO, content: Content::Opening });
         }
         log
     }
@@ -277,7 +295,7 @@ mod tests {
         let entry = |node| Entry {
             epoch: Epoch::new(2, NodeId(node), 1),
             written_at: VirtualTime::ZERO,
-            write: None,
+            content: Content::Opening,
         };
         let (mut ours, mut theirs) = (log(&[1, 1]), log(&[1, 1]));
         ours.push(entry(2));
@@ -292,7 +310,10 @@ mod tests {
         assert_eq!(log.cut(3).len(), 2);
         assert_eq!(log.end(), Position { epoch: epoch(1), index: 2 });
         assert_eq!(log.history().len(), 1);
-        assert_eq!(log.push(Entry { epoch: epoch(4), written_at: VirtualTime::ZERO, write: None }), 3);
+        assert_eq!(
+            log.push(Entry { epoch: epoch(4), written_at: VirtualTime::ZERO, content: Content::Opening }),
+            3
+        );
         assert_eq!(log.position(3).map(|position| position.epoch.term()), Some(4));
     }
 

@@ -139,7 +139,13 @@ impl Protocol for PeerToPeer {
             Input::Operator(Order::Configure(config)) => self.config = config,
             // Nobody can be promoted where everyone is equal.
             Input::Fenced { .. } => {}
-            Input::Operator(Order::Promote | Order::CancelWaits | Order::HandOver { .. }) => {}
+            Input::Operator(
+                Order::Promote
+                | Order::CancelWaits
+                | Order::HandOver { .. }
+                | Order::Remove { .. }
+                | Order::TakePlaceOf { .. },
+            ) => {}
         }
     }
 

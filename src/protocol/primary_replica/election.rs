@@ -62,8 +62,10 @@ impl PrimaryReplica {
             self.role = Role::Replica;
         }
         self.wait_patiently(cx);
+        self.ask_to_join(cx);
         match self.config.promotion {
             Promotion::Manual | Promotion::AutoMonitor | Promotion::AutoLease => {}
+            _ if !self.is_member() => {}
             _ if self.config.never_promote.contains(&self.me) || self.role == Role::StandingOut => {}
             Promotion::AutoUnsafe => self.promote(cx, false),
             Promotion::AutoQuorum => {

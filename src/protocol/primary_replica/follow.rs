@@ -36,6 +36,9 @@ impl PrimaryReplica {
         if !is_new || self.config.acks_when_written() {
             self.tell_position(cx, append.traffic);
         }
+        if is_new && self.instead_of.is_some() {
+            self.ask_to_join(cx);
+        }
         if is_new {
             self.flush_entries(cx);
         }

@@ -249,7 +249,7 @@ impl PrimaryReplica {
         let (behind, most) = (tenure.high.saturating_sub(self.log().last_index()), self.config.lease.max_lag);
         let is_in_sync = tenure.in_sync.contains(&self.me) || tenure.eligible.contains(&self.me);
         match self.config.ack {
-            _ if self.config.never_promote.contains(&self.me) => {}
+            _ if self.config.never_promote.contains(&self.me) || !self.is_member() => self.ask_to_join(cx),
             Ack::InSync { .. } if is_in_sync || self.config.unclean => self.ask_for_lease(cx),
             Ack::InSync { .. } => cx.say(Line::NotEligible { why: Ineligible::OutOfSync }),
             _ if behind > most => cx.say(Line::NotEligible { why: Ineligible::Lag { behind, most } }),

@@ -46,6 +46,11 @@ pub enum Message {
     LeaseAsk(LeaseAsk),
     /// The answer.
     LeaseSays(LeaseSays),
+    /// A new node asks to be let in.
+    Join {
+        /// In the place of this member.
+        instead_of: Option<NodeId>,
+    },
     /// A newly elected primary wants what another has beyond its own log (MongoDB's catch-up).
     Pull(PullRequest),
     /// The answer.
@@ -301,7 +306,7 @@ pub(super) fn row_bytes(sizes: Sizes) -> u64 {
 
 fn entry_bytes(entry: &Entry, sizes: Sizes) -> u64 {
     let value = |value| if value { sizes.value } else { 0 };
-    ENTRY_HEADER + entry.write.map_or(0, |write| sizes.key + value(write.value.is_some()))
+    ENTRY_HEADER + entry.write().map_or(0, |write| sizes.key + value(write.value.is_some()))
 }
 
 impl crate::protocol::Message for Message {
@@ -324,7 +329,10 @@ impl crate::protocol::Message for Message {
             }
             Message::FetchRows { .. } => (2, 0),
             Message::Rows { rows, .. } => (2, u64::from(*rows) * row_bytes(sizes)),
-            Message::Stale { .. } | Message::TakeOver { .. } | Message::Appoint { .. } => (1, 0),
+            Message::Stale { .. }
+            | Message::TakeOver { .. }
+            | Message::Appoint { .. }
+            | Message::Join { .. } => (1, 0),
             Message::Vote(_) => (4, 0),
             Message::VoteReply(_) => (2, 0),
             Message::Chunk(chunk) => (6, u64::from(chunk.rows) * row_bytes(sizes)),
@@ -366,6 +374,7 @@ impl crate::protocol::Message for Message {
                 (None, true) => label("Down", Detail::Node(says.primary)),
                 (None, false) => label("NotDown", Detail::Node(says.primary)),
             },
+            Message::Join { .. } => label("Join", Detail::None),
             Message::Appoint { term } => label("Promote", Detail::Term(*term)),
             Message::LeaseAsk(ask) => label(ask.wish.word(), Detail::Term(ask.term)),
             Message::LeaseSays(says) => {
@@ -404,6 +413,7 @@ mod tests {
     use super::super::tests::{entry, write_of};
     use super::*;
     use crate::protocol::Message as _;
+    use crate::protocol::kit::log::{Content, Write};
 
     #[test]
     fn sizes_follow_the_model() {
@@ -420,7 +430,7 @@ mod tests {
             })
         };
         let mut delete = write_of(1, 1, 1);
-        delete.write.as_mut().expect("a write").value = None;
+        delete.content = Content::Write(Write { value: None, ..delete.write().expect("a write") });
         assert_eq!(append(&[]).bytes(sizes), 40 + 6 * 8);
         assert_eq!(append(&[entry(1, None)]).bytes(sizes), 88 + 24);
         assert_eq!(append(&[write_of(1, 1, 1), delete]).bytes(sizes), 88 + 24 + 10 + 256 + 24 + 10);

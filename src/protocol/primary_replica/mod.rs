@@ -3,7 +3,7 @@
 //! Mirrors what Raft, PostgreSQL streaming replication, MySQL semi-sync and MongoDB replica sets share; the knobs
 //! choose among them (`config`). Must not know: the world, clients' patience, what a screen shows. Read `write` (the
 //! primary's side of a write), `ship` and `follow` (both ends of replication), then
-//! `reads`, `reign`, `resync`, `rejoin`. Who is primary: `election` (votes), `monitor` (Sentinel), `lease` (a store),
+//! `reads`, `reign`, `resync`, `rejoin`, `membership`. Who is primary: `election` (votes), `monitor` (Sentinel), `lease` (a store),
 //! `switchover` (an operator), and `succession`, which all of them go through.
 //!
 //! ```text
@@ -25,6 +25,7 @@ mod election;
 mod follow;
 mod in_sync;
 mod lease;
+mod membership;
 mod message;
 mod monitor;
 mod reads;
@@ -51,7 +52,7 @@ use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::time::{Span, VirtualTime, WallTime};
-use crate::protocol::kit::log::{Entry, Epoch, Log};
+use crate::protocol::kit::log::{Content, Entry, Epoch, Log};
 use crate::protocol::view::ReplicaView;
 use crate::protocol::{self, DiskPosition, Input, Order, Protocol, Routing, Sizes, Timer, Traffic, Truth};
 use reign::Reign;
@@ -118,6 +119,10 @@ pub struct PrimaryReplica {
     me: NodeId,
     /// Who keeps a copy and votes, this node included, in order.
     members: Arc<[NodeId]>,
+    /// How many nodes the cluster was founded with.
+    founders: usize,
+    /// Whose place this node was told to take.
+    instead_of: Option<NodeId>,
     incarnation: u32,
     // persistent
     term: u64,
@@ -196,6 +201,7 @@ impl Protocol for PrimaryReplica {
         let resumes = matches!(config.promotion, Promotion::Manual | Promotion::AutoMonitor) && was_primary;
         let (lease, vote) = (durable.lease.clone(), durable.monitor_vote);
         let mut node = Self::from_disk(cx, config, durable);
+        node.count_members();
         cx.say(Line::Started { incarnation: cx.incarnation });
         if node.config.lease_store(cx.members) == Some(cx.me) {
             node.keep_lease(cx, lease);
@@ -209,6 +215,7 @@ impl Protocol for PrimaryReplica {
             node.begin_reign(cx);
         } else {
             node.wait_patiently(cx);
+            node.ask_to_join(cx);
         }
         node.hire_monitor(cx, vote);
         node
@@ -237,6 +244,15 @@ impl Protocol for PrimaryReplica {
             Input::Operator(Order::Promote) => self.promote(cx, true),
             Input::Operator(Order::CancelWaits) => self.cancel_waits(cx),
             Input::Operator(Order::HandOver { to }) => self.hand_over(cx, to),
+            Input::Operator(Order::Remove { node }) if !self.is_primary() => {
+                cx.say(write::refused("decommission", "this node is primary no more"));
+                let _ = node;
+            }
+            Input::Operator(Order::Remove { node }) => self.remove_member(cx, node),
+            Input::Operator(Order::TakePlaceOf { node }) => {
+                self.instead_of = Some(node);
+                self.ask_to_join(cx);
+            }
         }
     }
 
@@ -273,6 +289,8 @@ impl PrimaryReplica {
         PrimaryReplica {
             me: cx.me,
             members: config.members(cx.members),
+            founders: cx.members,
+            instead_of: None,
             incarnation: cx.incarnation,
             term,
             voted_for,
@@ -320,6 +338,7 @@ impl PrimaryReplica {
             }
             Message::MonitorAsk(ask) => self.take_monitor_ask(cx, from, &ask),
             Message::MonitorSays(says) => self.take_monitor_says(cx, from, &says),
+            Message::Join { instead_of } => self.take_join(cx, from, instead_of),
             Message::Appoint { term } => self.take_appointment(cx, term),
             Message::Pull(request) => self.take_pull(cx, from, &request),
             Message::Pulled(pulled) => self.take_pulled(cx, from, &pulled),
@@ -343,12 +362,6 @@ impl PrimaryReplica {
         matches!(self.role, Role::Primary(_))
     }
 
-    /// The other members, in order. Gives an iterator of its own, because most of its users change the node.
-    fn peers(&self) -> impl Iterator<Item = NodeId> + use<> {
-        let (me, members) = (self.me, Arc::clone(&self.members));
-        (0..members.len()).map(move |place| members[place]).filter(move |&member| member != me)
-    }
-
     fn log(&self) -> &Log {
         self.store.log()
     }
@@ -356,6 +369,9 @@ impl PrimaryReplica {
     /// Appends an entry to log, sessions and disk; it is flushed when someone asks for it.
     fn append(&mut self, cx: &mut Context<'_>, entry: Entry) -> u64 {
         let index = self.store.push(entry, self.config.backlog);
+        if !matches!(entry.content, Content::Write(_) | Content::Opening) {
+            self.count_members();
+        }
         let position = cx.append(Record::Append(entry));
         self.flushing.push_back((position, AfterFlush::Log(index)));
         index
@@ -399,7 +415,7 @@ impl PrimaryReplica {
     /// An operator turned a knob.
     fn configure(&mut self, cx: &mut Context<'_>, config: Arc<Config>) {
         self.config = config;
-        self.members = self.config.members(cx.members);
+        self.count_members();
         if self.config.flushes_at_once() {
             cx.flush();
         }

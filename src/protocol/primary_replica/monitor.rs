@@ -112,10 +112,11 @@ impl PrimaryReplica {
 
     /// The monitor's tick.
     pub(super) fn monitor(&mut self, cx: &mut Context<'_>) {
-        let rules = self.config.monitors;
-        if self.monitor.is_none() {
-            return;
-        }
+        let (rules, last) = (self.config.monitors, self.members.last().copied());
+        let Some(monitor) = &mut self.monitor else { return };
+        // A node may have joined since.
+        let nodes = last.map_or(0, |last| last.index() + 1).max(monitor.seen.len());
+        monitor.seen.resize(nodes, Seen { heard: cx.now, ..Seen::default() });
         for peer in self.peers() {
             cx.send(peer, Message::Observe);
         }
@@ -134,7 +135,7 @@ impl PrimaryReplica {
     /// A node has answered.
     pub(super) fn note_observed(&mut self, now: VirtualTime, from: NodeId, observed: &Observed) {
         let Some(monitor) = &mut self.monitor else { return };
-        let seen = &mut monitor.seen[from.index()];
+        let Some(seen) = monitor.seen.get_mut(from.index()) else { return };
         (seen.end, seen.silent, seen.has_answered) = (observed.end, observed.silent, true);
         // A primary that calls itself a replica is no better than a silent one.
         let is_as_expected = from != monitor.primary || observed.is_primary || observed.term < monitor.term;
@@ -148,7 +149,7 @@ impl PrimaryReplica {
         let block = self.config.monitors.recovery_block;
         let Some(monitor) = &mut self.monitor else { return };
         let is_later = (observed.term, Reverse(from)) > (monitor.term, Reverse(monitor.primary));
-        if !observed.is_primary || !is_later {
+        if !observed.is_primary || !is_later || from.index() >= monitor.seen.len() {
             return;
         }
         if let Some(attempt) = monitor.attempt.take_if(|attempt| attempt.chosen == Some(from)) {
@@ -158,7 +159,9 @@ impl PrimaryReplica {
         (monitor.down_since, monitor.is_objective, monitor.attempt) = (None, false, None);
         monitor.agree.fill(None);
         monitor.epoch = monitor.epoch.max(observed.term);
-        monitor.seen[from.index()].heard = cx.now;
+        if let Some(seen) = monitor.seen.get_mut(from.index()) {
+            seen.heard = cx.now;
+        }
         if let Some(block) = block {
             monitor.not_before = monitor.not_before.max(cx.now + block);
         }

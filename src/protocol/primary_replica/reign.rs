@@ -12,7 +12,7 @@ use crate::base::ids::{NodeId, OpId};
 use crate::base::line::{Line, StepDown};
 use crate::base::operation::{Answer, Doubt, Refusal};
 use crate::base::time::VirtualTime;
-use crate::protocol::kit::log::{Entry, Epoch};
+use crate::protocol::kit::log::{Content, Entry, Epoch};
 use crate::protocol::kit::quorum::majority;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub(super) struct Reign {
     pub(super) followers: Vec<Follower>,
     /// The index of the entry that opened it.
     pub(super) opened_at: u64,
+    /// Who is shipped everything and counts for nothing: on the way in, or out.
+    pub(super) learners: Vec<NodeId>,
     /// Who is in sync.
     pub(super) in_sync: InSync,
     /// A hand-over to another node that an operator asked for.
@@ -83,7 +85,8 @@ impl PrimaryReplica {
     /// Takes over in the present term: opens a reign in the log, and tells everyone by shipping that entry.
     pub(super) fn begin_reign(&mut self, cx: &mut Context<'_>) {
         let next = self.log().last_index() + 1;
-        let followers = (0..cx.members).map(|_| Follower::new(next, cx.now)).collect();
+        let nodes = self.members.last().map_or(0, |last| last.index() + 1).max(cx.members);
+        let followers = (0..nodes).map(|_| Follower::new(next, cx.now)).collect();
         let in_sync = self.in_sync_at_start.take().filter(|members| members.contains(&self.me));
         let in_sync = InSync::of(in_sync.unwrap_or_else(|| Arc::clone(&self.members)));
         self.role = Role::Primary(Reign { followers, opened_at: next, in_sync, ..Reign::default() });
@@ -91,7 +94,7 @@ impl PrimaryReplica {
         (self.primary, self.incoming, self.is_invited) = (Some(self.me), None, false);
         self.pending = None;
         cx.append(Record::Reign { term: self.term });
-        let opening = Entry { epoch: self.epoch, written_at: cx.now, write: None };
+        let opening = Entry { epoch: self.epoch, written_at: cx.now, content: Content::Opening };
         let index = self.append(cx, opening);
         cx.flush();
         cx.say(Line::RolePrimary { term: self.term, index });

@@ -124,7 +124,7 @@ impl PrimaryReplica {
 
     fn branch(&self, from: u64, at: VirtualTime) -> Branch {
         let is_acked = |index: u64, entry: &Entry| {
-            index <= self.acked && entry.write.is_some() && entry.epoch.primary() == Some(self.me)
+            index <= self.acked && entry.write().is_some() && entry.epoch.primary() == Some(self.me)
         };
         let entries: Vec<Entry> = self.log().iter_from(from).map(|(_, entry)| *entry).collect();
         let acked = (from..).zip(&entries).filter(|(index, entry)| is_acked(*index, entry)).count() as u64;
@@ -141,6 +141,7 @@ impl PrimaryReplica {
         let to = self.log().last_index();
         let branch = Arc::new(self.branch(from, cx.now));
         self.store.cut(from);
+        self.count_members();
         let ops = branch.entries.iter().filter_map(Entry::operation).collect();
         for position in [&mut self.flushed, &mut self.commit, &mut self.acked, &mut self.matched] {
             *position = (*position).min(from - 1);
@@ -160,5 +161,5 @@ impl PrimaryReplica {
 }
 
 fn keys_of(branch: &Branch) -> impl Iterator<Item = Key> {
-    branch.entries.iter().filter_map(|entry| entry.write).map(|write| write.key)
+    branch.entries.iter().filter_map(|entry| entry.write()).map(|write| write.key)
 }

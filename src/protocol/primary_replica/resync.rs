@@ -215,6 +215,7 @@ impl PrimaryReplica {
             self.cut(cx, common + 1, primary);
         }
         self.store = Store::clone(image);
+        self.count_members();
         (self.matched, self.incoming, self.pending) = (end.index, None, None);
         self.primary_last = self.primary_last.max(end.index);
         let position = cx.append(Record::Install(Arc::clone(image)));

@@ -26,7 +26,7 @@ struct Session {
 impl Sessions {
     /// Takes a new entry into account.
     pub(super) fn remember(&mut self, entry: &Entry, index: u64) {
-        let Some(write) = entry.write else { return };
+        let Some(write) = entry.write() else { return };
         let place = write.client.index();
         if self.by_client.len() <= place {
             self.by_client.resize(place + 1, Session::default());
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn client_of(entry: &Entry) -> ClientId {
-        entry.write.expect("a write").client
+        entry.write().expect("a write").client
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Follower {
     }
 
     fn traffic_of(&self, from: u64, entries: &[Entry]) -> Traffic {
-        match entries.iter().any(|entry| entry.write.is_some()) {
+        match entries.iter().any(|entry| entry.write().is_some()) {
             _ if from <= self.resync_upto => Traffic::Resync,
             true => Traffic::Write,
             false => Traffic::Background,
@@ -197,6 +197,7 @@ impl PrimaryReplica {
         self.tell_lag(cx);
         self.watch_lease(cx);
         self.watch_in_sync(cx);
+        self.watch_learners(cx);
         let wall = cx.wall;
         if let Some(reign) = self.reign_mut() {
             reign.rounds.begin(wall);

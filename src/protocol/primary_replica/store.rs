@@ -5,7 +5,7 @@ use super::sessions::Sessions;
 use crate::base::chunks::Chunks;
 use crate::base::ids::{Key, OpId};
 use crate::base::operation::Found;
-use crate::protocol::kit::log::{Entry, Log, Position};
+use crate::protocol::kit::log::{Content, Entry, Log, Position};
 use crate::protocol::view::{KEYS_SHOWN, KeyRow};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,8 @@ pub struct Store {
     /// The sum of the fingerprints of all rows: equal tables have equal digests.
     digest: u64,
     sessions: Sessions,
+    /// Changes of membership in the log, with their indexes.
+    changes: Vec<(u64, Content)>,
 }
 
 impl Store {
@@ -30,7 +32,9 @@ impl Store {
     pub(super) fn of(log: Log, upto: u64) -> Self {
         let mut sessions = Sessions::default();
         log.iter_from(1).for_each(|(index, entry)| sessions.remember(entry, index));
-        let mut store = Store { log, sessions, ..Store::default() };
+        let changes = log.iter_from(1).filter(|(_, entry)| is_change(entry));
+        let changes = changes.map(|(index, entry)| (index, entry.content)).collect();
+        let mut store = Store { log, sessions, changes, ..Store::default() };
         store.apply(upto);
         store
     }
@@ -38,6 +42,11 @@ impl Store {
     /// The log.
     pub(super) fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Changes of membership in the log, oldest first, with their indexes.
+    pub(super) fn changes(&self) -> &[(u64, Content)] {
+        &self.changes
     }
 
     /// The sessions.
@@ -64,6 +73,9 @@ impl Store {
     pub(super) fn push(&mut self, entry: Entry, backlog: u64) -> u64 {
         let index = self.log.push(entry);
         self.sessions.remember(&entry, index);
+        if is_change(&entry) {
+            self.changes.push((index, entry.content));
+        }
         self.log.trim(backlog, self.applied());
         index
     }
@@ -101,6 +113,7 @@ impl Store {
             self.take_back(index);
         }
         self.sessions.forget(from);
+        self.changes.retain(|(index, _)| *index < from);
         self.log.cut(from)
     }
 
@@ -119,7 +132,7 @@ impl Store {
 
     fn found(&self, index: u64) -> Option<Found> {
         let entry = self.log.get(index)?;
-        let write = entry.write?;
+        let write = entry.write()?;
         Some(Found { value: write.value, written_by: write.op, version: entry.version(index) })
     }
 
@@ -162,7 +175,7 @@ impl Store {
     }
 
     fn write_at(&self, index: u64) -> Option<(Key, OpId)> {
-        self.log.get(index)?.write.map(|write| (write.key, write.op))
+        self.log.get(index)?.write().map(|write| (write.key, write.op))
     }
 
     /// A row's share of the digest: the output function of splitmix64 over place, key and operation.
@@ -173,6 +186,10 @@ impl Store {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
+}
+
+fn is_change(entry: &Entry) -> bool {
+    matches!(entry.content, Content::Join(_) | Content::Leave(_))
 }
 
 #[cfg(test)]
@@ -218,7 +235,7 @@ mod tests {
             (image.log().last_index(), image.log().first_index(), image.digest()),
             (1, 2, store.digest())
         );
-        assert_eq!(image.sessions().find(write_of(1, 11, 2).write.expect("a write").client, 11), None);
+        assert_eq!(image.sessions().find(write_of(1, 11, 2).write().expect("a write").client, 11), None);
     }
 
     #[test]

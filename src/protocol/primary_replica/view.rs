@@ -64,6 +64,8 @@ impl PrimaryReplica {
             Role::StandingOut => Badge::StandingOut,
             Role::LeaseStore(_) => Badge::LeaseStore,
             Role::Replica if self.incoming.is_some() => Badge::FullSync,
+            Role::Replica if self.has_left() => Badge::Removed,
+            Role::Replica if !self.is_member() => Badge::Joining,
             Role::Replica if self.pending.is_some() => Badge::RollingBack,
             Role::Replica => Badge::Replica,
         }
@@ -114,8 +116,8 @@ impl PrimaryReplica {
         LogCell {
             index,
             term: entry.epoch.term(),
-            key: entry.write.map(|write| write.key),
-            value: entry.write.and_then(|write| write.value),
+            key: entry.write().map(|write| write.key),
+            value: entry.write().and_then(|write| write.value),
             op: entry.operation(),
             state: self.cell_state(index, entry),
         }

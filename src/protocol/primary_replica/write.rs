@@ -8,7 +8,7 @@ use crate::base::ids::{NodeId, OpId, Value};
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Refusal, Request};
 use crate::base::time::Span;
-use crate::protocol::kit::log::{Entry, Write};
+use crate::protocol::kit::log::{Content, Entry, Write};
 use crate::protocol::kit::quorum::{majority, reached_by};
 use std::sync::Arc;
 
@@ -55,8 +55,8 @@ impl PrimaryReplica {
             return;
         }
         let &Request { op, client, sequence, key, .. } = request;
-        let write = Some(Write { op, client, sequence, key, value });
-        let index = self.append(cx, Entry { epoch: self.epoch, written_at: cx.now, write });
+        let content = Content::Write(Write { op, client, sequence, key, value });
+        let index = self.append(cx, Entry { epoch: self.epoch, written_at: cx.now, content });
         self.wait(cx, index, op);
         self.ship(cx);
         self.flush_entries(cx);

@@ -114,6 +114,9 @@ pub(super) fn node(arguments: &Arguments<'_>, text: &str) -> Parsed<NodeRef> {
     if let Some(place) = arguments.vocabulary.nodes.iter().position(|name| name == text) {
         return Ok(NodeRef::Named(NodeId::at(place)));
     }
+    if let Some(place) = arguments.vocabulary.spares.iter().position(|name| name == text) {
+        return Ok(NodeRef::Named(NodeId::at(arguments.vocabulary.nodes.len() + place)));
+    }
     if text == "primary" {
         return Ok(NodeRef::Primary);
     }

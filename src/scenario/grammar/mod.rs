@@ -22,6 +22,8 @@ use std::ops::Range;
 pub struct Vocabulary {
     /// Node names, in order.
     pub nodes: Vec<String>,
+    /// Machines that `add-node` can make nodes, in order.
+    pub spares: Vec<String>,
     /// Sites.
     pub sites: Vec<Site>,
     /// Run ids, in order.
@@ -79,9 +81,12 @@ pub fn parse(text: &str, vocabulary: &Vocabulary) -> Parsed<Scoped> {
     let command = command(verb, &arguments)?;
     match &command {
         Command::Set { knob, value } => check_knob(&arguments, knob, value, &scope)?,
-        Command::Promote { .. } | Command::CancelWait { .. } | Command::Switchover { .. } => {
-            check_primary(&arguments, verb, &scope)?
-        }
+        Command::Promote { .. }
+        | Command::CancelWait { .. }
+        | Command::Switchover { .. }
+        | Command::AddNode
+        | Command::Decommission { .. }
+        | Command::Replace { .. } => check_primary(&arguments, verb, &scope)?,
         _ => {}
     }
     Ok(Scoped { runs: scope, command })
@@ -165,6 +170,12 @@ fn command(verb: &'static Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
         "disk-full" => Command::DiskFull { node: one_node()? },
         "promote" => Command::Promote { node: one_node()? },
         "switchover" => Command::Switchover { node: one_node()? },
+        "add-node" => {
+            arguments.nothing()?;
+            Command::AddNode
+        }
+        "decommission" => Command::Decommission { node: one_node()? },
+        "replace" => Command::Replace { node: one_node()? },
         "backup" => {
             arguments.nothing()?;
             Command::Backup

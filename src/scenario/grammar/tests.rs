@@ -9,6 +9,7 @@ use proptest::prelude::*;
 fn vocabulary() -> Vocabulary {
     Vocabulary {
         nodes: (1..=5).map(|n| format!("n{n}")).collect(),
+        spares: Vec::new(),
         sites: vec![Site { name: "east".into(), nodes: vec![NodeId(0), NodeId(1)] }],
         runs: vec!["majority".into(), "strict".into()],
         topologies: vec![Topology::PrimaryReplica, Topology::PeerToPeer],
@@ -112,7 +113,7 @@ fn errors_name_the_part_and_what_would_be_right() {
 fn the_palette_completes_verbs_and_arguments() {
     let texts =
         |partial: &str| complete(partial, &vocabulary()).into_iter().map(|c| c.text).collect::<Vec<_>>();
-    assert_eq!(texts("iso"), ["isolate"]);
+    assert_eq!(texts("isol"), ["isolate"]);
     assert!(texts("crash n").starts_with(&["crash n1".to_owned(), "crash n2".to_owned()]));
     assert!(texts("set ack=").contains(&"set ack=majority".to_owned()));
 }

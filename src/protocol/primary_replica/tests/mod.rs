@@ -14,7 +14,7 @@ use crate::base::knob::{Knobs, Profile, Topology};
 use crate::base::operation::{Action, Request};
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime, WallTime};
-use crate::protocol::kit::log::{Entry, Epoch, Position, Write};
+use crate::protocol::kit::log::{Content, Entry, Epoch, Position, Write};
 use crate::protocol::{DiskPosition, Effect, Input, Protocol, Traffic};
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ pub(super) type Effects = Vec<Effect<PrimaryReplica>>;
 
 /// An entry of the `term` that n1 opened in its first life.
 pub(super) fn entry(term: u64, write: Option<Write>) -> Entry {
-    Entry { epoch: Epoch::new(term, NodeId(0), 1), written_at: VirtualTime::ZERO, write }
+    let content = write.map_or(Content::Opening, Content::Write);
+    Entry { epoch: Epoch::new(term, NodeId(0), 1), written_at: VirtualTime::ZERO, content }
 }
 
 /// Such an entry, written by operation `op`, which is also its number in the session of c1 and its value.

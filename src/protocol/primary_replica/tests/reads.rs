@@ -6,7 +6,7 @@ use super::{Bench, ack, append, append_of, at, entry, request, write, write_of};
 use crate::base::ids::{NodeId, OpId, Version};
 use crate::base::operation::{Action, Answer, Refusal, Request};
 use crate::base::time::{Span, WallTime};
-use crate::protocol::kit::log::Epoch;
+use crate::protocol::kit::log::{Content, Epoch, Write};
 use crate::protocol::{Effect, Input, Traffic};
 
 /// What is answered to a read of the key that `write(op)` writes; `None` if nothing yet.
@@ -121,7 +121,7 @@ fn a_primary_that_steps_down_sends_its_readers_on() {
 fn a_committed_read_shows_what_a_majority_has_and_no_more() {
     let mut replica = Bench::of_three(1, &[("ack", "async"), ("read", "majority-committed")]);
     let mut newer = write_of(1, 6, 5);
-    newer.write.as_mut().expect("a write").value = None;
+    newer.content = Content::Write(Write { value: None, ..newer.write().expect("a write") });
     replica.hear(0, append(0, &[entry(1, None), write_of(1, 5, 5), newer], 2));
     assert_eq!(replica.node.store.applied(), 3, "the delete is applied");
     assert_eq!(found(read(&mut replica, 5)), Some(OpId(5)), "and not shown");
