@@ -65,7 +65,7 @@ impl PrimaryReplica {
         let epoch = self.epoch;
         let common = self.log().common_point(&request.history, request.last);
         let Some(reign) = self.reign_mut().filter(|_| request.epoch == epoch) else { return };
-        let follower = &mut reign.followers[from.index()];
+        let Some(follower) = reign.followers.get_mut(from.index()) else { return };
         // Within one life a replica never loses what it has acknowledged: such a request was overtaken.
         if !follower.hear(request.life, cx.now) || request.last < follower.written {
             return;
@@ -228,7 +228,7 @@ impl PrimaryReplica {
     pub(super) fn take_chunk_ack(&mut self, cx: &mut Context<'_>, from: NodeId, ack: &ChunkAck) {
         let (epoch, last) = (self.epoch, self.log().last_index());
         let Some(reign) = self.reign_mut().filter(|_| ack.epoch == epoch) else { return };
-        let follower = &mut reign.followers[from.index()];
+        let Some(follower) = reign.followers.get_mut(from.index()) else { return };
         if !follower.hear(ack.life, cx.now) {
             return;
         }

@@ -279,7 +279,7 @@ impl PrimaryReplica {
     pub(super) fn take_ack(&mut self, cx: &mut Context<'_>, from: NodeId, ack: &Ack) {
         let (epoch, slots) = (self.epoch, self.config.resync.slots);
         let Some(reign) = self.reign_mut().filter(|_| ack.epoch == epoch) else { return };
-        let follower = &mut reign.followers[from.index()];
+        let Some(follower) = reign.followers.get_mut(from.index()) else { return };
         if !follower.hear(ack.life, cx.now) {
             return;
         }

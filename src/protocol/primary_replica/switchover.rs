@@ -21,9 +21,13 @@ pub(super) struct HandOver {
 impl PrimaryReplica {
     /// An operator wants `to` to be primary, and loses nothing for it.
     pub(super) fn hand_over(&mut self, cx: &mut Context<'_>, to: NodeId) {
+        let is_member = self.members.contains(&to);
         let Some(reign) = self.reign_mut() else {
             return cx.say(refused("switchover", "this node is primary no more"));
         };
+        if !is_member {
+            return cx.say(refused("switchover", "that node is no member"));
+        }
         reign.hand_over = Some(HandOver { to, since: cx.now, invited_at: None });
         cx.say(Line::SwitchStart { to });
         self.watch_hand_over(cx);

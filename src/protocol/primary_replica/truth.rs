@@ -14,8 +14,10 @@ pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
     let reigning = live().filter(|node| node.is_primary()).max_by_key(|node| node.epoch);
     let authority = reigning.or_else(|| live().max_by_key(|node| (node.log().end(), Reverse(node.me))));
     let entries = authority.iter().flat_map(|node| node.log().iter_from(1));
+    // Who has left, or is not in yet, holds no copy that anyone counts on.
+    let holders = || live().filter(|node| authority.is_some_and(|first| first.members.contains(&node.me)));
     let survivors = Survivors::Log(entries.filter_map(|(_, entry)| entry.operation()).collect());
-    let pairs = authority.into_iter().flat_map(|first| live().map(move |node| (first, node)));
+    let pairs = authority.into_iter().flat_map(|first| holders().map(move |node| (first, node)));
     let unequal = pairs.filter(|(first, node)| first.store.digest() != node.store.digest());
     let differing: BTreeSet<Key> =
         unequal.flat_map(|(first, node)| first.store.differing(&node.store)).collect();
@@ -23,11 +25,11 @@ pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
     // Equal positions mean equal logs (kit::log).
     let ends_alike =
         |node: &PrimaryReplica| authority.is_some_and(|first| first.log().end() == node.log().end());
-    let is_converged = authority.is_some() && keys_diverged == 0 && live().all(ends_alike);
+    let is_converged = authority.is_some() && keys_diverged == 0 && holders().all(ends_alike);
     Truth {
         survivors,
         is_converged,
         keys_diverged,
-        copies: live().map(|node| node.members.len()).max().unwrap_or(nodes.len()) as u32,
+        copies: authority.map_or(nodes.len(), |first| first.members.len()) as u32,
     }
 }

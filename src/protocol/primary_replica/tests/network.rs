@@ -55,6 +55,7 @@ pub(super) struct Weather {
 
 pub(super) struct Network {
     changes: Vec<(String, String)>,
+    founders: usize,
     hosts: Vec<Host>,
     pub(super) now: VirtualTime,
     sequence: u64,
@@ -74,6 +75,7 @@ impl Network {
     pub(super) fn new(members: usize, changes: &[(&str, &str)], seed: u64) -> Network {
         let mut network = Network {
             changes: changes.iter().map(|(key, text)| (key.to_string(), text.to_string())).collect(),
+            founders: members,
             hosts: (0..members).map(|_| Host::default()).collect(),
             now: VirtualTime::ZERO,
             sequence: 0,
@@ -108,12 +110,23 @@ impl Network {
 
     /// Starts `node` from its disk.
     pub(super) fn restart(&mut self, node: u16) {
-        let (config, now, members) = (self.config(), self.now, self.hosts.len());
+        let (config, now, members) = (self.config(), self.now, self.founders);
         let host = &mut self.hosts[usize::from(node)];
         host.life += 1;
         let (bench, effects) = Bench::boot((node, members, host.life), config, host.disk.clone(), now);
         host.bench = Some(bench);
         self.perform(node, effects);
+    }
+
+    /// One more node starts, and asks to be let in.
+    pub(super) fn add_node(&mut self) {
+        self.hosts.push(Host::default());
+        self.restart(self.members() - 1);
+    }
+
+    /// `primary` is told to take `node` out.
+    pub(super) fn remove(&mut self, primary: u16, node: u16) {
+        self.input(primary, Input::Operator(Order::Remove { node: NodeId(node) }));
     }
 
     /// The power fails: what was not flushed is gone.

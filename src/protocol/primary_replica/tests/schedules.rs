@@ -165,6 +165,18 @@ impl Schedule {
         self.witness.look(&self.network, node);
     }
 
+    /// Nodes come and go, in the middle of it all.
+    fn change_members(&mut self) {
+        let (node, primary) = (self.node(), self.network.primaries().last().copied());
+        let members = primary.and_then(|primary| self.network.node(primary)).map_or(0, |node| node.members.len());
+        match (self.chance.below(2), primary) {
+            (0, _) if self.network.members() < 8 => self.network.add_node(),
+            (_, Some(primary)) if members > 2 => self.network.remove(primary, node),
+            _ => {}
+        }
+        self.witness.look(&self.network, node);
+    }
+
     fn play(&mut self, rounds: u64) {
         for _ in 0..rounds {
             match self.chance.below(20) {
@@ -245,6 +257,23 @@ fn a_short_backlog_brings_snapshots_and_changes_no_invariant() {
 fn elections_without_pre_vote_and_check_quorum_are_as_safe() {
     let changes = [SAFE, &[("prevote", "false"), ("check_quorum", "false"), ("fencing", "epoch")]].concat();
     assert!(live_through(3_000..3_200, 5, &changes) > 3_500);
+}
+
+#[test]
+fn members_that_come_and_go_change_no_invariant() {
+    let (mut acked, mut changes) = (0, 0);
+    for seed in 4_000..4_250 {
+        let mut schedule = Schedule::new(seed, 3, SAFE);
+        for _ in 0..8 {
+            schedule.play(18);
+            schedule.change_members();
+        }
+        schedule.settle();
+        schedule.judge();
+        acked += schedule.network.acked().len();
+        changes += schedule.network.count_lines("JOIN") + schedule.network.count_lines("LEAVE");
+    }
+    assert!(acked > 5_000 && changes > 500, "{acked} writes acknowledged, {changes} changes of members");
 }
 
 /// Without votes acknowledged writes are lost, but histories stay told apart and everyone agrees in the end.
