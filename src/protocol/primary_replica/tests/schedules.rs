@@ -276,6 +276,46 @@ fn members_that_come_and_go_change_no_invariant() {
     assert!(acked > 5_000 && changes > 500, "{acked} writes acknowledged, {changes} changes of members");
 }
 
+/// With a lease in a store and an in-sync set what counts is in the memory of at least two: cuts of every shape lose
+/// none of it, and there is one primary a term. (Two that lose their power at once do: Kafka's bargain.)
+#[test]
+fn leases_and_in_sync_sets_keep_every_invariant_under_cuts() {
+    let changes = [
+        ("ack", "isr"),
+        ("min_isr", "2"),
+        ("promotion", "auto-lease"),
+        ("isr_lag", "500ms"),
+        ("lease", "900ms"),
+        ("loop_wait", "300ms"),
+        ("retry_timeout", "300ms"),
+        ("max_inflight", "8"),
+    ];
+    let (mut acked, mut taken) = (0, 0);
+    for seed in 5_000..5_150 {
+        let mut schedule = Schedule::new(seed, 5, &changes);
+        for _ in 0..120 {
+            let (node, other) = (schedule.victim(), schedule.node());
+            match schedule.chance.below(20) {
+                0 => schedule.network.cut(node, other),
+                1 => {
+                    let others: Vec<u16> = (0..5).filter(|&other| other != node).collect();
+                    schedule.network.partition(&[&[node], &others]);
+                }
+                2 | 3 => schedule.network.heal(),
+                _ => schedule.ask(),
+            }
+            let longest = if schedule.chance.chance(80_000) { 2_000_000 } else { 15_000 };
+            let pause = Span(schedule.chance.below(longest));
+            schedule.run_for(pause);
+        }
+        schedule.settle();
+        schedule.judge();
+        acked += schedule.network.acked().len();
+        taken += schedule.network.count_lines("LEASE_TAKEN");
+    }
+    assert!(acked > 4_000 && taken > 100, "{acked} writes acknowledged, {taken} leases taken");
+}
+
 /// Without votes acknowledged writes are lost, but histories stay told apart and everyone agrees in the end.
 #[test]
 fn without_votes_logs_still_match_and_a_healed_cluster_still_converges() {
