@@ -57,7 +57,9 @@ pub(super) fn entries(
 /// How many machines the timeline makes nodes of the cluster.
 pub(super) fn nodes_added(top: Section<'_>) -> usize {
     let texts = |value: &DeValue<'_>| match value {
-        DeValue::Array(many) => many.iter().filter_map(|one| one.get_ref().as_str().map(str::to_owned)).collect(),
+        DeValue::Array(many) => {
+            many.iter().filter_map(|one| one.get_ref().as_str().map(str::to_owned)).collect()
+        }
         one => one.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
     };
     let entries = top.table.get("timeline").and_then(|value| value.get_ref().as_array());
@@ -67,7 +69,10 @@ pub(super) fn nodes_added(top: Section<'_>) -> usize {
         let unscoped = command.rsplit(']').next().unwrap_or_default().trim();
         unscoped.split_whitespace().next().map(str::to_owned)
     };
-    commands.filter_map(|command| word(&command)).filter(|word| ["add-node", "replace"].contains(&word.as_str())).count()
+    commands
+        .filter_map(|command| word(&command))
+        .filter(|word| ["add-node", "replace"].contains(&word.as_str()))
+        .count()
 }
 
 fn entry(

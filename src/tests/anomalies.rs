@@ -369,3 +369,27 @@ fn a_backup_is_what_is_left_when_every_disk_is_lost() {
         + &expect("cured", "metric = \"lost_acked\"\nequals = 0");
     holds(&catalogue(3, [knobs, knobs], &timeline, &expectations));
 }
+
+/// One run passes the log on in a tree, the other in a chain; a node in the middle of both dies and comes back.
+#[test]
+fn replicas_pass_the_log_on() {
+    let runs = [
+        "ack = \"majority\"\nlayout = \"cascade\"",
+        "ack = \"all\"\nlayout = \"chain\"\nread = \"replica-nearest\"",
+    ];
+    let timeline = at("6s", "crash n2") + &at("10s", "restart n2") + &at("14s", "cut n3 - n4,n5");
+    let both = |what: &str| expect("sick", what) + &expect("cured", what);
+    let during = |from: u32, to: u32| format!("during = [\"{from}s\", \"{to}s\"]");
+    let quiet = during(1, 5);
+    let expectations = both("metric = \"lost_acked\"\nequals = 0")
+        + &both("metric = \"converged\"\nequals = 1")
+        + &both(&format!("metric = \"avail_write_pct\"\nequals = 100\n{quiet}"))
+        + &both(&format!("metric = \"avail_write_pct\"\nat_least = 99\n{}", during(16, 19)))
+        // Shipped and answered: 4 and 4 in the tree, 4 and 1 in the chain, and the client's two.
+        + &expect("sick", &format!("metric = \"msgs_per_write\"\nbetween = [9.0, 10.2]\n{quiet}"))
+        + &expect("cured", &format!("metric = \"msgs_per_write\"\nbetween = [6.0, 7.5]\n{quiet}"))
+        // One flush after the other.
+        + &expect("cured", &format!("metric = \"write_p50_ms\"\nat_least = 8\n{quiet}"))
+        + &expect("cured", &format!("metric = \"stale_reads\"\nequals = 0\n{quiet}"));
+    holds(&catalogue(5, runs, &timeline, &expectations));
+}

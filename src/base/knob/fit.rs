@@ -94,6 +94,12 @@ impl Knobs {
         if self.word("promotion") == "auto-monitor" {
             self.check_monitors(nodes as u64, check);
         }
+        check(
+            self.word("layout") == "chain" && self.word("ack") != "all",
+            "layout",
+            format!("a chain with ack = {}", self.word("ack")),
+            "in a chain the last node answers for all: set ack = all",
+        );
         let keeps_voters = self.flag("prevote") || self.flag("check_quorum");
         check(
             self.word("read") == "primary-lease" && self.word("promotion") == "auto-quorum" && !keeps_voters,

@@ -88,6 +88,17 @@ pub enum Promotion {
     AutoUnsafe,
 }
 
+/// Who passes the log on to whom (`relay`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// The primary to everyone.
+    Star,
+    /// Replicas in a tree of two.
+    Cascade,
+    /// Each to the next.
+    Chain,
+}
+
 /// What a node does with entries of its own that its primary does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejoin {
@@ -210,6 +221,8 @@ pub struct Config {
     pub rejoin: Rejoin,
     /// What catching up costs.
     pub resync: ResyncRules,
+    /// Who passes the log on to whom.
+    pub layout: Layout,
     /// Whether a restarted node finds its log.
     pub persists: bool,
     /// Where reads go.
@@ -247,12 +260,17 @@ impl Config {
     pub fn new(knobs: &Knobs) -> Self {
         let low = knobs.span("election_timeout_min");
         let ack = ack(knobs);
+        let layout = match knobs.word("layout") {
+            "cascade" => Layout::Cascade,
+            "chain" => Layout::Chain,
+            _ => Layout::Star,
+        };
         Config {
             shows_early: knobs.word("visibility") == "before-ack" || matches!(ack, Ack::Wait { .. }),
             applies_on_commit: match knobs.word("apply") {
                 "on-receive" => false,
                 "on-commit" => true,
-                _ => matches!(ack, Ack::Majority | Ack::InSync { .. }),
+                _ => matches!(ack, Ack::Majority | Ack::InSync { .. }) || layout == Layout::Chain,
             },
             ack,
             apply_delay: knobs.span("apply_delay"),
@@ -310,6 +328,7 @@ impl Config {
                 burden: knobs.count("snapshot_cpu") as u32,
                 serves_stale: knobs.flag("serve_stale"),
             },
+            layout,
             persists: knobs.word("persistence") == "log",
             reads: match knobs.word("read") {
                 "replica-nearest" | "majority-committed" | "bounded" | "token" => ReadRoute::Nearest,

@@ -12,6 +12,8 @@ use crate::protocol::kit::log::{Entry, Epoch};
 impl PrimaryReplica {
     /// A primary ships entries or shows that it lives.
     pub(super) fn take_append(&mut self, cx: &mut Context<'_>, from: NodeId, append: &Append) {
+        // Another may have passed it on.
+        let from = append.epoch.primary().unwrap_or(from);
         if !self.accepts_primary(cx, from, append.epoch) {
             return;
         }
@@ -26,14 +28,20 @@ impl PrimaryReplica {
         self.asked_at = None;
         let Some(is_new) = self.take_entries(cx, from, append.prev.index, &append.entries) else { return };
         self.matched = self.matched.max(upto);
+        self.note_way(append);
+        if !append.entries.is_empty() {
+            self.tail = append.relay.last().copied();
+        }
+        let answers = !self.is_inner_link(append);
         self.commit = self.commit.max(append.commit.min(self.matched));
         self.knows_commit |= self.matched >= append.commit;
         self.note_freshness(append);
         self.apply_received(cx);
-        if is_new && self.config.flushes_at_once() {
+        if is_new && answers && self.config.flushes_at_once() {
             self.flushing.push_back((*cx.appended, AfterFlush::Ack(append.traffic)));
         }
-        if !is_new || self.config.acks_when_written() {
+        self.relay(cx, append);
+        if answers && (!is_new || self.config.acks_when_written()) {
             self.tell_position(cx, append.traffic);
         }
         if is_new && self.instead_of.is_some() {
@@ -133,6 +141,7 @@ impl PrimaryReplica {
             flushed: self.flushed.min(written),
             applied: self.store.applied().min(written),
             round: self.round_seen(),
+            by_way: self.by_way,
             traffic,
         };
         cx.send(primary, Message::Ack(ack));

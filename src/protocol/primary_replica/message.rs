@@ -2,7 +2,7 @@
 
 use super::durable::Tenure;
 use super::store::Store;
-use crate::base::ids::NodeId;
+use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::time::{Span, WallTime};
 use crate::protocol::kit::log::{Entry, Epoch, Position};
 use crate::protocol::{Detail, Label, Sizes, Traffic};
@@ -46,6 +46,22 @@ pub enum Message {
     LeaseAsk(LeaseAsk),
     /// The answer.
     LeaseSays(LeaseSays),
+    /// A node of a chain asks the last one how far it is, for a read of a key that something newer is on the way of.
+    HowFar {
+        /// The read.
+        op: OpId,
+        /// Its key.
+        key: Key,
+    },
+    /// The answer.
+    ThisFar {
+        /// The read.
+        op: OpId,
+        /// Its key.
+        key: Key,
+        /// Everything up to here is on every node.
+        upto: u64,
+    },
     /// A new node asks to be let in.
     Join {
         /// In the place of this member.
@@ -94,6 +110,10 @@ pub struct Append {
     pub round: u64,
     /// The primary's clock, if nothing was left to ship after this.
     pub complete_at: Option<WallTime>,
+    /// The number of the way it takes; 0 if it comes directly.
+    pub way: u64,
+    /// Whom the receiver is to pass it on to.
+    pub relay: Arc<[NodeId]>,
     /// What it is sent for; the acknowledgement counts as the same.
     pub traffic: Traffic,
 }
@@ -113,6 +133,8 @@ pub struct Ack {
     pub applied: u64,
     /// The primary's newest round that has arrived.
     pub round: u64,
+    /// The newest way by which entries came, and the last of them.
+    pub by_way: (u64, u64),
     /// What the message it answers was sent for.
     pub traffic: Traffic,
 }
@@ -313,10 +335,14 @@ impl crate::protocol::Message for Message {
     fn bytes(&self, sizes: Sizes) -> u64 {
         let (fields, content) = match self {
             Message::Append(append) => {
-                (6, append.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum())
+                // The number of the way is there where there is one.
+                let fields = 6 + u64::from(append.way > 0) + append.relay.len() as u64;
+                (fields, append.entries.iter().map(|entry| entry_bytes(entry, sizes)).sum())
             }
-            Message::Ack(_) => (6, 0),
+            Message::Ack(ack) => (6 + 2 * u64::from(ack.by_way.0 > 0), 0),
             Message::Sync(request) => (3 + 2 * request.history.len() as u64, 0),
+            Message::HowFar { .. } => (1, sizes.key),
+            Message::ThisFar { .. } => (2, sizes.key),
             Message::Observe => (0, 0),
             Message::Observed(_) => (5, 0),
             Message::MonitorAsk(_) => (2, 0),
@@ -345,6 +371,7 @@ impl crate::protocol::Message for Message {
         match self {
             Message::Append(append) => append.traffic,
             Message::Ack(ack) => ack.traffic,
+            Message::HowFar { .. } | Message::ThisFar { .. } => Traffic::Read,
             Message::Sync(_)
             | Message::Chunk(_)
             | Message::ChunkAck(_)
@@ -374,6 +401,8 @@ impl crate::protocol::Message for Message {
                 (None, true) => label("Down", Detail::Node(says.primary)),
                 (None, false) => label("NotDown", Detail::Node(says.primary)),
             },
+            Message::HowFar { key, .. } => label("HowFar", Detail::Key(*key)),
+            Message::ThisFar { upto, .. } => label("ThisFar", Detail::Index(*upto)),
             Message::Join { .. } => label("Join", Detail::None),
             Message::Appoint { term } => label("Promote", Detail::Term(*term)),
             Message::LeaseAsk(ask) => label(ask.wish.word(), Detail::Term(ask.term)),
@@ -426,6 +455,8 @@ mod tests {
                 commit: 0,
                 round: 0,
                 complete_at: None,
+                way: 0,
+                relay: Arc::default(),
                 traffic: Traffic::Write,
             })
         };

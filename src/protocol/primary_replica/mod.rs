@@ -2,7 +2,7 @@
 //!
 //! Mirrors what Raft, PostgreSQL streaming replication, MySQL semi-sync and MongoDB replica sets share; the knobs
 //! choose among them (`config`). Must not know: the world, clients' patience, what a screen shows. Read `write` (the
-//! primary's side of a write), `ship` and `follow` (both ends of replication), then
+//! primary's side of a write), `ship`, `relay` and `follow` (the ways of replication), then
 //! `reads`, `reign`, `resync`, `rejoin`, `membership`. Who is primary: `election` (votes), `monitor` (Sentinel), `lease` (a store),
 //! `switchover` (an operator), and `succession`, which all of them go through.
 //!
@@ -31,6 +31,7 @@ mod monitor;
 mod reads;
 mod reign;
 mod rejoin;
+mod relay;
 mod resync;
 mod sessions;
 mod ship;
@@ -42,7 +43,7 @@ mod view;
 mod write;
 
 pub use config::{
-    Ack, Config, Fencer, LeaseRules, Monitors, Promotion, ReadRule, Rejoin, ResyncRules, SyncPoint,
+    Ack, Config, Fencer, Layout, LeaseRules, Monitors, Promotion, ReadRule, Rejoin, ResyncRules, SyncPoint,
 };
 pub use durable::{Branch, Durable, Record, Tenure};
 pub use message::Message;
@@ -96,7 +97,7 @@ enum Role {
 }
 
 /// What becomes possible when a record is flushed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum AfterFlush {
     /// The log is safe up to this index.
     Log(u64),
@@ -108,6 +109,8 @@ enum AfterFlush {
     Campaign { term: u64 },
     /// The monitor's vote may be told.
     MonitorVote { epoch: u64, whom: NodeId },
+    /// The next node of the chain may have this.
+    Relay(Box<message::Append>),
     /// The lease store may say what it has written down.
     Lease { to: NodeId, wish: message::Wish, asked_at: WallTime },
 }
@@ -151,6 +154,10 @@ pub struct PrimaryReplica {
     /// As replica: when it last said what it has, unless something could be taken since.
     asked_at: Option<VirtualTime>,
     incoming: Option<resync::Incoming>,
+    /// The newest way by which entries came, and the last of them.
+    by_way: (u64, u64),
+    /// In a chain: the last node, unless this is it.
+    tail: Option<NodeId>,
     /// What a cut has left to do.
     pending: Option<rejoin::Pending>,
     monitor: Option<Box<monitor::Monitor>>,
@@ -307,6 +314,8 @@ impl PrimaryReplica {
             primary_last: last,
             asked_at: None,
             incoming: None,
+            by_way: (0, 0),
+            tail: None,
             pending: None,
             monitor: None,
             tenancy: lease::Tenancy::default(),
@@ -338,6 +347,8 @@ impl PrimaryReplica {
             }
             Message::MonitorAsk(ask) => self.take_monitor_ask(cx, from, &ask),
             Message::MonitorSays(says) => self.take_monitor_says(cx, from, &says),
+            Message::HowFar { op, key } => self.take_how_far(cx, from, op, key),
+            Message::ThisFar { op, key, upto } => self.find_upto(cx, op, key, upto),
             Message::Join { instead_of } => self.take_join(cx, from, instead_of),
             Message::Appoint { term } => self.take_appointment(cx, term),
             Message::Pull(request) => self.take_pull(cx, from, &request),
@@ -402,6 +413,7 @@ impl PrimaryReplica {
                 AfterFlush::Ack(traffic) => answer = Some(answer.map_or(traffic, |first| first.min(traffic))),
                 AfterFlush::Vote { to, term } => self.tell_vote(cx, to, term),
                 AfterFlush::Campaign { term } => self.ask_for_votes(cx, term),
+                AfterFlush::Relay(append) => self.pass_on(cx, &append),
                 AfterFlush::MonitorVote { epoch, whom } => self.tell_monitor_vote(cx, epoch, whom),
                 AfterFlush::Lease { to, wish, asked_at } => self.answer_lease(cx, to, wish, true, asked_at),
             }

@@ -12,7 +12,7 @@
 //! Confirmations go by rounds: the primary numbers its beats, everything it ships carries the newest number, and an
 //! acknowledgement returns the newest number seen.
 
-use super::config::ReadRule;
+use super::config::{Layout, ReadRule};
 use super::message::Append;
 use super::reign::Reign;
 use super::{Context, PrimaryReplica, READS};
@@ -103,6 +103,9 @@ impl PrimaryReplica {
                 self.name_primary(cx, request.op);
             }
             ReadRule::Committed if !self.knows_commit => self.name_primary(cx, request.op),
+            ReadRule::Local if self.config.layout == Layout::Chain && !self.is_primary() => {
+                self.read_apportioned(cx, request);
+            }
             ReadRule::Primary | ReadRule::Local => self.find_here(cx, request.op, request.key),
             ReadRule::Lease if self.holds_lease(cx) => self.find_here(cx, request.op, request.key),
             ReadRule::Lease => cx.reply(request.op, Answer::Refused(Refusal::NoQuorum)),

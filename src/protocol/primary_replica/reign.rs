@@ -5,6 +5,7 @@ use super::in_sync::InSync;
 use super::lease::Tenancy;
 use super::reads::Rounds;
 use super::rejoin::Pending;
+use super::relay::Way;
 use super::ship::Follower;
 use super::switchover::HandOver;
 use super::{Context, ELECTION, HEARTBEAT, PrimaryReplica, Promotion, Record, Role};
@@ -24,6 +25,8 @@ pub(super) struct Reign {
     pub(super) followers: Vec<Follower>,
     /// The index of the entry that opened it.
     pub(super) opened_at: u64,
+    /// The way that entries take from node to node, if they do.
+    pub(super) way: Way,
     /// Who is shipped everything and counts for nothing: on the way in, or out.
     pub(super) learners: Vec<NodeId>,
     /// Who is in sync.
@@ -123,6 +126,7 @@ impl PrimaryReplica {
         self.is_invited = false;
         self.role = Role::Replica;
         self.tenancy = Tenancy::default();
+        self.by_way = (0, 0);
         self.pending = self.pending.filter(|pending| *pending == Pending::Snapshot);
         (self.primary, self.matched, self.incoming, self.asked_at) = (primary, 0, None, None);
         self.primary_last = self.log().last_index();

@@ -100,7 +100,9 @@ impl PrimaryReplica {
         let Some(reign) = self.reign_mut() else { return };
         let follower = &mut reign.followers[peer.index()];
         follower.stream_from(common + 1, last);
-        if std::mem::take(&mut follower.is_returning) && common < last {
+        let is_worth_saying = std::mem::take(&mut follower.is_returning) && common < last;
+        Self::break_way(reign, peer);
+        if is_worth_saying {
             cx.say(Line::PartialOk { peer, from: common + 1, entries: last - common });
         }
     }
@@ -127,6 +129,7 @@ impl PrimaryReplica {
         if let Some(reign) = self.reign_mut() {
             let follower = &mut reign.followers[peer.index()];
             (follower.flow, follower.kept_from) = (Flow::Snapshot(outgoing), index + 1);
+            Self::break_way(reign, peer);
         }
         self.send_chunks(cx, peer);
     }

@@ -11,6 +11,7 @@
 //! A stream sends ahead of its acknowledgements, so whatever a link loses shows as a gap at the replica, which then
 //! says what it has (`follow`); the heartbeat names the last index sent, so even a lost last entry shows.
 
+use super::config::Layout;
 use super::message::{Ack, Append, Message};
 use super::resync::Outgoing;
 use super::{Context, HEARTBEAT, PrimaryReplica};
@@ -50,6 +51,8 @@ pub(super) struct Follower {
     pub(super) written: u64,
     pub(super) flushed: u64,
     pub(super) applied: u64,
+    /// Its `written` at the last beat.
+    pub(super) written_at_beat: u64,
     /// When it had everything there was a beat earlier.
     pub(super) level_at: VirtualTime,
     /// The first index that is kept for it beyond the backlog: by its slot, or while a snapshot travels to it.
@@ -77,6 +80,7 @@ impl Follower {
             written: 0,
             flushed: 0,
             applied: 0,
+            written_at_beat: 0,
             level_at: now,
             kept_from: u64::MAX,
             round: 0,
@@ -134,6 +138,7 @@ struct Shared {
 impl PrimaryReplica {
     /// Sends every replica what it has not been sent, as far as its window allows.
     pub(super) fn ship(&mut self, cx: &mut Context<'_>) {
+        self.ship_along(cx);
         let mut shared = Shared::default();
         for peer in self.peers() {
             self.ship_sharing(cx, peer, &mut shared);
@@ -146,6 +151,9 @@ impl PrimaryReplica {
     }
 
     fn ship_sharing(&mut self, cx: &mut Context<'_>, to: NodeId, shared: &mut Shared) {
+        if self.is_in_step(to) {
+            return;
+        }
         let (last, window) = (self.log().last_index(), self.config.max_inflight);
         loop {
             let Some(follower) = self.reign().map(|reign| &reign.followers[to.index()]) else { return };
@@ -163,19 +171,20 @@ impl PrimaryReplica {
                 *shared = Shared { range: (from, upto), entries: self.log().slice(from, upto) };
             }
             let traffic = follower.traffic_of(from, &shared.entries);
-            self.send_append(cx, to, from - 1, Arc::clone(&shared.entries), traffic);
+            self.send_append(cx, to, from - 1, Arc::clone(&shared.entries), (0, Arc::default()), traffic);
             if let Some(reign) = self.reign_mut() {
                 reign.followers[to.index()].next = upto + 1;
             }
         }
     }
 
-    fn send_append(
+    pub(super) fn send_append(
         &mut self,
         cx: &mut Context<'_>,
         to: NodeId,
         prev: u64,
         entries: Arc<[Entry]>,
+        (way, relay): (u64, Arc<[NodeId]>),
         traffic: Traffic,
     ) {
         let prev = self.log().position(prev).unwrap_or_else(|| self.log().end());
@@ -184,7 +193,10 @@ impl PrimaryReplica {
         let complete_at = (prev.index + entries.len() as u64 == last).then_some(cx.wall);
         let round = reign.rounds.last();
         reign.followers[to.index()].sent = cx.now;
-        cx.send(to, Message::Append(Append { epoch, prev, entries, commit, round, complete_at, traffic }));
+        cx.send(
+            to,
+            Message::Append(Append { epoch, prev, entries, commit, round, complete_at, way, relay, traffic }),
+        );
     }
 
     /// The primary's tick.
@@ -194,6 +206,7 @@ impl PrimaryReplica {
         }
         self.watch_links(cx);
         self.nudge_snapshots(cx);
+        self.mend_way();
         self.tell_lag(cx);
         self.watch_lease(cx);
         self.watch_in_sync(cx);
@@ -220,22 +233,28 @@ impl PrimaryReplica {
     fn beat_to(&mut self, cx: &mut Context<'_>, to: NodeId) {
         let heartbeat = self.config.heartbeat;
         let Some(follower) = self.reign().map(|reign| &reign.followers[to.index()]) else { return };
-        let is_fresh = cx.now.since(follower.sent) < heartbeat;
+        let is_fresh = cx.now.since(follower.sent) < heartbeat && self.config.layout == Layout::Star;
         let prev = match follower.flow {
             Flow::Stream if is_fresh => return,
+            // What others pass on may still be on its way.
+            Flow::Stream if self.config.layout != Layout::Star => follower.written.min(follower.next - 1),
             Flow::Stream | Flow::Probe => follower.next - 1,
             // Whatever it has, it has the beginning in common.
             Flow::Snapshot(_) => 0,
         };
-        self.send_append(cx, to, prev, Arc::default(), Traffic::Background);
+        self.send_append(cx, to, prev, Arc::default(), (0, Arc::default()), Traffic::Background);
     }
 
     /// A sign of life to everyone, however fresh the last one is.
     pub(super) fn beat_now(&mut self, cx: &mut Context<'_>) {
         for peer in self.peers() {
             let Some(follower) = self.reign().map(|reign| &reign.followers[peer.index()]) else { return };
-            let prev = if matches!(follower.flow, Flow::Snapshot(_)) { 0 } else { follower.next - 1 };
-            self.send_append(cx, peer, prev, Arc::default(), Traffic::Read);
+            let prev = match follower.flow {
+                Flow::Snapshot(_) => 0,
+                Flow::Stream if self.config.layout != Layout::Star => follower.written.min(follower.next - 1),
+                _ => follower.next - 1,
+            };
+            self.send_append(cx, peer, prev, Arc::default(), (0, Arc::default()), Traffic::Read);
         }
     }
 
@@ -280,9 +299,14 @@ impl PrimaryReplica {
         let (epoch, slots) = (self.epoch, self.config.resync.slots);
         let Some(reign) = self.reign_mut().filter(|_| ack.epoch == epoch) else { return };
         let Some(follower) = reign.followers.get_mut(from.index()) else { return };
+        let is_new_life = ack.life > follower.life && follower.life > 0;
         if !follower.hear(ack.life, cx.now) {
             return;
         }
+        if is_new_life {
+            Self::break_way(reign, from);
+        }
+        let Some(follower) = reign.followers.get_mut(from.index()) else { return };
         follower.written = follower.written.max(ack.written);
         follower.flushed = follower.flushed.max(ack.flushed);
         follower.applied = follower.applied.max(ack.applied);
@@ -303,10 +327,15 @@ impl PrimaryReplica {
             Flow::Probe => self.catch_up(cx, from, common, common),
             _ => follower.is_returning &= common < follower.base,
         }
+        let layout = self.config.layout;
+        if let Some(reign) = self.reign_mut() {
+            Self::credit_chain(reign, layout, from, ack);
+        }
         self.acknowledge(cx);
         if is_new_round {
             self.count_round(cx);
         }
+        self.ship_along(cx);
         self.ship_to(cx, from);
     }
 }

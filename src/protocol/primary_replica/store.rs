@@ -130,7 +130,15 @@ impl Store {
         self.found(*self.rows.get(&key)?)
     }
 
-    fn found(&self, index: u64) -> Option<Found> {
+    /// The newest write of a key up to `upto`, applied or not; 0 if there is none.
+    pub(super) fn newest_write(&self, key: Key, upto: u64) -> u64 {
+        let waiting = self.log.iter_from(self.applied() + 1).take_while(|(index, _)| *index <= upto);
+        let newest = waiting.filter(|(_, entry)| entry.write().is_some_and(|write| write.key == key)).last();
+        newest.map_or_else(|| self.rows.get(&key).copied().unwrap_or(0), |(index, _)| index)
+    }
+
+    /// What the entry at `index` made of its key.
+    pub(super) fn found(&self, index: u64) -> Option<Found> {
         let entry = self.log.get(index)?;
         let write = entry.write()?;
         Some(Found { value: write.value, written_by: write.op, version: entry.version(index) })

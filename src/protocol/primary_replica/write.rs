@@ -190,7 +190,9 @@ impl PrimaryReplica {
                 self.flushed.min(reached_by(*count, self.counted(reign, &[], SyncPoint::Written)))
             }
             Ack::Majority | Ack::InSync { .. } => self.commit,
-            Ack::All => self.positions(reign, |follower| follower.flushed).min().unwrap_or(0),
+            Ack::All => {
+                self.positions(reign, |follower| follower.flushed).min().unwrap_or(0).min(self.commit)
+            }
         }
     }
 

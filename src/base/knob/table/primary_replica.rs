@@ -359,6 +359,15 @@ pub(super) const PRIMARY_REPLICA: &[Knob] = &[
     ),
     knob(
         PR,
+        "layout",
+        Word(&["star", "cascade", "chain"]),
+        ["star", "star"],
+        "who passes the log on: the primary to all, replicas in a tree of two, each to the next (ack = all)",
+        "PostgreSQL cascading replication, MongoDB chaining; Chain Replication and CRAQ",
+        false,
+    ),
+    knob(
+        PR,
         "partitions",
         Count(1, 1000),
         ["1", "1"],

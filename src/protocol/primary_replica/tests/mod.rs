@@ -175,6 +175,8 @@ pub(super) fn append_of(epoch: Epoch, prev: Position, entries: &[Entry]) -> Mess
         commit,
         round,
         complete_at,
+        way: 0,
+        relay: Arc::default(),
         traffic,
     })
 }
@@ -182,7 +184,16 @@ pub(super) fn append_of(epoch: Epoch, prev: Position, entries: &[Entry]) -> Mess
 /// What a replica in its first life answers: written, flushed, applied.
 pub(super) fn ack(traffic: Traffic, [written, flushed, applied]: [u64; 3]) -> Message {
     let epoch = first_epoch();
-    Message::Ack(super::message::Ack { epoch, life: 1, written, flushed, applied, round: 0, traffic })
+    Message::Ack(super::message::Ack {
+        epoch,
+        life: 1,
+        written,
+        flushed,
+        applied,
+        round: 0,
+        by_way: (0, 0),
+        traffic,
+    })
 }
 
 pub(super) fn send(to: u16, message: Message) -> Effect<PrimaryReplica> {

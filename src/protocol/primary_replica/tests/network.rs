@@ -347,7 +347,7 @@ impl Network {
     // judges
 
     pub(super) fn node(&self, node: u16) -> Option<&PrimaryReplica> {
-        self.hosts[usize::from(node)].bench.as_ref().map(|bench| &bench.node)
+        self.hosts.get(usize::from(node))?.bench.as_ref().map(|bench| &bench.node)
     }
 
     pub(super) fn living(&self) -> impl Iterator<Item = &PrimaryReplica> {

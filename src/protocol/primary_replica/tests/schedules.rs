@@ -43,6 +43,14 @@ impl Witness {
             let is_newest = self.primary_of.keys().next_back() == Some(&state.term);
             assert!(!is_newest || state.log().holds(last), "the newest primary has every committed entry");
         }
+        if let Some(reign) = state.reign() {
+            for (peer, follower) in (0..).zip(&reign.followers) {
+                let other = network.node(peer).filter(|other| other.epoch == state.epoch);
+                let Some(other) = other.filter(|other| other.incarnation == follower.life) else { continue };
+                let (thought, has) = (follower.written, other.log().last_index());
+                assert!(thought <= has, "n{} thinks n{} has {thought}, not {has}", node + 1, peer + 1);
+            }
+        }
         self.note_committed(state.log(), state.commit);
         let applied = state.log().position(state.store.applied());
         let known = match state.store.applied() {
@@ -168,7 +176,8 @@ impl Schedule {
     /// Nodes come and go, in the middle of it all.
     fn change_members(&mut self) {
         let (node, primary) = (self.node(), self.network.primaries().last().copied());
-        let members = primary.and_then(|primary| self.network.node(primary)).map_or(0, |node| node.members.len());
+        let members =
+            primary.and_then(|primary| self.network.node(primary)).map_or(0, |node| node.members.len());
         match (self.chance.below(2), primary) {
             (0, _) if self.network.members() < 8 => self.network.add_node(),
             (_, Some(primary)) if members > 2 => self.network.remove(primary, node),
@@ -257,6 +266,14 @@ fn a_short_backlog_brings_snapshots_and_changes_no_invariant() {
 fn elections_without_pre_vote_and_check_quorum_are_as_safe() {
     let changes = [SAFE, &[("prevote", "false"), ("check_quorum", "false"), ("fencing", "epoch")]].concat();
     assert!(live_through(3_000..3_200, 5, &changes) > 3_500);
+}
+
+#[test]
+fn whoever_passes_the_log_on_no_invariant_changes() {
+    let cascade = [SAFE, &[("layout", "cascade")]].concat();
+    assert!(live_through(6_000..6_200, 5, &cascade) > 4_000);
+    let chain = [SAFE, &[("layout", "chain"), ("ack", "all")]].concat();
+    assert!(live_through(7_000..7_200, 5, &chain) > 500, "all must answer, so faults stop everything");
 }
 
 #[test]
