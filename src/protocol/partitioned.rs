@@ -174,7 +174,7 @@ impl Partitioned {
     }
 
     /// The partition whose story is told first: one that this node leads, else the first it has.
-    fn foremost<'a>(details: &'a [(u16, PrimaryReplicaView)]) -> Option<&'a (u16, PrimaryReplicaView)> {
+    fn foremost(details: &[(u16, PrimaryReplicaView)]) -> Option<&(u16, PrimaryReplicaView)> {
         let leads = |(_, detail): &&(u16, PrimaryReplicaView)| detail.role == Role::Primary;
         details.iter().find(leads).or_else(|| details.first())
     }

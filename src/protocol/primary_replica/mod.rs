@@ -93,7 +93,7 @@ enum Role {
     /// Keeps the lease of `promotion = "auto-lease"`, and no data.
     LeaseStore(lease::Book),
     /// Orders the writes.
-    Primary(Reign),
+    Primary(Box<Reign>),
 }
 
 /// What becomes possible when a record is flushed.
@@ -404,10 +404,18 @@ impl PrimaryReplica {
         cx.append(Record::Term { term, voted_for })
     }
 
+    fn next_flushed(&mut self, upto: DiskPosition) -> Option<AfterFlush> {
+        let (position, _) = self.flushing.front()?;
+        if *position > upto {
+            return None;
+        }
+        self.flushing.pop_front().map(|(_, then)| then)
+    }
+
     /// The disk has everything up to `upto`. However many replies to the primary waited for it, one says it all.
     fn flushed(&mut self, cx: &mut Context<'_>, upto: DiskPosition) {
         let mut answer: Option<Traffic> = None;
-        while let Some((_, then)) = self.flushing.pop_front_if(|(position, _)| *position <= upto) {
+        while let Some(then) = self.next_flushed(upto) {
             match then {
                 AfterFlush::Log(index) => self.flushed = self.flushed.max(index),
                 AfterFlush::Ack(traffic) => answer = Some(answer.map_or(traffic, |first| first.min(traffic))),

@@ -92,7 +92,8 @@ impl PrimaryReplica {
         let followers = (0..nodes).map(|_| Follower::new(next, cx.now)).collect();
         let in_sync = self.in_sync_at_start.take().filter(|members| members.contains(&self.me));
         let in_sync = InSync::of(in_sync.unwrap_or_else(|| Arc::clone(&self.members)));
-        self.role = Role::Primary(Reign { followers, opened_at: next, in_sync, ..Reign::default() });
+        let reign = Reign { followers, opened_at: next, in_sync, ..Reign::default() };
+        self.role = Role::Primary(Box::new(reign));
         self.epoch = Epoch::new(self.term, self.me, self.incarnation);
         (self.primary, self.incoming, self.is_invited) = (Some(self.me), None, false);
         self.pending = None;
