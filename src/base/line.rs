@@ -5,6 +5,7 @@ mod text;
 
 use super::command::CrashKind;
 use super::ids::{Key, NodeId, OpId};
+use super::rule::Rule;
 use super::time::{Span, VirtualTime};
 use std::sync::Arc;
 
@@ -213,6 +214,7 @@ pub enum Line {
     OpLost { op: OpId, key: Key },
     OpInverted { op: OpId, key: Key },
     SplitBrain { nodes: (NodeId, NodeId) },
+    RuleBroken { rule: Rule, term: u64, index: u64 },
     ClientOutcome { op: OpId, text: Arc<str> },
 }
 
@@ -295,6 +297,7 @@ pub const CODES: &[&str] = &[
     "DISK_FULL",
     "LOST",
     "SPLIT",
+    "RULE",
     "OP",
 ];
 
@@ -406,6 +409,7 @@ impl Line {
             Line::DiskFull => (Error, "DISK_FULL"),
             Line::OpLost { .. } | Line::OpInverted { .. } => (Error, "LOST"),
             Line::SplitBrain { .. } => (Error, "SPLIT"),
+            Line::RuleBroken { .. } => (Error, "RULE"),
             Line::ClientOutcome { .. } => (Client, "OP"),
         }
     }

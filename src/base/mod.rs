@@ -18,6 +18,7 @@ pub mod operation;
 pub mod panic;
 pub mod quantity;
 pub mod random;
+pub mod rule;
 pub mod spell;
 pub mod text;
 pub mod time;

@@ -3,6 +3,7 @@
 //! Must not know: protocols, the world; it judges [`Findings`] that a finished run hands over.
 
 use crate::base::metric::{Metric, MetricSet};
+use crate::base::rule::{Breaches, Rule};
 
 /// What a checker found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +41,13 @@ impl Verdict {
 pub struct Findings {
     /// Everything measured over the whole run, judged after the settle phase.
     pub metrics: MetricSet,
-    /// Terms that had two primaries.
-    pub double_terms: u32,
+    /// How often each rule of its logs was broken.
+    pub breaches: Breaches,
     /// Whether the books of the network balance.
     pub books_balance: bool,
 }
+
+type Judge = fn(&Findings) -> (Verdict, Option<String>);
 
 /// One row of the table of checkers.
 #[derive(Clone, Copy)]
@@ -53,7 +56,7 @@ pub struct CheckerRow {
     pub name: &'static str,
     /// What it checks.
     pub meaning: &'static str,
-    judge: fn(&Findings) -> (Verdict, Option<String>),
+    judge: Judge,
 }
 
 /// The checkers of this version.
@@ -69,11 +72,10 @@ pub const CHECKERS: &[CheckerRow] = &[
         meaning: "no two primaries acknowledged writes side by side",
         judge: no_split_brain,
     },
-    CheckerRow {
-        name: "one-primary-per-term",
-        meaning: "no term had two primaries",
-        judge: one_primary_per_term,
-    },
+    rule_row(Rule::OnePrimaryPerTerm, |findings| rule(findings, Rule::OnePrimaryPerTerm)),
+    rule_row(Rule::LeaderCompleteness, |findings| rule(findings, Rule::LeaderCompleteness)),
+    rule_row(Rule::CommittedEntryKept, |findings| rule(findings, Rule::CommittedEntryKept)),
+    rule_row(Rule::CommittedEntriesAgree, |findings| rule(findings, Rule::CommittedEntriesAgree)),
     CheckerRow {
         name: "messages-conserved",
         meaning: "sent + duplicated = delivered + dropped + in flight",
@@ -115,9 +117,18 @@ fn no_split_brain(findings: &Findings) -> (Verdict, Option<String>) {
     (Verdict::of(split == 0.0), witness)
 }
 
-fn one_primary_per_term(findings: &Findings) -> (Verdict, Option<String>) {
-    let double = findings.double_terms;
-    (Verdict::of(double == 0), (double > 0).then(|| format!("{double} term(s) had two primaries")))
+const fn rule_row(rule: Rule, judge: Judge) -> CheckerRow {
+    CheckerRow { name: rule.name(), meaning: rule.meaning(), judge }
+}
+
+fn rule(findings: &Findings, rule: Rule) -> (Verdict, Option<String>) {
+    let breaches = findings.breaches.of(rule);
+    (Verdict::of(breaches == 0), (breaches > 0).then(|| format!("{breaches} {}", rule.breach())))
+}
+
+/// The rules that a run broke, by the names of their checkers: worth telling whether or not anyone asked.
+pub fn broken_rules(breaches: Breaches) -> impl Iterator<Item = &'static str> {
+    Rule::ALL.into_iter().filter(move |rule| breaches.of(*rule) > 0).map(Rule::name)
 }
 
 fn messages_conserved(findings: &Findings) -> (Verdict, Option<String>) {
@@ -132,7 +143,7 @@ mod tests {
     fn findings(values: &[(Metric, f64)]) -> Findings {
         let mut metrics = MetricSet::default();
         values.iter().for_each(|&(metric, value)| metrics.put(metric, value));
-        Findings { metrics, double_terms: 0, books_balance: true }
+        Findings { metrics, breaches: Breaches::default(), books_balance: true }
     }
 
     #[test]

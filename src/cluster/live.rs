@@ -13,6 +13,7 @@ use crate::base::command::Command;
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Topology;
 use crate::base::metric::MetricSet;
+use crate::base::rule::Breaches;
 use crate::base::time::VirtualTime;
 use crate::protocol::partitioned::{Partitioned, is_partitioned};
 use crate::protocol::peer_to_peer::PeerToPeer;
@@ -54,8 +55,8 @@ pub trait Cluster: Send {
     fn lines(&self, code: &str, window: Window) -> usize;
     /// Who was primary when.
     fn stints(&self) -> Vec<Stint>;
-    /// Terms that had two primaries.
-    fn double_terms(&self) -> u32;
+    /// How often each rule of its logs was broken.
+    fn breaches(&self) -> Breaches;
     /// Operations whose clients still wait.
     fn open_operations(&self) -> usize;
     /// A copy that goes on by itself, on the inline host.
@@ -173,8 +174,8 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
         self.host.world().tally().stints().to_vec()
     }
 
-    fn double_terms(&self) -> u32 {
-        self.host.world().tally().double_terms
+    fn breaches(&self) -> Breaches {
+        self.host.world().rules.breaches()
     }
 
     fn open_operations(&self) -> usize {

@@ -24,6 +24,7 @@ pub mod orders;
 mod pictures;
 mod requests;
 mod resolve;
+pub mod rules;
 pub mod spec;
 pub mod staleness;
 pub mod tally;

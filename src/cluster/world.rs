@@ -13,6 +13,7 @@ use super::faults::Faults;
 use super::ledger::Ledger;
 use super::machine::{Done, Machine, StepNote, Work};
 use super::network::{FlightRef, Network};
+use super::rules::RuleWatch;
 use super::spec::RunSetup;
 use super::tally::Tally;
 use super::trace::{Mark, Trace};
@@ -124,6 +125,7 @@ pub struct World<P: Protocol> {
     pub(super) load_generation: u32,
     pub(super) ledger: Ledger,
     pub(super) tally: Tally,
+    pub(super) rules: RuleWatch,
     pub(super) trace: Trace,
     pub(super) names: Arc<Names>,
     flush: DelayTable,
@@ -165,6 +167,7 @@ impl<P: Protocol> World<P> {
             load_generation: 0,
             ledger: Ledger::default(),
             tally: Tally::new(machines),
+            rules: RuleWatch::default(),
             trace: Trace::new(machines),
             names: Arc::new(Names::new(setup.cluster.names.clone())),
             flush: DelayTable::new(setup.cluster.flush),
@@ -422,6 +425,11 @@ impl<P: Protocol> World<P> {
                 }
             }
             Ghost::Cut { entries, ops, .. } => self.ledger.cut(self.now, entries, &ops),
+            Ghost::Log { partition, progress } => {
+                for line in self.rules.hear(partition, &progress) {
+                    self.say(Some(node), line);
+                }
+            }
             Ghost::HintBytes(bytes) => self.tally.hints(self.now, node, bytes),
             Ghost::Lag { entries, replay, naive } => self.tally.lag(self.now, entries, replay, naive),
             Ghost::Siblings(count) => self.tally.siblings_max = self.tally.siblings_max.max(count),

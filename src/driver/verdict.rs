@@ -3,7 +3,7 @@
 use super::player::{Player, Refused};
 use crate::base::metric::{Metric, MetricSet};
 use crate::base::time::{Span, VirtualTime};
-use crate::check::{Findings, Verdict, checker};
+use crate::check::{CheckerRow, Findings, Verdict, broken_rules, checker};
 use crate::cluster::live::{Cluster, HostKind};
 use crate::cluster::measure::Window;
 use crate::protocol::Truth;
@@ -33,7 +33,7 @@ pub struct RunResult {
     pub events: u64,
     /// Everything measured over its duration.
     pub metrics: MetricSet,
-    /// The checkers that the scenario names, and those every run must pass.
+    /// The checkers that the scenario names, those every run must pass, and the rules it broke.
     pub checks: Vec<Check>,
 }
 
@@ -144,16 +144,18 @@ fn settle_and_measure<'a>(
     }
     let findings = Findings {
         metrics: metrics.clone(),
-        double_terms: cluster.double_terms(),
+        breaches: cluster.breaches(),
         books_balance: cluster.messages().balances(),
     };
-    let check = |name: &&str| {
-        let row = checker(name)?;
-        let (verdict, witness) = row.judge(&findings);
-        Some(Check { checker: row.name, verdict, witness })
-    };
-    let checks = checkers.iter().filter_map(check).collect();
+    let broken = broken_rules(findings.breaches).filter(|rule| !checkers.contains(rule));
+    let checks = checkers.iter().filter_map(|name| checker(name)).chain(broken.filter_map(checker));
+    let checks = checks.map(|row| checked(row, &findings)).collect();
     Settled { cluster, truth, result: RunResult { digest, events, metrics, checks } }
+}
+
+fn checked(row: &'static CheckerRow, findings: &Findings) -> Check {
+    let (verdict, witness) = row.judge(findings);
+    Check { checker: row.name, verdict, witness }
 }
 
 /// Ends load and faults and lets the world run until it is quiet, `patience` at most. Gives what has survived, and

@@ -3,6 +3,7 @@
 use crate::base::metric::{METRICS, Metric, MetricSet};
 use crate::base::text::{safe, width};
 use crate::base::time::Span;
+use crate::check::Verdict;
 use crate::driver::player::Refused;
 use crate::driver::verdict::{Judgement, Met, RunResult};
 use crate::scenario::model::{Scenario, Subject};
@@ -109,12 +110,31 @@ pub fn write_text(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
         let (run, what, why) = (safe(&scenario.runs[*run].id), safe(what), safe(why));
         writeln!(out, "refused at {at} in {run}: {what}: {why}")?;
     }
+    write_findings(scenario, judgement, out)?;
     let missed = judgement.expectations.iter().filter(|met| !met.is_met).count();
     match (judgement.expectations.len(), missed) {
         (0, _) => writeln!(out, "no expectations"),
         (all, 0) => writeln!(out, "all {all} expectations met"),
         (all, missed) => writeln!(out, "{missed} of {all} expectations NOT met"),
     }
+}
+
+/// Checks that failed and that no expectation speaks of.
+fn write_findings(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
+    let is_expected = |name: &str| {
+        scenario
+            .expectations
+            .iter()
+            .any(|wanted| matches!(&wanted.subject, Subject::Checker { checker, .. } if checker == name))
+    };
+    for (run, result) in scenario.runs.iter().zip(&judgement.runs) {
+        let failed = result.checks.iter().filter(|check| check.verdict == Verdict::Fail);
+        for check in failed.filter(|check| !is_expected(check.checker)) {
+            let witness = check.witness.as_deref().unwrap_or("");
+            writeln!(out, "  found   {}: {} fails: {witness}", run.id, check.checker)?;
+        }
+    }
+    Ok(())
 }
 
 fn write_table(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {

@@ -24,6 +24,7 @@ use crate::base::line::Line;
 use crate::base::operation::{Answer, Reply, Request};
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime, WallTime};
+use kit::log::{Epoch, Position};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -271,6 +272,13 @@ pub enum Ghost {
         /// The operations among them.
         ops: Vec<OpId>,
     },
+    /// A log has got on, or lost something.
+    Log {
+        /// The group of keys it is of; 0 where there is one.
+        partition: u16,
+        /// What happened to it.
+        progress: Progress,
+    },
     /// Bytes of hints this node keeps now.
     HintBytes(u64),
     /// Versions kept side by side for one key.
@@ -283,6 +291,29 @@ pub enum Ghost {
         replay: Span,
         /// The age of the last entry it has applied, lacking any or not: the operator's classic trap.
         naive: Span,
+    },
+}
+
+/// What happens to a log, as the rules of replication.md 7.7 see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A reign begins on it.
+    Opened {
+        /// The first position of every epoch it has.
+        history: Vec<Position>,
+        /// Its last index before the reign's own entries.
+        last: u64,
+        /// The new reign.
+        epoch: Epoch,
+    },
+    /// Everything up to here is known to be committed.
+    Committed(Position),
+    /// Its end is cut off.
+    Cut {
+        /// The first index cut.
+        from: u64,
+        /// The last position that this node knew to be committed.
+        known: Position,
     },
 }
 

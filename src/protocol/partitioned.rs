@@ -13,7 +13,7 @@
 use super::primary_replica::{self, PrimaryReplica};
 use super::view::{PartitionView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role};
 use super::{
-    Context, Effect, Input, Label, Order, Protocol, Routing, Sizes, Survivors, Timer, Traffic, Truth,
+    Context, Effect, Ghost, Input, Label, Order, Protocol, Routing, Sizes, Survivors, Timer, Traffic, Truth,
 };
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
@@ -150,6 +150,7 @@ fn carried_out(partition: u16, effect: Effect<PrimaryReplica>) -> Effect<Partiti
         // A node starts once, however many partitions it has a part in.
         Effect::Say(line @ Line::Started { .. }) => Effect::Say(line),
         Effect::Say(line) => Effect::Say(Line::InPartition { partition, line: Arc::new(line) }),
+        Effect::Ghost(Ghost::Log { progress, .. }) => Effect::Ghost(Ghost::Log { partition, progress }),
         Effect::Ghost(ghost) => Effect::Ghost(ghost),
     }
 }

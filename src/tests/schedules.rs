@@ -6,6 +6,7 @@ use splitbrain::base::ids::NodeId;
 use splitbrain::base::knob::{Knobs, Profile, Topology};
 use splitbrain::base::metric::Metric;
 use splitbrain::base::random::Stream;
+use splitbrain::base::rule::Breaches;
 use splitbrain::base::time::{Span, VirtualTime};
 use splitbrain::cluster::live::{Cluster, HostKind, begin};
 use splitbrain::cluster::measure::WHOLE;
@@ -147,7 +148,7 @@ fn live_through(setup: RunSetup, story: &str, watches: bool, coverage: &mut Cove
     assert!(truth.is_converged || !watches, "{story}: {} keys differ", truth.keys_diverged);
     coverage.converged += usize::from(truth.is_converged);
     assert_eq!(value(Metric::LostAcked), 0.0, "acknowledged and gone: {story}");
-    assert_eq!(cluster.double_terms(), 0, "{story}");
+    assert_eq!(cluster.breaches(), Breaches::default(), "{story}");
     if topology == Topology::PrimaryReplica {
         assert_eq!(measured.get(Metric::SplitBrainMs), Some(0.0), "{story}");
     }

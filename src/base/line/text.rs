@@ -4,6 +4,7 @@ use super::{Abort, Denial, Ineligible, Line, PartialRefusal, StepDown, size};
 use crate::base::command::CrashKind;
 use crate::base::ids::{Key, NodeId};
 use crate::base::names::Names;
+use crate::base::rule::Rule;
 
 impl Line {
     /// The line in an operator's words.
@@ -213,6 +214,9 @@ impl Line {
             Line::SplitBrain { nodes } => {
                 format!("two primaries acknowledge writes: {} and {}", n(&nodes.0), n(&nodes.1))
             }
+            Line::RuleBroken { rule, term, index } => {
+                format!("rule {} broken: {} {index} of term {term}", rule.name(), here(*rule))
+            }
             Line::ClientOutcome { text, .. } => text.to_string(),
         }
     }
@@ -226,5 +230,14 @@ fn denial(why: &Denial, names: &Names) -> String {
             format!("my log is newer ({},{})>({},{})", mine.0, mine.1, theirs.0, theirs.1)
         }
         Denial::FreshPrimary { ago } => format!("primary contact {:.0} ms ago", ago.as_millis()),
+    }
+}
+
+fn here(rule: Rule) -> &'static str {
+    match rule {
+        Rule::OnePrimaryPerTerm => "another opened this term before; here it opens at",
+        Rule::LeaderCompleteness => "the new primary lacks committed entry",
+        Rule::CommittedEntryKept => "cut although known committed: entry",
+        Rule::CommittedEntriesAgree => "a second entry is committed at this index: entry",
     }
 }

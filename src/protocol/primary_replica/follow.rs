@@ -33,7 +33,7 @@ impl PrimaryReplica {
             self.tail = append.relay.last().copied();
         }
         let answers = !self.is_inner_link(append);
-        self.commit = self.commit.max(append.commit.min(self.matched));
+        self.commit_upto(cx, append.commit.min(self.matched));
         self.knows_commit |= self.matched >= append.commit;
         self.note_freshness(append);
         self.apply_received(cx);

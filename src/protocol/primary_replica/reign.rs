@@ -15,6 +15,7 @@ use crate::base::operation::{Answer, Doubt, Refusal};
 use crate::base::time::VirtualTime;
 use crate::protocol::kit::log::{Content, Entry, Epoch};
 use crate::protocol::kit::quorum::majority;
+use crate::protocol::{Ghost, Progress};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -98,6 +99,9 @@ impl PrimaryReplica {
         (self.primary, self.incoming, self.is_invited) = (Some(self.me), None, false);
         self.pending = None;
         cx.append(Record::Reign { term: self.term });
+        let history = self.log().history().to_vec();
+        let progress = Progress::Opened { history, last: next - 1, epoch: self.epoch };
+        cx.ghost(Ghost::Log { partition: 0, progress });
         let opening = Entry { epoch: self.epoch, written_at: cx.now, content: Content::Opening };
         let index = self.append(cx, opening);
         cx.flush();

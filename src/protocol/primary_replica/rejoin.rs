@@ -8,8 +8,8 @@ use super::{AfterFlush, Context, PrimaryReplica, Record, Role};
 use crate::base::ids::{Key, NodeId};
 use crate::base::line::Line;
 use crate::base::time::VirtualTime;
-use crate::protocol::Ghost;
 use crate::protocol::kit::log::{Entry, Epoch};
+use crate::protocol::{Ghost, Progress};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -140,6 +140,7 @@ impl PrimaryReplica {
     pub(super) fn cut(&mut self, cx: &mut Context<'_>, from: u64, primary: NodeId) -> Arc<Branch> {
         let to = self.log().last_index();
         let branch = Arc::new(self.branch(from, cx.now));
+        let known = self.log().position(self.commit).unwrap_or_default();
         self.store.cut(from);
         self.count_members();
         let ops = branch.entries.iter().filter_map(Entry::operation).collect();
@@ -154,6 +155,7 @@ impl PrimaryReplica {
         self.archive.push(Arc::clone(&branch));
         cx.append(Record::Cut(Arc::clone(&branch)));
         cx.ghost(Ghost::Cut { from, entries: branch.entries.len() as u64, ops });
+        cx.ghost(Ghost::Log { partition: 0, progress: Progress::Cut { from, known } });
         self.say_diverged(cx, &branch, primary);
         cx.say(Line::Truncate { from, to, archive: self.archive.len() as u32 });
         branch

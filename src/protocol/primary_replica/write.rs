@@ -10,6 +10,7 @@ use crate::base::operation::{Action, Answer, Doubt, Refusal, Request};
 use crate::base::time::Span;
 use crate::protocol::kit::log::{Content, Entry, Write};
 use crate::protocol::kit::quorum::{majority, reached_by};
+use crate::protocol::{Ghost, Progress};
 use std::sync::Arc;
 
 /// Beats after which a write that waits for its replicas is worth a line.
@@ -120,7 +121,7 @@ impl PrimaryReplica {
     /// Commits, applies and acknowledges everything whose condition holds now.
     pub(super) fn acknowledge(&mut self, cx: &mut Context<'_>) {
         let Some(committed) = self.reign().map(|reign| self.committable(reign)) else { return };
-        self.commit = self.commit.max(committed);
+        self.commit_upto(cx, committed);
         self.knows_commit |= committed > 0;
         let reached = self.reign().map_or(0, |reign| self.acknowledgeable(reign));
         self.store.apply(if self.config.shows_early { reached.max(self.flushed) } else { reached });
@@ -142,6 +143,15 @@ impl PrimaryReplica {
             if let Some(entry) = self.log().get(waiter.index) {
                 cx.reply(waiter.op, Answer::Written(entry.version(waiter.index)));
             }
+        }
+    }
+
+    /// Everything up to `index` is committed, if it was not before.
+    pub(super) fn commit_upto(&mut self, cx: &mut Context<'_>, index: u64) {
+        if index > self.commit {
+            self.commit = index;
+            let position = self.log().position(index).unwrap_or_default();
+            cx.ghost(Ghost::Log { partition: 0, progress: Progress::Committed(position) });
         }
     }
 

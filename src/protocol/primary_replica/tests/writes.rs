@@ -7,7 +7,7 @@ use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Refusal, Reply};
 use crate::base::time::Span;
 use crate::protocol::kit::log::Epoch;
-use crate::protocol::{Effect, Input, Order, Traffic};
+use crate::protocol::{Effect, Ghost, Input, Order, Progress, Traffic};
 
 /// A primary whose opening entry both replicas have: entry 2 is the first write.
 fn primary(changes: &[(&str, &str)]) -> Bench {
@@ -30,6 +30,10 @@ fn written(op: u32, index: u64) -> Effect<super::PrimaryReplica> {
     reply(op, Answer::Written(Version(1 << 40 | index)))
 }
 
+fn committed(index: u64) -> Effect<super::PrimaryReplica> {
+    Effect::Ghost(Ghost::Log { partition: 0, progress: Progress::Committed(at(index)) })
+}
+
 fn replies(effects: &Effects) -> Vec<&Effect<super::PrimaryReplica>> {
     effects.iter().filter(|effect| matches!(effect, Effect::Reply(_))).collect()
 }
@@ -42,7 +46,7 @@ fn a_write_is_appended_shipped_and_flushed_at_once_and_acknowledged_by_a_majorit
         [record(wanted), send(1, append(1, &[wanted], 1)), send(2, append(1, &[wanted], 1)), Effect::Flush];
     assert_eq!(primary.step(write(5)), expected);
     assert_eq!(primary.flush(), [], "its own flush is no majority");
-    assert_eq!(has_flushed(&mut primary, 2, 2), [written(5, 2)]);
+    assert_eq!(has_flushed(&mut primary, 2, 2), [committed(2), written(5, 2)]);
     assert_eq!(has_flushed(&mut primary, 1, 2), [], "acknowledged once");
 }
 
@@ -171,7 +175,7 @@ fn a_cancelled_wait_is_doubt_and_shows() {
     );
     assert!(primary.node.store.find(crate::base::ids::Key(5)).is_some());
     primary.flush();
-    assert_eq!(has_flushed(&mut primary, 1, 3), [written(6, 3)]);
+    assert_eq!(has_flushed(&mut primary, 1, 3), [committed(3), written(6, 3)]);
 }
 
 #[test]
@@ -205,7 +209,7 @@ fn a_request_sent_again_while_it_waits_is_answered_once() {
     primary.step(write(5));
     assert_eq!(primary.step(write(5)), []);
     primary.flush();
-    assert_eq!(has_flushed(&mut primary, 1, 2), [written(5, 2)]);
+    assert_eq!(has_flushed(&mut primary, 1, 2), [committed(2), written(5, 2)]);
 }
 
 #[test]
