@@ -218,7 +218,7 @@ pub enum Line {
     ClientOutcome { op: OpId, text: Arc<str> },
 }
 
-/// The codes of all lines. A test reads them off [`Line::parts`].
+/// The codes of all lines. A test reads them off `Line::parts`.
 pub const CODES: &[&str] = &[
     "LEARNER",
     "JOIN",

@@ -29,6 +29,9 @@ pub const KEYS_SHOWN: usize = 40;
 /// The most log cells a view gives, counted from the end.
 pub const CELLS_SHOWN: usize = 120;
 
+/// The most entries a view gives of a cut branch.
+pub const CUT_SHOWN: usize = 40;
+
 /// One key as one node holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRow {
@@ -143,6 +146,8 @@ pub struct PrimaryReplicaView {
     /// As anyone else: when it will do something about the primary unless that is heard before; as lease store: when
     /// the lease ends.
     pub election_at: Option<VirtualTime>,
+    /// How far ahead the two deadlines lie at most: what a full bar means.
+    pub horizon: Span,
     /// As primary with `ack = "isr"`: who is in sync.
     pub in_sync: Vec<NodeId>,
     /// The monitor beside it.
@@ -188,14 +193,30 @@ pub struct LogCell {
     pub index: u64,
     /// The term it was written in.
     pub term: u64,
-    /// The key written; `None` for the entry that opens a term.
-    pub key: Option<Key>,
-    /// The value; `None` for a delete or an opening entry.
-    pub value: Option<Value>,
-    /// The operation that wrote it.
-    pub op: Option<OpId>,
+    /// What it says.
+    pub content: CellContent,
     /// How safe it is, as this node knows it. Divergence is found by comparing nodes.
     pub state: CellState,
+}
+
+/// What a log entry says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellContent {
+    /// A reign begins.
+    Opening,
+    /// A key changes.
+    Write {
+        /// The operation that asked for it.
+        op: OpId,
+        /// The key.
+        key: Key,
+        /// The new value; `None` for a delete.
+        value: Option<Value>,
+    },
+    /// A node becomes a member.
+    Join(NodeId),
+    /// A node is a member no more.
+    Leave(NodeId),
 }
 
 /// How safe a log entry is, as far as its node knows. Later states include the earlier ones.
@@ -249,7 +270,7 @@ pub struct FollowerView {
 }
 
 /// A branch of the log that was cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BranchView {
     /// The first index cut.
     pub from: u64,
@@ -261,6 +282,8 @@ pub struct BranchView {
     pub term: u64,
     /// When it was cut.
     pub at: VirtualTime,
+    /// Its first entries; at most [`CUT_SHOWN`]. What this node had acknowledged says so.
+    pub cells: Vec<LogCell>,
 }
 
 /// A member of a peer-to-peer cluster.

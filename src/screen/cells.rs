@@ -6,7 +6,7 @@ use super::look::{Sign, Token};
 use super::pen::Pen;
 use crate::cluster::view::{ClusterView, Health, NodeView};
 use crate::driver::frame::Frame;
-use crate::protocol::view::{CellState, LogCell, PrimaryReplicaView, ReplicaDetail, Role};
+use crate::protocol::view::{CellContent, CellState, LogCell, PrimaryReplicaView, ReplicaDetail, Role};
 use ratatui::layout::Rect;
 
 fn detail(node: &NodeView) -> Option<&PrimaryReplicaView> {
@@ -102,6 +102,20 @@ pub(super) fn draw_table(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &F
     draw_legend(pen, Rect { y: inside.bottom() - 1, height: 1, ..inside });
 }
 
+/// What an entry changes, in words.
+pub(super) fn content(view: &ClusterView, cell: &LogCell) -> String {
+    let names = &view.names;
+    match cell.content {
+        CellContent::Opening => "opens".to_owned(),
+        CellContent::Write { key, value: Some(value), .. } => {
+            format!("{}={}", names.key(key), names.value(value))
+        }
+        CellContent::Write { key, value: None, .. } => format!("{} deleted", names.key(key)),
+        CellContent::Join(node) => format!("{} joins", names.node(node)),
+        CellContent::Leave(node) => format!("{} leaves", names.node(node)),
+    }
+}
+
 fn draw_entry(
     pen: &mut Pen<'_>,
     area: Rect,
@@ -110,12 +124,7 @@ fn draw_entry(
     authority: Option<&PrimaryReplicaView>,
 ) {
     let (sign, token) = look(cell, authority);
-    let what = match (cell.key, cell.value) {
-        (None, _) => "opens".to_owned(),
-        (Some(key), Some(value)) => format!("{}={}", view.names.key(key), view.names.value(value)),
-        (Some(key), None) => format!("{} deleted", view.names.key(key)),
-    };
-    let text = format!("{} {what} t{}", pen.sign(sign), cell.term);
+    let text = format!("{} {} t{}", pen.sign(sign), content(view, cell), cell.term);
     pen.text(area.x, area.y, area.width, &text, token);
 }
 

@@ -11,6 +11,7 @@ mod header;
 pub mod layout;
 pub mod look;
 mod matrix;
+mod member;
 mod metrics;
 mod network;
 mod nodes;

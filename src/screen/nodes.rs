@@ -3,19 +3,21 @@
 use super::layout::{columns, split_left, split_top};
 use super::look::{Sign, Token};
 use super::pen::Pen;
-use super::{Watch, cells, metrics, network, replica};
+use super::{Watch, cells, member, metrics, network, replica};
 use crate::base::line::{Level, Stamped};
 use crate::base::names::Names;
 use crate::base::text::width;
 use crate::cluster::view::{ClusterView, Health, NodeView};
 use crate::driver::frame::Frame;
-use crate::protocol::view::{ReplicaDetail, Role};
+use crate::protocol::view::ReplicaDetail;
 use ratatui::layout::Rect;
 
 /// The least width of a node's card.
 const CARD: u16 = 24;
 /// The least height of the body in which cards are drawn instead of rows.
 const CARDS_FROM: u16 = 22;
+/// The least width of a body in which a large card has two halves.
+const LARGE: u16 = 100;
 /// Rows that the lower panels get where cards are drawn.
 const LOWER: u16 = 12;
 
@@ -24,7 +26,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     if watch.is_expanded
         && let Some(node) = watch.target.and_then(|target| view.nodes.get(target.index()))
     {
-        return card(pen, area, view, node, watch);
+        return large_card(pen, area, view, node, watch);
     }
     let fits = view.nodes.len() * usize::from(CARD) <= usize::from(area.width);
     if fits && area.height >= CARDS_FROM {
@@ -136,6 +138,18 @@ pub(super) fn ailments(node: &NodeView) -> String {
         words.push(format!("{} inputs queued", node.queued));
     }
     words.join(", ")
+}
+
+/// The chosen node's card over the whole body, with what only it has room for.
+fn large_card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch) {
+    let detail = node.replica.as_ref().map(|held| &held.detail);
+    let Some(ReplicaDetail::PrimaryReplica(detail)) = detail.filter(|_| area.width >= LARGE) else {
+        return card(pen, area, view, node, watch);
+    };
+    let (left, right) = split_left(area, area.width / 2);
+    card(pen, left, view, node, watch);
+    let inside = pen.boxed(right, "followers, and what was cut off", Token::Border);
+    member::draw_at_large(pen, &mut replica::Pad::new(inside), view, detail);
 }
 
 /// A node's card.
@@ -254,8 +268,7 @@ fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch
     };
     let role = match &held.detail {
         ReplicaDetail::PrimaryReplica(detail) => {
-            let badge = if detail.role == Role::Primary { Token::Primary } else { Token::Plain };
-            (format!("{:<9} t{:<2} ", detail.role.word(), detail.term), badge)
+            (format!("{:<9} t{:<2} ", detail.role.word(), detail.term), member::badge(detail.role))
         }
         ReplicaDetail::PeerToPeer(detail) => {
             (format!("{:>3}% of keys ", detail.ring_permille / 10), Token::Plain)

@@ -1,21 +1,12 @@
 //! What a node's card says of its replica, row by row, most telling first.
 
-use super::cells;
 use super::look::{Sign, Token};
+use super::member;
 use super::pen::Pen;
 use crate::base::line::size;
-use crate::base::time::Span;
 use crate::cluster::view::{ClusterView, NodeView};
-use crate::protocol::view::{
-    KeyRow, PeerStatus, PeerToPeerView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role,
-};
+use crate::protocol::view::{KeyRow, PeerStatus, PeerToPeerView, ReplicaDetail, ReplicaView};
 use ratatui::layout::Rect;
-
-/// A silence after which a replica is taken for lost.
-const LOST: Span = Span::seconds(1);
-/// Patience that is worth showing: with a healthy primary it never falls this low (demo timers: 500 ms or more,
-/// renewed every 100 ms).
-const ALARMING: Span = Span::millis(380);
 
 /// Rows to be filled from the top.
 pub(super) struct Pad {
@@ -29,12 +20,16 @@ impl Pad {
     }
 
     /// The next free row, if there is one.
-    fn next(&mut self) -> Option<Rect> {
+    pub(super) fn next(&mut self) -> Option<Rect> {
         if self.y >= self.area.bottom() {
             return None;
         }
         self.y += 1;
         Some(Rect { y: self.y - 1, height: 1, ..self.area })
+    }
+
+    pub(super) fn width(&self) -> u16 {
+        self.area.width
     }
 
     fn left(&self) -> usize {
@@ -56,79 +51,12 @@ pub(super) fn draw(
     held: &ReplicaView,
 ) {
     match &held.detail {
-        ReplicaDetail::PrimaryReplica(detail) => draw_member(pen, pad, view, node, detail),
+        ReplicaDetail::PrimaryReplica(detail) => member::draw(pen, pad, view, node, detail),
         ReplicaDetail::PeerToPeer(detail) => draw_peer(pen, pad, view, detail),
     }
     let title = format!("keys {}", held.keys_total);
     pad.row(pen, &[(&title, Token::Dim)]);
     draw_keys(pen, pad, view, &held.keys);
-}
-
-fn draw_member(
-    pen: &mut Pen<'_>,
-    pad: &mut Pad,
-    view: &ClusterView,
-    node: &NodeView,
-    detail: &PrimaryReplicaView,
-) {
-    let badge = match detail.role {
-        Role::Primary => Token::Primary,
-        Role::Replica => Token::Plain,
-        _ => Token::Warn,
-    };
-    let term = format!(" term {}", detail.term);
-    pad.row(
-        pen,
-        &[(detail.role.word(), badge), (&term, Token::Plain), (&countdown(view, detail), Token::Warn)],
-    );
-    if let Some(row) = pad.next() {
-        cells::draw_strip(pen, row, view, node);
-    }
-    let ends = format!("log {} commit {}", detail.last_index, detail.commit_index);
-    pad.row(pen, &[(&ends, Token::Plain)]);
-    let safe = format!("disk {} table {}", detail.flushed_index, detail.applied_index);
-    pad.row(pen, &[(&safe, Token::Dim)]);
-    let (text, token) = standing(view, detail);
-    pad.row(pen, &[(&text, token)]);
-    let from = detail.history.len().saturating_sub(3);
-    let history: Vec<String> =
-        detail.history[from..].iter().map(|(term, start)| format!("t{term}@{start}")).collect();
-    pad.row(pen, &[("history ", Token::Dim), (&history.join(" "), Token::Dim)]);
-    if let Some(branch) = detail.archive.last() {
-        let cut = format!("cut {} from {} ({} acked)", branch.entries, branch.from, branch.acked);
-        pad.row(pen, &[(&cut, Token::Diverged)]);
-    }
-}
-
-/// How long a silent primary is still waited for; nothing while it is heard as it should be.
-fn countdown(view: &ClusterView, detail: &PrimaryReplicaView) -> String {
-    let left = detail.election_at.map(|at| at.since(view.at));
-    left.filter(|left| *left < ALARMING)
-        .map_or_else(String::new, |left| format!(" {:.0} ms", left.as_millis()))
-}
-
-/// How a member stands: what the primary waits for, how far a replica lags, and when it was degraded.
-fn standing(view: &ClusterView, detail: &PrimaryReplicaView) -> (String, Token) {
-    if detail.role == Role::Primary {
-        // Who is not heard lags for ever; that says nothing about those who are.
-        let heard = detail.followers.iter().filter(|follower| view.at.since(follower.heard_at) < LOST);
-        let slowest = heard.map(|follower| follower.lag_entries).max().unwrap_or(0);
-        let degraded = if detail.is_degraded { " fallen back to async" } else { "" };
-        let token = if detail.is_degraded || slowest > 50 { Token::Warn } else { Token::Dim };
-        return (format!("waiting {} max lag {slowest}{degraded}", detail.waiting), token);
-    }
-    let follows = detail
-        .primary
-        .map_or_else(|| "no primary".to_owned(), |node| format!("follows {}", view.names.node(node)));
-    let behind = missing(view, detail);
-    let token = if detail.primary.is_none() || behind > 20 { Token::Warn } else { Token::Dim };
-    let lag = if behind > 0 { format!(", lag {behind}") } else { String::new() };
-    (format!("{follows}{lag}"), token)
-}
-
-/// Entries between this replica and the longest log of the highest term's primary, as one who sees all would say.
-fn missing(view: &ClusterView, detail: &PrimaryReplicaView) -> u64 {
-    cells::authority(view).map_or(0, |primary| primary.last_index.saturating_sub(detail.applied_index))
 }
 
 fn draw_peer(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, detail: &PeerToPeerView) {
@@ -212,19 +140,8 @@ fn is_stale(view: &ClusterView, key: &KeyRow) -> bool {
 
 /// The facts at the end of a condensed row.
 pub(super) fn facts(view: &ClusterView, node: &NodeView, held: &ReplicaView) -> String {
-    let _ = node;
     match &held.detail {
-        ReplicaDetail::PrimaryReplica(detail) => {
-            let behind = missing(view, detail);
-            let lag = if detail.role != Role::Primary && behind > 0 {
-                format!(" lag {behind}")
-            } else {
-                String::new()
-            };
-            let cut: u64 = detail.archive.iter().map(|branch| branch.entries).sum();
-            let cut = if cut > 0 { format!(" cut {cut}") } else { String::new() };
-            format!("log {} c {}{lag}{cut}", detail.last_index, detail.commit_index)
-        }
+        ReplicaDetail::PrimaryReplica(detail) => member::facts(view, node, detail),
         ReplicaDetail::PeerToPeer(detail) => {
             let hints: u64 = detail.hints.iter().map(|hint| hint.count).sum();
             let hints = if hints > 0 { format!("  hints {hints}") } else { String::new() };

@@ -6,11 +6,11 @@ use super::ship::Flow;
 use super::{PrimaryReplica, Promotion, Role};
 use crate::base::ids::NodeId;
 use crate::base::time::{Span, VirtualTime};
-use crate::protocol::kit::log::Entry;
+use crate::protocol::kit::log::{Content, Entry, Write};
 use crate::protocol::kit::quorum::{majority, reached_by};
 use crate::protocol::view::{
-    BranchView, CELLS_SHOWN, CellState, FollowerView, LogCell, PrimaryReplicaView, ReplicaDetail,
-    ReplicaView, Role as Badge,
+    BranchView, CELLS_SHOWN, CUT_SHOWN, CellContent, CellState, FollowerView, LogCell, PrimaryReplicaView,
+    ReplicaDetail, ReplicaView, Role as Badge,
 };
 
 impl PrimaryReplica {
@@ -45,12 +45,13 @@ impl PrimaryReplica {
             lag: if lag_entries > 0 { self.age_of_state(now) } else { Span::ZERO },
             stops_at: self.stops_at(),
             election_at: self.election_at(),
+            horizon: self.horizon(),
             in_sync: reign
                 .filter(|_| self.config.ack_in_sync().is_some())
                 .map_or(Vec::new(), members_in_sync),
             monitor: self.watch().map(|(view, _)| view),
             partitions: Vec::new(),
-            archive: self.archive.iter().map(|branch| branch_view(branch)).collect(),
+            archive: self.archive.iter().map(|branch| self.branch_view(branch)).collect(),
         }
     }
 
@@ -107,6 +108,15 @@ impl PrimaryReplica {
         }
     }
 
+    /// The longest that one of these deadlines may lie ahead.
+    fn horizon(&self) -> Span {
+        match self.config.promotion {
+            Promotion::AutoLease => self.config.lease.lasting,
+            Promotion::AutoMonitor => self.config.down_after,
+            _ => self.config.election_timeout.1,
+        }
+    }
+
     fn cells(&self) -> Vec<LogCell> {
         let first = (self.log().last_index() + 1).saturating_sub(CELLS_SHOWN as u64);
         self.log().iter_from(first).map(|(index, entry)| self.cell(index, entry)).collect()
@@ -116,10 +126,33 @@ impl PrimaryReplica {
         LogCell {
             index,
             term: entry.epoch.term(),
-            key: entry.write().map(|write| write.key),
-            value: entry.write().and_then(|write| write.value),
-            op: entry.operation(),
+            content: match entry.content {
+                Content::Opening => CellContent::Opening,
+                Content::Write(Write { op, key, value, .. }) => CellContent::Write { op, key, value },
+                Content::Join(node) => CellContent::Join(node),
+                Content::Leave(node) => CellContent::Leave(node),
+            },
             state: self.cell_state(index, entry),
+        }
+    }
+
+    fn branch_view(&self, branch: &Branch) -> BranchView {
+        let mut acked = branch.acked;
+        let cell = |(index, entry): (u64, &Entry)| {
+            // Acknowledged are the first of its own writes.
+            let is_own = entry.write().is_some() && entry.epoch.primary() == Some(self.me);
+            let is_acked = is_own && acked > 0;
+            acked -= u64::from(is_acked);
+            let state = if is_acked { CellState::Acked } else { CellState::RolledBack };
+            LogCell { state, ..self.cell(index, entry) }
+        };
+        BranchView {
+            from: branch.from,
+            entries: branch.entries.len() as u64,
+            acked: branch.acked,
+            term: branch.entries.last().map_or(0, |entry| entry.epoch.term()),
+            at: branch.at,
+            cells: (branch.from..).zip(&branch.entries).take(CUT_SHOWN).map(cell).collect(),
         }
     }
 
@@ -154,14 +187,4 @@ impl PrimaryReplica {
 
 fn members_in_sync(reign: &Reign) -> Vec<NodeId> {
     reign.in_sync.members.to_vec()
-}
-
-fn branch_view(branch: &Branch) -> BranchView {
-    BranchView {
-        from: branch.from,
-        entries: branch.entries.len() as u64,
-        acked: branch.acked,
-        term: branch.entries.last().map_or(0, |entry| entry.epoch.term()),
-        at: branch.at,
-    }
 }

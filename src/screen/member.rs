@@ -1,0 +1,278 @@
+//! What a card says of a member of a primary-replica cluster: role and term, log, deadlines, who follows how far, and
+//! what was cut off.
+
+use super::cells;
+use super::look::{Sign, Token};
+use super::pen::Pen;
+use super::replica::Pad;
+use crate::base::time::{Span, VirtualTime};
+use crate::cluster::view::{ClusterView, Health, NodeView};
+use crate::protocol::view::{
+    BranchView, CellState, FollowerView, MonitorView, PrimaryReplicaView, ReplicaDetail, Role,
+};
+
+/// A silence after which a replica is taken for lost.
+const LOST: Span = Span::seconds(1);
+/// Patience that is worth showing: with a healthy primary it never falls this low (demo timers: 500 ms or more,
+/// renewed every 100 ms).
+const ALARMING: Span = Span::millis(380);
+/// Columns of a deadline's bar.
+const BAR: u64 = 10;
+
+pub(super) fn draw(
+    pen: &mut Pen<'_>,
+    pad: &mut Pad,
+    view: &ClusterView,
+    node: &NodeView,
+    detail: &PrimaryReplicaView,
+) {
+    let term = format!(" term {}", detail.term);
+    let countdown = countdown(view, detail);
+    pad.row(
+        pen,
+        &[(detail.role.word(), badge(detail.role)), (&term, Token::Plain), (&countdown, Token::Warn)],
+    );
+    if let Some(row) = pad.next() {
+        cells::draw_strip(pen, row, view, node);
+    }
+    let ends = format!("log {} commit {}", detail.last_index, detail.commit_index);
+    pad.row(pen, &[(&ends, Token::Plain)]);
+    let safe = format!("disk {} table {}", detail.flushed_index, detail.applied_index);
+    pad.row(pen, &[(&safe, Token::Dim)]);
+    let (text, token) = standing(view, detail);
+    pad.row(pen, &[(&text, token)]);
+    draw_deadlines(pen, pad, view, node, detail);
+    if !detail.in_sync.is_empty() {
+        let names: Vec<String> = detail.in_sync.iter().map(|member| view.names.node(*member)).collect();
+        pad.row(pen, &[("in sync ", Token::Dim), (&names.join(" "), Token::Good)]);
+    }
+    if let Some(monitor) = &detail.monitor {
+        let (text, token) = watching(view, monitor);
+        pad.row(pen, &[(&text, token)]);
+    }
+    draw_partitions(pen, pad, detail);
+    let from = detail.history.len().saturating_sub(3);
+    let history: Vec<String> =
+        detail.history[from..].iter().map(|(term, start)| format!("t{term}@{start}")).collect();
+    pad.row(pen, &[("history ", Token::Dim), (&history.join(" "), Token::Dim)]);
+    if let Some(branch) = detail.archive.last() {
+        let cut = format!("cut {} from {} ({} acked)", branch.entries, branch.from, branch.acked);
+        pad.row(pen, &[(&cut, Token::Diverged)]);
+    }
+}
+
+/// The badge of a role.
+pub(super) fn badge(role: Role) -> Token {
+    match role {
+        Role::Primary => Token::Primary,
+        Role::Replica | Role::LeaseStore => Token::Plain,
+        Role::Removed => Token::Dim,
+        _ => Token::Warn,
+    }
+}
+
+/// How long a silent primary is still waited for; nothing while it is heard as it should be.
+fn countdown(view: &ClusterView, detail: &PrimaryReplicaView) -> String {
+    let left = detail.election_at.filter(|_| detail.role != Role::LeaseStore).map(|at| at.since(view.at));
+    left.filter(|left| *left < ALARMING)
+        .map_or_else(String::new, |left| format!(" {:.0} ms", left.as_millis()))
+}
+
+/// How a member stands: what the primary waits for, how far a replica lags, and when it was degraded.
+fn standing(view: &ClusterView, detail: &PrimaryReplicaView) -> (String, Token) {
+    match detail.role {
+        Role::Primary => {
+            // Who is not heard lags for ever; that says nothing about those who are.
+            let heard = detail.followers.iter().filter(|follower| view.at.since(follower.heard_at) < LOST);
+            let slowest = heard.map(|follower| follower.lag_entries).max().unwrap_or(0);
+            let degraded = if detail.is_degraded { " fallen back to async" } else { "" };
+            let token = if detail.is_degraded || slowest > 50 { Token::Warn } else { Token::Dim };
+            return (format!("waiting {} max lag {slowest}{degraded}", detail.waiting), token);
+        }
+        Role::LeaseStore => {
+            let holder = detail.primary.map_or_else(|| "nobody".to_owned(), |node| view.names.node(node));
+            let left = detail.election_at.map_or(Span::ZERO, |at| at.since(view.at));
+            let token = if left == Span::ZERO { Token::Warn } else { Token::Dim };
+            return (format!("{holder} for {:.1} s more", left.as_millis() / 1e3), token);
+        }
+        _ => {}
+    }
+    let follows = detail
+        .primary
+        .map_or_else(|| "no primary".to_owned(), |node| format!("follows {}", view.names.node(node)));
+    let behind = missing(view, detail);
+    let token = if detail.primary.is_none() || behind > 20 { Token::Warn } else { Token::Dim };
+    let lag = if behind > 0 { format!(", lag {behind}") } else { String::new() };
+    (format!("{follows}{lag}"), token)
+}
+
+/// Entries between this replica and the longest log of the highest term's primary, as one who sees all would say.
+fn missing(view: &ClusterView, detail: &PrimaryReplicaView) -> u64 {
+    cells::authority(view).map_or(0, |primary| primary.last_index.saturating_sub(detail.applied_index))
+}
+
+/// When a primary stops by itself, and when the first of the others may take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Deadlines {
+    stops: Option<VirtualTime>,
+    others: Option<VirtualTime>,
+}
+
+impl Deadlines {
+    /// The two deadlines that the primary `node` lives under; nothing where nobody takes over by himself.
+    pub(super) fn of(view: &ClusterView, node: &NodeView, detail: &PrimaryReplicaView) -> Option<Self> {
+        let acts_at = |other: &NodeView| match &other.replica.as_ref()?.detail {
+            ReplicaDetail::PrimaryReplica(other) => other.election_at,
+            ReplicaDetail::PeerToPeer(_) => None,
+        };
+        let lively = view.nodes.iter().filter(|other| other.node != node.node && other.health == Health::Up);
+        let (stops, others) = (detail.stops_at, lively.filter_map(acts_at).min());
+        let is_primary = matches!(detail.role, Role::Primary | Role::Fenced);
+        (is_primary && (stops.is_some() || others.is_some())).then_some(Deadlines { stops, others })
+    }
+
+    fn is_alarming(self, now: VirtualTime) -> bool {
+        [self.stops, self.others].into_iter().flatten().any(|at| at.since(now) < ALARMING)
+    }
+
+    /// Whether the others may act while the old primary still believes in itself.
+    fn overlap(self) -> bool {
+        self.others.is_some_and(|others| self.stops.is_none_or(|stops| others < stops))
+    }
+}
+
+/// The two deadlines as bars of one scale, below each other: which is the longer one decides between a pause and two
+/// primaries.
+fn draw_deadlines(
+    pen: &mut Pen<'_>,
+    pad: &mut Pad,
+    view: &ClusterView,
+    node: &NodeView,
+    detail: &PrimaryReplicaView,
+) {
+    let Some(deadlines) = Deadlines::of(view, node, detail) else { return };
+    let is_alarming = deadlines.is_alarming(view.at);
+    let token = match (is_alarming, deadlines.overlap()) {
+        (false, _) => Token::Dim,
+        (true, true) => Token::Bad,
+        (true, false) => Token::Warn,
+    };
+    for (name, at, none) in
+        [("stops ", deadlines.stops, "not by itself"), ("others", deadlines.others, "stay")]
+    {
+        let text = match at {
+            None => none.to_owned(),
+            Some(at) => {
+                let left = at.since(view.at);
+                let filled = (left.0 * BAR).div_ceil(detail.horizon.0.max(1)).min(BAR);
+                let sign = |place: u64| if place < filled { Sign::Committed } else { Sign::Middle };
+                let bar: String = (0..BAR).map(|place| pen.sign(sign(place))).collect();
+                format!("{bar} {:.0} ms", left.as_millis())
+            }
+        };
+        pad.row(pen, &[(name, Token::Dim), (" ", Token::Dim), (&text, token)]);
+    }
+}
+
+/// What the monitor beside a node thinks.
+fn watching(view: &ClusterView, monitor: &MonitorView) -> (String, Token) {
+    let primary = view.names.node(monitor.primary);
+    let agree = if monitor.agree > 0 { format!(", {} agree", monitor.agree) } else { String::new() };
+    match (monitor.is_leading, monitor.is_down) {
+        (true, _) => (format!("monitor: fails over from {primary}"), Token::Bad),
+        (false, true) => (format!("monitor: misses {primary}{agree}"), Token::Warn),
+        (false, false) => (format!("monitor: hears {primary}"), Token::Dim),
+    }
+}
+
+fn draw_partitions(pen: &mut Pen<'_>, pad: &mut Pad, detail: &PrimaryReplicaView) {
+    for part in &detail.partitions {
+        let name = format!("p{} ", part.partition);
+        let rest = format!(" t{} log {} c {}", part.term, part.last_index, part.commit_index);
+        pad.row(pen, &[(&name, Token::Title), (part.role.word(), badge(part.role)), (&rest, Token::Dim)]);
+    }
+}
+
+/// The facts at the end of a condensed row.
+pub(super) fn facts(view: &ClusterView, node: &NodeView, detail: &PrimaryReplicaView) -> String {
+    let mut facts = format!("log {} c {}", detail.last_index, detail.commit_index);
+    let behind = missing(view, detail);
+    if detail.role != Role::Primary && behind > 0 {
+        facts.push_str(&format!(" lag {behind}"));
+    }
+    let cut: u64 = detail.archive.iter().map(|branch| branch.entries).sum();
+    if cut > 0 {
+        facts.push_str(&format!(" cut {cut}"));
+    }
+    let led = detail.partitions.iter().filter(|part| part.role == Role::Primary).count();
+    if !detail.partitions.is_empty() {
+        facts.push_str(&format!(" leads {led} of {}", detail.partitions.len()));
+    }
+    let deadlines = Deadlines::of(view, node, detail).filter(|deadlines| deadlines.is_alarming(view.at));
+    if let Some(stops) = deadlines.and_then(|deadlines| deadlines.stops) {
+        facts.push_str(&format!(" stops {:.0} ms", stops.since(view.at).as_millis()));
+    }
+    facts
+}
+
+/// What only a card that fills the screen has room for: who follows how far, and what was cut off, entry by entry.
+pub(super) fn draw_at_large(
+    pen: &mut Pen<'_>,
+    pad: &mut Pad,
+    view: &ClusterView,
+    detail: &PrimaryReplicaView,
+) {
+    if !detail.followers.is_empty() {
+        let head = format!(
+            "{:<6}{:>8}{:>8}{:>8}{:>6}{:>10}",
+            "node", "written", "flushed", "applied", "lag", "heard"
+        );
+        pad.row(pen, &[(&head, Token::Title)]);
+        for follower in &detail.followers {
+            let (text, token) = following(view, follower);
+            pad.row(pen, &[(&text, token)]);
+        }
+        pad.row(pen, &[]);
+    }
+    for (number, branch) in detail.archive.iter().enumerate().rev() {
+        draw_branch(pen, pad, view, number + 1, branch);
+    }
+    if detail.archive.is_empty() {
+        pad.row(pen, &[("nothing was ever cut off its log", Token::Dim)]);
+    }
+}
+
+fn following(view: &ClusterView, follower: &FollowerView) -> (String, Token) {
+    let silent = view.at.since(follower.heard_at);
+    let name = view.names.node(follower.node);
+    let (written, flushed, applied, lag) =
+        (follower.written, follower.flushed, follower.applied, follower.lag_entries);
+    let heard = format!("{:.0} ms", silent.as_millis());
+    let snapshot = if follower.is_full_sync { " takes a snapshot" } else { "" };
+    let text = format!("{name:<6}{written:>8}{flushed:>8}{applied:>8}{lag:>6}{heard:>10}{snapshot}");
+    (text, if silent >= LOST || follower.is_full_sync { Token::Warn } else { Token::Plain })
+}
+
+/// A branch of the archive: when it was cut, and its entries, in as many columns as fit.
+fn draw_branch(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, number: usize, branch: &BranchView) {
+    let title = format!(
+        "archive #{number}: cut at {} from {}, {} entries of term {}, {} acknowledged",
+        branch.at, branch.from, branch.entries, branch.term, branch.acked
+    );
+    pad.row(pen, &[(&title, Token::Diverged)]);
+    let per_row = usize::from(pad.width() / 24).max(1);
+    for chunk in branch.cells.chunks(per_row) {
+        let Some(row) = pad.next() else { return };
+        for (nth, cell) in (0..).zip(chunk) {
+            let is_acked = cell.state == CellState::Acked;
+            let sign = pen.sign(if is_acked { Sign::Acked } else { Sign::RolledBack });
+            let text = format!("{sign} {} {}", cell.index, cells::content(view, cell));
+            let token = if is_acked { Token::Bad } else { Token::Paused };
+            pen.text(row.x + nth * 24, row.y, 23.min(row.width), &text, token);
+        }
+    }
+    let rest = branch.entries.saturating_sub(branch.cells.len() as u64);
+    if rest > 0 {
+        pad.row(pen, &[(&format!("and {rest} more"), Token::Dim)]);
+    }
+}
