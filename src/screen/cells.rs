@@ -22,7 +22,15 @@ pub(super) fn authority(view: &ClusterView) -> Option<&PrimaryReplicaView> {
     live.filter(|detail| detail.role == Role::Primary).max_by_key(|detail| detail.term)
 }
 
-/// The last index any node shows: where every strip ends.
+/// Columns that a log may reach beyond the authority's: enough to see that it does.
+const BEYOND: u64 = 10;
+
+/// Where every strip ends: the authority's log is always in it.
+fn strip_end(view: &ClusterView) -> u64 {
+    authority(view).map_or(end(view), |primary| end(view).min(primary.last_index + BEYOND))
+}
+
+/// The last index any node shows.
 fn end(view: &ClusterView) -> u64 {
     view.nodes.iter().filter_map(detail).map(|detail| detail.last_index).max().unwrap_or(0)
 }
@@ -50,7 +58,7 @@ fn state_look(state: CellState) -> (Sign, Token) {
 /// The end of a node's log in one row, aligned with all others.
 pub(super) fn draw_strip(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView) {
     let Some(detail) = detail(node) else { return };
-    let end = end(view);
+    let end = strip_end(view);
     let first = (end + 1).saturating_sub(u64::from(area.width)).max(1);
     let authority = authority(view);
     for cell in detail.cells.iter().filter(|cell| (first..=end).contains(&cell.index)) {

@@ -8,7 +8,7 @@ use super::replica::Pad;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::view::{ClusterView, Health, NodeView};
 use crate::protocol::view::{
-    BranchView, CellState, FollowerView, MonitorView, PrimaryReplicaView, ReplicaDetail, Role,
+    BranchView, CellState, FollowerView, LogCell, MonitorView, PrimaryReplicaView, ReplicaDetail, Role,
 };
 
 /// A silence after which a replica is taken for lost.
@@ -16,8 +16,12 @@ const LOST: Span = Span::seconds(1);
 /// Patience that is worth showing: with a healthy primary it never falls this low (demo timers: 500 ms or more,
 /// renewed every 100 ms).
 const ALARMING: Span = Span::millis(380);
-/// Columns of a deadline's bar.
-const BAR: u64 = 10;
+/// The most columns of a deadline's bar.
+const BAR: u16 = 10;
+/// Columns around a bar: its name, and the milliseconds that are left.
+const AROUND_BAR: u16 = 15;
+/// Columns of an archived entry.
+const ENTRY: usize = 24;
 
 pub(super) fn draw(
     pen: &mut Pen<'_>,
@@ -157,6 +161,7 @@ fn draw_deadlines(
         (true, true) => Token::Bad,
         (true, false) => Token::Warn,
     };
+    let width = pad.width().saturating_sub(AROUND_BAR).min(BAR);
     for (name, at, none) in
         [("stops ", deadlines.stops, "not by itself"), ("others", deadlines.others, "stay")]
     {
@@ -164,9 +169,9 @@ fn draw_deadlines(
             None => none.to_owned(),
             Some(at) => {
                 let left = at.since(view.at);
-                let filled = (left.0 * BAR).div_ceil(detail.horizon.0.max(1)).min(BAR);
-                let sign = |place: u64| if place < filled { Sign::Committed } else { Sign::Middle };
-                let bar: String = (0..BAR).map(|place| pen.sign(sign(place))).collect();
+                let filled = (left.0 * u64::from(width)).div_ceil(detail.horizon.0.max(1));
+                let sign = |place| if u64::from(place) < filled { Sign::Committed } else { Sign::Middle };
+                let bar: String = (0..width).map(|place| pen.sign(sign(place))).collect();
                 format!("{bar} {:.0} ms", left.as_millis())
             }
         };
@@ -215,31 +220,34 @@ pub(super) fn facts(view: &ClusterView, node: &NodeView, detail: &PrimaryReplica
     facts
 }
 
-/// What only a card that fills the screen has room for: who follows how far, and what was cut off, entry by entry.
-pub(super) fn draw_at_large(
-    pen: &mut Pen<'_>,
-    pad: &mut Pad,
+/// Pieces of text that make a row.
+pub(super) type Row = Vec<(String, Token)>;
+
+/// What only a card that fills the screen has room for, in rows of `columns`: who follows how far, and what was cut
+/// off, entry by entry, the last cut first.
+pub(super) fn rows_at_large(
+    pen: &Pen<'_>,
+    columns: u16,
     view: &ClusterView,
     detail: &PrimaryReplicaView,
-) {
+) -> Vec<Row> {
+    let mut rows = Vec::new();
     if !detail.followers.is_empty() {
         let head = format!(
             "{:<6}{:>8}{:>8}{:>8}{:>6}{:>10}",
             "node", "written", "flushed", "applied", "lag", "heard"
         );
-        pad.row(pen, &[(&head, Token::Title)]);
-        for follower in &detail.followers {
-            let (text, token) = following(view, follower);
-            pad.row(pen, &[(&text, token)]);
-        }
-        pad.row(pen, &[]);
+        rows.push(vec![(head, Token::Title)]);
+        rows.extend(detail.followers.iter().map(|follower| vec![following(view, follower)]));
+        rows.push(Vec::new());
     }
     for (number, branch) in detail.archive.iter().enumerate().rev() {
-        draw_branch(pen, pad, view, number + 1, branch);
+        branch_rows(pen, columns, view, number + 1, branch, &mut rows);
     }
     if detail.archive.is_empty() {
-        pad.row(pen, &[("nothing was ever cut off its log", Token::Dim)]);
+        rows.push(vec![("nothing was ever cut off its log".to_owned(), Token::Dim)]);
     }
+    rows
 }
 
 fn following(view: &ClusterView, follower: &FollowerView) -> (String, Token) {
@@ -253,26 +261,30 @@ fn following(view: &ClusterView, follower: &FollowerView) -> (String, Token) {
     (text, if silent >= LOST || follower.is_full_sync { Token::Warn } else { Token::Plain })
 }
 
-/// A branch of the archive: when it was cut, and its entries, in as many columns as fit.
-fn draw_branch(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, number: usize, branch: &BranchView) {
+/// A branch of the archive: when it was cut, and its entries, as many side by side as fit.
+fn branch_rows(
+    pen: &Pen<'_>,
+    columns: u16,
+    view: &ClusterView,
+    number: usize,
+    branch: &BranchView,
+    rows: &mut Vec<Row>,
+) {
     let title = format!(
-        "archive #{number}: cut at {} from {}, {} entries of term {}, {} acknowledged",
-        branch.at, branch.from, branch.entries, branch.term, branch.acked
+        "#{number} cut at {}: {} of t{} from {}, {} acked",
+        branch.at, branch.entries, branch.term, branch.from, branch.acked
     );
-    pad.row(pen, &[(&title, Token::Diverged)]);
-    let per_row = usize::from(pad.width() / 24).max(1);
-    for chunk in branch.cells.chunks(per_row) {
-        let Some(row) = pad.next() else { return };
-        for (nth, cell) in (0..).zip(chunk) {
-            let is_acked = cell.state == CellState::Acked;
-            let sign = pen.sign(if is_acked { Sign::Acked } else { Sign::RolledBack });
-            let text = format!("{sign} {} {}", cell.index, cells::content(view, cell));
-            let token = if is_acked { Token::Bad } else { Token::Paused };
-            pen.text(row.x + nth * 24, row.y, 23.min(row.width), &text, token);
-        }
-    }
+    rows.push(vec![(title, Token::Diverged)]);
+    let entry = |cell: &LogCell| {
+        let is_acked = cell.state == CellState::Acked;
+        let sign = pen.sign(if is_acked { Sign::Acked } else { Sign::RolledBack });
+        let token = if is_acked { Token::Bad } else { Token::Paused };
+        (format!("{:<ENTRY$}", format!("{sign} {} {}", cell.index, cells::content(view, cell))), token)
+    };
+    let per_row = (usize::from(columns) / ENTRY).max(1);
+    rows.extend(branch.cells.chunks(per_row).map(|chunk| chunk.iter().map(entry).collect()));
     let rest = branch.entries.saturating_sub(branch.cells.len() as u64);
     if rest > 0 {
-        pad.row(pen, &[(&format!("and {rest} more"), Token::Dim)]);
+        rows.push(vec![(format!("and {rest} more"), Token::Dim)]);
     }
 }

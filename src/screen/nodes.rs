@@ -32,7 +32,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     if fits && area.height >= CARDS_FROM {
         let (upper, lower) = split_top(area, area.height - LOWER.max(area.height / 3));
         for (place, node) in columns(upper, view.nodes.len()).into_iter().zip(&view.nodes) {
-            card(pen, place, view, node, watch);
+            card(pen, place, view, node, watch, lines_of(place));
         }
         draw_lower(pen, lower, watch, frame);
     } else {
@@ -140,20 +140,38 @@ pub(super) fn ailments(node: &NodeView) -> String {
     words.join(", ")
 }
 
-/// The chosen node's card over the whole body, with what only it has room for.
+/// The chosen node's card over the whole body, with what only it has room for beside or below it.
 fn large_card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch) {
-    let detail = node.replica.as_ref().map(|held| &held.detail);
-    let Some(ReplicaDetail::PrimaryReplica(detail)) = detail.filter(|_| area.width >= LARGE) else {
-        return card(pen, area, view, node, watch);
+    let detail = match node.replica.as_ref().map(|held| &held.detail) {
+        Some(ReplicaDetail::PrimaryReplica(detail)) => detail,
+        _ => return card(pen, area, view, node, watch, lines_of(area)),
     };
-    let (left, right) = split_left(area, area.width / 2);
-    card(pen, left, view, node, watch);
-    let inside = pen.boxed(right, "followers, and what was cut off", Token::Border);
-    member::draw_at_large(pen, &mut replica::Pad::new(inside), view, detail);
+    let (first, second, lines) = if area.width >= LARGE {
+        let (left, right) = split_left(area, area.width / 2);
+        (left, right, lines_of(left))
+    } else {
+        let (upper, lower) = split_top(area, area.height * 3 / 5);
+        (upper, lower, 0)
+    };
+    card(pen, first, view, node, watch, lines);
+    let title =
+        if detail.followers.is_empty() { "cut off its log" } else { "followers, and what was cut off" };
+    let inside = pen.boxed(second, title, Token::Border);
+    let rows = member::rows_at_large(pen, inside.width, view, detail);
+    let hidden = watch.scroll.min(rows.len().saturating_sub(usize::from(inside.height)));
+    for (y, row) in (inside.y..inside.bottom()).zip(&rows[hidden..]) {
+        let pieces: Vec<(&str, Token)> = row.iter().map(|(text, token)| (text.as_str(), *token)).collect();
+        pen.pieces(inside.x, y, inside.width, &pieces);
+    }
 }
 
-/// A node's card.
-fn card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch) {
+/// Rows that a card as tall as `area` keeps for its node's log lines.
+fn lines_of(area: Rect) -> u16 {
+    (area.height.saturating_sub(2) * 2 / 5).max(2)
+}
+
+/// A node's card; its last `lines` rows are log lines.
+fn card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch, lines: u16) {
     let is_chosen = watch.target == Some(node.node) || watch.target.is_none();
     let (sign, word, token) = state(node);
     let chosen = if is_chosen { pen.sign(Sign::Chosen) } else { ' ' };
@@ -170,8 +188,7 @@ fn card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watc
     if inside.height == 0 || inside.width < 4 {
         return;
     }
-    let lines_height = (inside.height * 2 / 5).max(2);
-    let (upper, lower) = split_top(inside, inside.height.saturating_sub(lines_height));
+    let (upper, lower) = split_top(inside, inside.height.saturating_sub(lines));
     let mut pad = replica::Pad::new(upper);
     let ailing = ailments(node);
     if !ailing.is_empty() {

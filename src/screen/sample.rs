@@ -13,8 +13,16 @@ use std::sync::Arc;
 /// The frame of a preset at `millis`, after these commands.
 pub(crate) fn frame(name: &str, millis: u64, commands: &[&str]) -> Frame {
     let changes: Vec<Override> = commands.iter().map(|command| Override::Do((*command).to_owned())).collect();
-    let text = preset(name).expect("the preset exists").text;
-    let scenario = load(name, text, &changes).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
+    at(name, preset(name).expect("the preset exists").text, &changes, millis)
+}
+
+/// The frame of a scenario at `millis`.
+pub(crate) fn frame_of(text: &str, millis: u64) -> Frame {
+    at("sample", text, &[], millis)
+}
+
+fn at(name: &str, text: &str, changes: &[Override], millis: u64) -> Frame {
+    let scenario = load(name, text, changes).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     let mut player = Player::new(Arc::new(scenario), HostKind::Inline).expect("a world");
     player.advance(VirtualTime(millis * 1_000));
     publish_once(&mut player)

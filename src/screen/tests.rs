@@ -1,10 +1,11 @@
 //! Pictures of fixed moments, and no panic at any size, in any view, in any look.
 
 use super::look::{Depth, Look, THEMES, Theme};
-use super::sample::frame;
+use super::sample::{frame, frame_of};
 use super::{View, Watch, draw};
 use crate::base::ids::NodeId;
 use crate::driver::frame::Frame;
+use crate::protocol::view::ReplicaDetail;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -74,6 +75,81 @@ fn the_cluster_view_of_peers_behind_a_cut() {
     let (watch, frame) = troubled(2);
     insta::assert_snapshot!("peers_120x40", dump(&picture(&watch, &frame, 120, 40)));
     insta::assert_snapshot!("peers_80x24", dump(&picture(&watch, &frame, 80, 24)));
+}
+
+/// The card of node `node` over the whole body.
+fn enlarged(frame: &Frame, node: u16, scroll: usize, width: u16, height: u16) -> String {
+    let target = Some(NodeId(node));
+    let watch = Watch { target, is_expanded: true, scroll, ..Watch::plain(Look::default()) };
+    text(&picture(&watch, frame, width, height))
+}
+
+#[test]
+fn what_was_cut_off_is_read_entry_by_entry_at_any_size() {
+    let after = frame("mongo-rollback", 20_000, &[]);
+    let cut = after.runs[0].view.nodes.iter().find_map(|node| match &node.replica.as_ref()?.detail {
+        ReplicaDetail::PrimaryReplica(detail) => detail.archive.last().cloned().map(|cut| (node.node, cut)),
+        ReplicaDetail::PeerToPeer(_) => None,
+    });
+    let (node, cut) = cut.expect("a rollback");
+    let (first, last) = (cut.from, cut.from + cut.entries - 1);
+    let title = format!("{} of t{} from {first}, {} acked", cut.entries, cut.term, cut.acked);
+    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+        let top = enlarged(&after, node.0, 0, width, height);
+        assert!(top.contains(&title), "{width}x{height}\n{top}");
+        assert!(top.contains(&format!("▪ {first} ")), "{width}x{height}\n{top}");
+        let bottom = enlarged(&after, node.0, usize::MAX, width, height);
+        assert!(bottom.contains(&format!("▪ {last} ")), "{width}x{height}\n{bottom}");
+    }
+}
+
+#[test]
+fn a_primary_at_large_shows_who_follows_how_far() {
+    let card = enlarged(&frame("playground", 3_000, &[]), 0, 0, 120, 40);
+    for word in ["written", "flushed", "applied", "heard", "nothing was ever cut off its log"] {
+        assert!(card.contains(word), "{word}\n{card}");
+    }
+}
+
+#[test]
+fn deadlines_stand_in_two_bars_that_fit_the_card() {
+    let before = frame("kafka-unclean", 7_000, &[]);
+    let wide = enlarged(&before, 0, 0, 120, 40);
+    let bar = |name: &str| {
+        let row = wide.lines().find(|row| row.contains(name)).unwrap_or_else(|| panic!("{name}\n{wide}"));
+        (row.chars().filter(|c| *c == '■').count(), row.contains(" ms"))
+    };
+    let (stops, others) = (bar("stops "), bar("others "));
+    assert!(stops.1 && others.1, "{wide}");
+    assert!(stops.0 <= others.0, "a lease ends for its holder before it ends for the others\n{wide}");
+    let narrow =
+        text(&picture(&Watch::plain(Look::default()), &frame("jepsen-redis-2013", 8_000, &[]), 120, 40));
+    let rows: Vec<&str> = narrow.lines().filter(|row| row.contains("others ■")).collect();
+    assert!(
+        !rows.is_empty() && rows.iter().all(|row| row.contains(" ms│") || row.contains(" ms ")),
+        "{narrow}"
+    );
+}
+
+#[test]
+fn each_partition_has_its_row_and_the_condensed_row_counts_the_led_ones() {
+    let text_of = "format = 1\nduration = \"30s\"\n[cluster]\nnodes = 3\n[workload]\nrate = 100\nkeys = 30\n\
+        [[run]]\ntopology = \"primary-replica\"\npartitions = 3\n";
+    let split = frame_of(text_of, 3_000);
+    let tall = text(&picture(&Watch::plain(Look::default()), &split, 120, 40));
+    for part in ["p0 ", "p1 ", "p2 "] {
+        assert!(tall.contains(part), "{part}\n{tall}");
+    }
+    let small = text(&picture(&Watch::plain(Look::default()), &split, 80, 24));
+    assert!(small.contains("leads 1 of 3"), "{small}");
+}
+
+#[test]
+fn the_strip_of_the_primary_that_counts_is_never_empty() {
+    let split = frame("jepsen-redis-2013", 8_000, &[]);
+    let text = text(&picture(&Watch::plain(Look::default()), &split, 120, 40));
+    let strips = text.lines().find(|row| row.contains("◆◆◆")).expect("a diverged log");
+    assert!(strips.contains("■■■"), "{text}");
 }
 
 #[test]

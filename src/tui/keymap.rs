@@ -138,7 +138,7 @@ pub const BINDINGS: &[Binding] = &[
     row(W, "o", Action::Options, "the shown run's knobs", ("options", 35)),
     row(W, "v", Action::Views, "views: cluster, log, network, metrics", ("views", 40)),
     row(W, "J", Action::Timeline, "list the timeline's markers", ("", 0)),
-    row(W, "up/k", Action::Up, "scroll back: the log, the figures", ("", 0)),
+    row(W, "up/k", Action::Up, "scroll back: the log, the figures, a large card", ("", 0)),
     row(W, "down/j", Action::Down, "scroll on", ("", 0)),
     row(W, "pageup", Action::PageUp, "ten rows back", ("", 0)),
     row(W, "pagedown", Action::PageDown, "ten rows on", ("", 0)),

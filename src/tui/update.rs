@@ -181,6 +181,7 @@ fn open(model: &mut Model, action: Action) {
 
 /// The target's card belongs to the cluster view.
 fn expand(model: &mut Model) {
+    model.scroll = 0;
     let was_elsewhere = std::mem::replace(&mut model.view, View::Cluster) != View::Cluster;
     model.is_expanded = (was_elsewhere || !model.is_expanded) && model.target.is_some();
     if model.target.is_none() {
@@ -353,6 +354,7 @@ fn move_selection(model: &mut Model, by: isize) {
             // The log is read from its end.
             let (by, most) = match model.view {
                 View::Log => (by.saturating_neg(), CELLS_SHOWN),
+                View::Cluster => (by, CELLS_SHOWN),
                 _ => (by, METRICS.len()),
             };
             model.scroll = model.scroll.saturating_add_signed(by).min(most);
