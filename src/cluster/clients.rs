@@ -42,15 +42,25 @@ struct Client {
     home: NodeId,
     /// The primary it knows of each group of keys.
     primaries: Vec<Option<NodeId>>,
-    /// The first unanswered request to the node it normally asks.
-    silent: Option<(NodeId, VirtualTime)>,
-    avoided: Option<(NodeId, VirtualTime)>,
+    /// Nodes that have not answered since, each with the first request it left unanswered.
+    silent: Vec<(NodeId, VirtualTime)>,
+    /// Nodes not to ask until then.
+    avoided: Vec<(NodeId, VirtualTime)>,
     sequence: u32,
     /// The newest version it has written or read in each group of keys.
     tokens: Vec<Option<Version>>,
 }
 
 impl Client {
+    /// `node` answered.
+    fn heard(&mut self, node: NodeId) {
+        self.silent.retain(|(silent, _)| *silent != node);
+    }
+
+    fn avoids(&self, node: NodeId, now: VirtualTime) -> bool {
+        self.avoided.iter().any(|(avoided, until)| *avoided == node && now < *until)
+    }
+
     /// Does not take `node` for anyone's primary any more.
     fn forget_primary(&mut self, node: NodeId) {
         for primary in &mut self.primaries {
@@ -103,8 +113,8 @@ impl Clients {
         let client = |home| Client {
             home,
             primaries: primaries.clone(),
-            silent: None,
-            avoided: None,
+            silent: Vec::new(),
+            avoided: Vec::new(),
             sequence: 0,
             tokens: tokens.clone(),
         };
@@ -227,9 +237,7 @@ impl Clients {
             },
             Route::Primary { .. } => primary,
         };
-        let is_avoided =
-            |node: NodeId| client.avoided.is_some_and(|(avoided, until)| avoided == node && now < until);
-        match usual.filter(|&node| !is_avoided(node)) {
+        match usual.filter(|&node| !client.avoids(node, now)) {
             Some(node) => Next::Ask(node),
             None => self.in_turn(op, now, can_reach),
         }
@@ -238,9 +246,10 @@ impl Clients {
     fn notice_silence(&mut self, client: ClientId, now: VirtualTime) {
         let refresh = self.routing.discovery_refresh;
         let client = &mut self.clients[client.index()];
-        if let Some((node, _)) = client.silent.filter(|(_, since)| now.since(*since) >= refresh) {
-            client.silent = None;
-            client.avoided = Some((node, now + refresh));
+        client.avoided.retain(|(_, until)| now < *until);
+        while let Some(at) = client.silent.iter().position(|(_, since)| now.since(*since) >= refresh) {
+            let (node, _) = client.silent.swap_remove(at);
+            client.avoided.push((node, now + refresh));
             client.forget_primary(node);
         }
     }
@@ -254,11 +263,10 @@ impl Clients {
     ) -> Next {
         let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
         let client = &self.clients[open.request.client.index()];
-        let avoided = client.avoided.filter(|(_, until)| now < *until).map(|(node, _)| node);
         for _ in 0..self.members {
             let node = NodeId::at((client.home.index() + usize::from(open.turns)) % self.members);
             open.turns = open.turns.wrapping_add(1);
-            if can_reach(client.home, node) && Some(node) != avoided && Some(node) != open.refused_by {
+            if can_reach(client.home, node) && !client.avoids(node, now) && Some(node) != open.refused_by {
                 return Next::Ask(node);
             }
         }
@@ -272,8 +280,8 @@ impl Clients {
         open.at = Some(node);
         open.unsettled += 1;
         let client = &mut self.clients[open.request.client.index()];
-        if client.silent.is_none_or(|(silent, _)| silent != node) {
-            client.silent = Some((node, now));
+        if client.silent.iter().all(|(silent, _)| *silent != node) {
+            client.silent.push((node, now));
         }
     }
 
@@ -309,7 +317,7 @@ impl Clients {
         open.at = None;
         open.pinned = None;
         let client = &mut self.clients[open.request.client.index()];
-        client.silent = client.silent.filter(|(silent, _)| *silent != node);
+        client.heard(node);
         let usable =
             hint.filter(|&hinted| hinted != node && Some(hinted) != open.refused_by && open.hops < HOPS_MAX);
         let primary = &mut client.primaries[group];
@@ -341,7 +349,7 @@ impl Clients {
         let Some(open) = self.open.get(&op) else { return };
         let (is_write, group) = (open.request.action.is_write(), self.group(open.request.key));
         let client = &mut self.clients[open.request.client.index()];
-        client.silent = client.silent.filter(|(silent, _)| *silent != node);
+        client.heard(node);
         let from_primary = match self.routing.to {
             Route::Primary { reads } => open.pinned.is_none() && (is_write || reads == ReadRoute::Primary),
             Route::AnyNode => false,

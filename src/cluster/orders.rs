@@ -75,8 +75,8 @@ impl<P: Protocol> World<P> {
     /// Does it. Gives the number of the fault that is active because of it.
     fn carry_out(&mut self, command: &Command, text: &Arc<str>) -> Result<Option<u32>, String> {
         match command {
-            Command::Crash { node, kind } => self.crash_command(command, text, named(node), *kind),
-            Command::Wipe { node } => self.crash_command(command, text, named(node), CrashKind::DiskLoss),
+            Command::Crash { node, kind } => self.user_crash(command, text, named(node), *kind),
+            Command::Wipe { node } => self.user_crash(command, text, named(node), CrashKind::DiskLoss),
             Command::Restart { node } => self.end_on_node(named(node), Health::Down),
             Command::Resume { node } => self.end_on_node(named(node), Health::Paused),
             Command::Pause { node } => self.pause_command(command, text, named(node)),
@@ -139,6 +139,9 @@ impl<P: Protocol> World<P> {
             self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
         }
         let number = is_change.then(|| self.begin_fault(command, text));
+        if is_change {
+            self.tally.fault(self.now);
+        }
         if let Command::Clock { node, jump_us } = command {
             self.say(Some(named(node)), Line::Clock { jump_us: *jump_us });
         }
@@ -148,7 +151,6 @@ impl<P: Protocol> World<P> {
 
     fn begin_fault(&mut self, command: &Command, text: &Arc<str>) -> u32 {
         let number = self.faults.add(command.clone(), Arc::clone(text), self.now);
-        self.tally.fault(self.now);
         self.say(None, Line::FaultOn { number, what: Arc::clone(text) });
         number
     }
@@ -162,6 +164,20 @@ impl<P: Protocol> World<P> {
         (0..self.members()).for_each(|node| self.begin_flush(NodeId::at(node)));
     }
 
+    /// A crash that is asked for, and so may be what a failover answers.
+    fn user_crash(
+        &mut self,
+        command: &Command,
+        text: &Arc<str>,
+        node: NodeId,
+        kind: CrashKind,
+    ) -> Result<Option<u32>, String> {
+        let number = self.crash_command(command, text, node, kind)?;
+        self.tally.fault(self.now);
+        Ok(number)
+    }
+
+    /// A crash, whether asked for or the doing of a fencer, which is no cause of a failover but a part of it.
     pub(super) fn crash_command(
         &mut self,
         command: &Command,
@@ -194,6 +210,7 @@ impl<P: Protocol> World<P> {
             return Err(format!("{} is not running", self.names.node(node)));
         }
         let number = self.begin_fault(command, text);
+        self.tally.fault(self.now);
         self.machines[node.index()].pause(self.now);
         self.say(Some(node), Line::Paused);
         Ok(Some(number))

@@ -315,8 +315,8 @@ impl<P: Protocol> World<P> {
                         self.schedule_flush(node);
                     }
                 }
-                Effect::Fence { target, after, success_ppm } => {
-                    self.agenda.push(self.now + after, Event::Fence { by: node, target, success_ppm });
+                Effect::Fence { target, success_ppm } => {
+                    self.agenda.push(self.now, Event::Fence { by: node, target, success_ppm });
                 }
                 Effect::Burden(percent) => self.machines[node.index()].burden_percent = percent,
                 Effect::Busy(span) => self.machines[node.index()].add_work(span),

@@ -231,13 +231,11 @@ pub enum Effect<P: Protocol> {
     /// Write and flush everything appended so far. One flush is in flight at a time, the next takes all that
     /// waits (group commit); it is answered by [`Input::Flushed`].
     Flush,
-    /// Have the fencer cut the power of a node; it needs this long, and a way from here to there. It is answered
-    /// by [`Input::Fenced`] (STONITH: "shoot the other node in the head", Pacemaker).
+    /// Have the fencer cut the power of a node, which takes a way from here to there. It is answered by
+    /// [`Input::Fenced`] (STONITH: "shoot the other node in the head", Pacemaker).
     Fence {
         /// The node.
         target: NodeId,
-        /// How long the fencer takes.
-        after: Span,
         /// How often it works, per million.
         success_ppm: u32,
     },
@@ -373,8 +371,8 @@ impl<P: Protocol> Context<'_, P> {
     }
 
     /// Has the fencer cut the power of `target`.
-    pub fn fence(&mut self, target: NodeId, after: Span, success_ppm: u32) {
-        self.effects.push(Effect::Fence { target, after, success_ppm });
+    pub fn fence(&mut self, target: NodeId, success_ppm: u32) {
+        self.effects.push(Effect::Fence { target, success_ppm });
     }
 
     /// Each step takes `percent` of its usual time from now on.

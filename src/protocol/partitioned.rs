@@ -144,7 +144,7 @@ fn carried_out(partition: u16, effect: Effect<PrimaryReplica>) -> Effect<Partiti
         Effect::CancelTimer(timer) => Effect::CancelTimer(timer_of(timer)),
         Effect::Append(inner) => Effect::Append(Record { partition, inner }),
         Effect::Flush => Effect::Flush,
-        Effect::Fence { target, after, success_ppm } => Effect::Fence { target, after, success_ppm },
+        Effect::Fence { target, success_ppm } => Effect::Fence { target, success_ppm },
         Effect::Burden(percent) => Effect::Burden(percent),
         Effect::Busy(span) => Effect::Busy(span),
         // A node starts once, however many partitions it has a part in.

@@ -1,51 +1,16 @@
 //! The anomaly catalogue (replication.md section 4) as far as the models reach: each phenomenon appears with the
 //! knobs named there, in the run `sick`, and is gone with its cure, in the run `cured`, on the seeds 1 to 20.
 
-use splitbrain::cluster::live::HostKind;
-use splitbrain::driver::verdict::play_out;
-use splitbrain::headless::reseeded;
-use splitbrain::scenario::load::load;
-use std::sync::Arc;
+use super::stage::{at, conditions, expect, holds, scenario};
 
-/// Three or five nodes under the catalogue's base workload; `runs` are the knobs of the sick and of the cured run.
+/// Three or five nodes under the base workload; `runs` are the knobs of the sick and of the cured run.
 fn catalogue(nodes: u16, runs: [&str; 2], timeline: &str, expectations: &str) -> String {
-    let load = "rate = 200\nwrites = 0.5\nkeys = 100\nclients = 10";
-    under(&format!("[cluster]\nnodes = {nodes}\n[workload]\n{load}"), runs, timeline, expectations)
+    under(&conditions(nodes, ""), runs, timeline, expectations)
 }
 
 /// The same under conditions of its own.
 fn under(conditions: &str, runs: [&str; 2], timeline: &str, expectations: &str) -> String {
-    let [sick, cured] = runs;
-    format!(
-        "format = 1\nduration = \"20s\"\n{conditions}\n\
-         [[run]]\nid = \"sick\"\ntopology = \"primary-replica\"\n{sick}\n\
-         [[run]]\nid = \"cured\"\ntopology = \"primary-replica\"\n{cured}\n\
-         {timeline}\n{expectations}"
-    )
-}
-
-/// A command at a time.
-fn at(time: &str, command: &str) -> String {
-    format!("[[timeline]]\nat = \"{time}\"\ndo = \"{command}\"\n")
-}
-
-fn expect(run: &str, what: &str) -> String {
-    format!("[[expect]]\nrun = \"{run}\"\n{what}\nwhy = \"the catalogue\"\n")
-}
-
-fn holds(text: &str) {
-    let scenario =
-        load("catalogue.toml", text, &[]).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
-    let mut missed = Vec::new();
-    for seed in 1..=20 {
-        let judgement = play_out(&Arc::new(reseeded(&scenario, seed)), HostKind::Inline).expect("a world");
-        assert_eq!(judgement.refused, [], "seed {seed}");
-        for met in judgement.expectations.iter().filter(|met| !met.is_met) {
-            let run = &scenario.runs[met.run].id;
-            missed.push(format!("seed {seed} {run}: {:?} wanted {}", met.value, met.wanted));
-        }
-    }
-    assert!(missed.is_empty(), "{text}\n{}", missed.join("\n"));
+    scenario(conditions, &[("sick", runs[0]), ("cured", runs[1])], timeline, expectations)
 }
 
 #[test]

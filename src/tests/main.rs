@@ -1,9 +1,11 @@
 //! Tests of the house as a whole: its layers, its presets on every host, the real binary in a pseudo-terminal.
 
 mod anomalies;
+mod mechanisms;
 mod processes;
 mod scaling;
 mod schedules;
+mod stage;
 mod terminal;
 mod tidy;
 mod worlds;

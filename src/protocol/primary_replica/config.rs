@@ -159,7 +159,7 @@ pub struct ResyncRules {
     pub buffer: u64,
     /// What a step of the primary costs meanwhile, in per cent.
     pub burden: u32,
-    /// Whether a replica answers reads while it takes a snapshot in.
+    /// Whether a replica answers reads while it has lost its primary or takes a snapshot in.
     pub serves_stale: bool,
 }
 

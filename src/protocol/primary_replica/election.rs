@@ -5,6 +5,7 @@
 //! candidates without looking at their term.
 
 use super::message::{Message, VoteReply, VoteRequest};
+use super::succession::Succession;
 use super::{AfterFlush, Context, ELECTION, PrimaryReplica, Promotion, Role};
 use crate::base::ids::NodeId;
 use crate::base::line::{Denial, Line};
@@ -58,8 +59,11 @@ impl PrimaryReplica {
             cx.say(Line::PrimaryLost { primary: Some(primary), silent });
         }
         (self.incoming, self.is_invited) = (None, false);
-        if matches!(self.role, Role::Succeeding(_)) {
-            self.role = Role::Replica;
+        match self.role {
+            // The fencer answers; it may take longer than any patience.
+            Role::Succeeding(Succession::Fence(_)) => return self.wait_patiently(cx),
+            Role::Succeeding(_) => self.role = Role::Replica,
+            _ => {}
         }
         self.wait_patiently(cx);
         self.ask_to_join(cx);

@@ -89,7 +89,8 @@ impl PrimaryReplica {
     /// A client reads under the rule of this cluster.
     pub(super) fn read(&mut self, cx: &mut Context<'_>, request: &Request) {
         let is_fenced = self.reign().is_some_and(|reign| reign.is_fenced);
-        if self.incoming.is_some() && !self.config.resync.serves_stale {
+        let lost_link = || self.reign().is_none() && cx.now.since(self.heard) >= self.config.link_timeout;
+        if !self.config.resync.serves_stale && (self.incoming.is_some() || lost_link()) {
             return cx.reply(request.op, Answer::Refused(Refusal::Loading));
         }
         match self.config.read_rule {

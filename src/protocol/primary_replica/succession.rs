@@ -37,7 +37,7 @@ impl PrimaryReplica {
         match (self.config.stonith, old) {
             (Some(fencer), Some(old)) => {
                 self.role = Role::Succeeding(Succession::Fence(old));
-                cx.fence(old, fencer.delay, fencer.success_ppm);
+                cx.set_timer(TAKE_OVER, fencer.delay);
             }
             _ => self.fetch_first(cx),
         }
@@ -85,7 +85,7 @@ impl PrimaryReplica {
         }
     }
 
-    /// The time to answer, or to send entries, is over.
+    /// The fencer's time, or the time to answer or to send entries, is over.
     pub(super) fn take_over_now(&mut self, cx: &mut Context<'_>) {
         let Role::Succeeding(stage) = &self.role else { return };
         match *stage {
@@ -104,12 +104,19 @@ impl PrimaryReplica {
             Succession::Compare { best: None, for_lease: false } | Succession::Pull(_) => {
                 self.begin_reign(cx);
             }
-            Succession::Fence(_) | Succession::Lease => {}
+            // Its preparations took so long; who was chosen instead meanwhile no longer shoots.
+            Succession::Fence(old) => {
+                let success_ppm = self.config.stonith.map_or(0, |fencer| fencer.success_ppm);
+                cx.fence(old, success_ppm);
+            }
+            Succession::Lease => {}
         }
     }
 
     /// A newly elected primary wants what this node has beyond its log.
     pub(super) fn take_pull(&mut self, cx: &mut Context<'_>, from: NodeId, request: &PullRequest) {
+        // It was elected, whether this node was asked or not.
+        self.obey_term(cx, request.term);
         let (end, last) = (request.end, self.log().last_index());
         if request.term == self.term && self.log().holds(end) {
             let entries = self.log().slice(end.index + 1, last);

@@ -435,7 +435,7 @@ pub(super) const PRIMARY_REPLICA: &[Knob] = &[
         "serve_stale",
         Flag,
         ["true", "true"],
-        "whether a replica answers reads while it takes a snapshot in",
+        "whether a replica answers reads while it has lost its primary or takes a snapshot in",
         "Redis replica-serve-stale-data yes",
         true,
     ),

@@ -303,8 +303,8 @@ impl Network {
                     host.wants_flush |= !host.tail.is_empty();
                     self.begin_flush(node);
                 }
-                Effect::Fence { target, after, .. } => {
-                    self.schedule(node, after, |_| Event::Shoot { target: target.0 });
+                Effect::Fence { target, .. } => {
+                    self.schedule(node, Span::ZERO, |_| Event::Shoot { target: target.0 });
                 }
                 // No processors here.
                 Effect::Burden(_) | Effect::Busy(_) => {}
