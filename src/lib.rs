@@ -34,6 +34,8 @@
 //! - **Nothing is scripted.** Screens read views; views read protocol states. No panel invents a message.
 //! - **Books balance.** Messages sent + duplicated = delivered + dropped + in flight, after every event.
 //! - **Draws stay put.** Chance is split by purpose; one draw more for a link shifts no other draw.
+//! - **A log keeps its rules.** One primary a term, nothing committed lost or changed: watched after every step
+//!   ([`base::rule`]), never broken under safe knobs, named where unsafe ones break it.
 //! - **Watching changes nothing.** Pace, panels and pictures cannot reach the world.
 
 pub mod base;
