@@ -1,7 +1,11 @@
 //! The metrics: the only list. Reports, expectations, screens and `splitbrain metrics` read these rows;
 //! `cluster::measure` fills them.
 
+use super::time::Span;
 use std::collections::BTreeMap;
+
+/// What is counted is counted in spans of this width; windows are made of whole ones.
+pub const BUCKET: Span = Span::millis(100);
 
 /// One row of the table of metrics.
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,13 @@
-//! Running counts that cannot be read off the ledger: traffic, load per node, roles, failovers. Kept in buckets of
-//! 100 ms, so that any window can be asked for afterwards.
+//! Running counts that cannot be read off the ledger: traffic, load per node, roles, failovers. Kept in buckets
+//! ([`BUCKET`]), so that any window of whole ones can be asked for afterwards.
 
 use crate::base::ids::NodeId;
 use crate::base::line::Line;
+use crate::base::metric::BUCKET;
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::{TRAFFIC_KINDS, Traffic};
 use std::collections::BTreeSet;
 
-/// The width of a bucket.
-pub const BUCKET: Span = Span::millis(100);
 /// Clusters up to this size keep the load of every node in every bucket.
 const NODES_BUCKETED: usize = 64;
 

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
 /// Reads a command in the grammar's words, or says what is wrong with it.
@@ -35,8 +35,8 @@ pub struct Start {
 pub struct Simulation {
     /// The newest frame; the first one is there at once.
     pub frames: watch::Receiver<Arc<Frame>>,
-    /// Requests. Unbounded: they come from keystrokes, one at a time, and are taken between two slices of work.
-    pub requests: UnboundedSender<Request>,
+    /// Requests; they are taken between two slices of work.
+    pub requests: Sender<Request>,
     /// The thread; it ends after [`Request::Quit`] or when both ends above are dropped.
     pub thread: JoinHandle<()>,
 }
@@ -45,6 +45,8 @@ pub struct Simulation {
 const TICK: Duration = Duration::from_millis(33);
 /// Virtual time played between two looks at the clock.
 const SLICE: Span = Span::millis(10);
+/// Requests that may wait: more than anyone types between two slices of work. Who asks for more waits with them.
+const REQUESTS: usize = 256;
 /// Real time spent on playing before requests are looked at again.
 const PATIENCE: Duration = Duration::from_millis(25);
 
@@ -68,7 +70,7 @@ pub fn start(scenario: Arc<Scenario>, start: Start, parse: Parse) -> std::io::Re
     // The nodes boot before the first picture is taken.
     pacer.player.advance(VirtualTime(1_000));
     let (frames_in, frames) = watch::channel(Arc::new(pacer.frame()));
-    let (requests, inbox) = unbounded_channel();
+    let (requests, inbox) = channel(REQUESTS);
     let thread = std::thread::Builder::new()
         .name("simulation".to_owned())
         .spawn(move || pacer.live(&clock, inbox, &frames_in))?;
@@ -90,12 +92,7 @@ struct Pacer {
 
 impl Pacer {
     #[expect(clippy::disallowed_methods, reason = "pacing is what the real clock is for")]
-    fn live(
-        mut self,
-        clock: &Runtime,
-        mut inbox: UnboundedReceiver<Request>,
-        frames: &watch::Sender<Arc<Frame>>,
-    ) {
+    fn live(mut self, clock: &Runtime, mut inbox: Receiver<Request>, frames: &watch::Sender<Arc<Frame>>) {
         let mut last = Instant::now();
         loop {
             let mut woken = clock.block_on(next_request(&mut inbox, self.is_running));
@@ -209,7 +206,7 @@ enum Woken {
 }
 
 /// Waits for a request; while running, no longer than a tick.
-async fn next_request(inbox: &mut UnboundedReceiver<Request>, is_running: bool) -> Woken {
+async fn next_request(inbox: &mut Receiver<Request>, is_running: bool) -> Woken {
     let asked = |request: Option<Request>| request.map_or(Woken::Abandoned, Woken::Asked);
     if !is_running {
         return asked(inbox.recv().await);

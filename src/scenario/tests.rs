@@ -167,6 +167,8 @@ fn expectations_are_read_with_bounds_windows_and_shares() {
     };
     assert_eq!((*wanted, percent_of.is_some()), (Bound::Between(1.0, 2.5), true));
     assert!(only(&text.replace("lost_acked", "lost_akced")).2.contains("unknown metric"));
+    assert!(only(&text.replace("\"2s\"", "\"1.25s\"")).2.contains("between two tenths"));
+    assert!(only(&text.replace("\"2s\"", "\"500ms\"")).2.contains("no window"));
 }
 
 #[test]

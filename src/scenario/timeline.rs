@@ -4,7 +4,7 @@ use super::grammar::{Vocabulary, parse};
 use super::model::{AnswerRule, Bound, Entry, Expectation, Prediction, Scoped, Subject};
 use super::tree::{Found, Section, Walk, number, range};
 use crate::base::line::CODES;
-use crate::base::metric::{METRICS, Metric};
+use crate::base::metric::{BUCKET, METRICS, Metric};
 use crate::base::text::nearest;
 use crate::base::time::{Span, VirtualTime};
 use crate::check::{CHECKERS, Verdict, checker};
@@ -166,6 +166,11 @@ fn window(walk: &mut Walk, section: Section<'_>, duration: Span) -> Option<(Virt
         }
     }
     match ends.as_slice() {
+        [from, to] if [from, to].into_iter().any(|end| end.0 % BUCKET.0 != 0) => {
+            let help = "what is counted in a window is counted in tenths of a second";
+            walk.problem(found.span, "`during` ends between two tenths of a second", help);
+            None
+        }
         [from, to] if from < to && *to <= duration => Some((VirtualTime(from.0), VirtualTime(to.0))),
         _ => {
             let help =

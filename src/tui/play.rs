@@ -20,7 +20,7 @@ use std::io::{self, BufWriter, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -95,7 +95,7 @@ impl Write for Output {
 /// If the terminal cannot be taken, read or written.
 pub fn play(
     frames: watch::Receiver<Arc<Frame>>,
-    requests: &UnboundedSender<Request>,
+    requests: &Sender<Request>,
     options: Options,
 ) -> io::Result<End> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -110,7 +110,7 @@ pub fn play(
 struct Player<'a> {
     model: Model,
     frames: watch::Receiver<Arc<Frame>>,
-    requests: &'a UnboundedSender<Request>,
+    requests: &'a Sender<Request>,
     output: Output,
     screen: Screen,
     guard: Option<Guard>,
@@ -133,7 +133,7 @@ fn screen(output: &Output) -> io::Result<Screen> {
 impl<'a> Player<'a> {
     fn new(
         mut frames: watch::Receiver<Arc<Frame>>,
-        requests: &'a UnboundedSender<Request>,
+        requests: &'a Sender<Request>,
         options: Options,
         guard: Guard,
     ) -> io::Result<Self> {
@@ -164,7 +164,7 @@ impl<'a> Player<'a> {
                 changed = self.frames.changed() => Woken::Frame(changed.is_ok()),
                 () = tokio::time::sleep_until(draw_at), if self.is_dirty => Woken::TimeToDraw,
             };
-            match self.react(woken)? {
+            match self.react(woken).await? {
                 Flow::On => {}
                 Flow::Suspend => {
                     // The stream must not read while the shell has the terminal.
@@ -177,7 +177,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn react(&mut self, woken: Woken) -> io::Result<Flow> {
+    async fn react(&mut self, woken: Woken) -> io::Result<Flow> {
         match woken {
             Woken::Signal(Some(Asked::End(number))) => return Ok(Flow::End(End::Signal(number))),
             Woken::Signal(Some(Asked::Suspend)) => return Ok(Flow::Suspend),
@@ -190,12 +190,12 @@ impl<'a> Player<'a> {
             Woken::TimeToDraw => self.draw()?,
             // The terminal is gone; SIGHUP says so too, a moment earlier or later.
             Woken::Input(None | Some(Err(_))) => return Ok(Flow::End(End::Signal(1))),
-            Woken::Input(Some(Ok(event))) => return self.take(event),
+            Woken::Input(Some(Ok(event))) => return self.take(event).await,
         }
         Ok(if self.output.is_gone() { Flow::End(End::Signal(1)) } else { Flow::On })
     }
 
-    fn take(&mut self, event: Event) -> io::Result<Flow> {
+    async fn take(&mut self, event: Event) -> io::Result<Flow> {
         let mut flow = Flow::On;
         match event {
             // Releases arrive on some terminals too.
@@ -203,7 +203,7 @@ impl<'a> Player<'a> {
                 for effect in update::press(&mut self.model, &key) {
                     match effect {
                         // A driver that is gone shows itself by its closed frames.
-                        Effect::Ask(request) => drop(self.requests.send(request)),
+                        Effect::Ask(request) => drop(self.requests.send(request).await),
                         Effect::Redraw => self.redraw()?,
                         Effect::Suspend => flow = Flow::Suspend,
                         Effect::Quit => return Ok(Flow::End(End::Left)),

@@ -5,7 +5,8 @@ use super::guard;
 use std::io;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Asked {
     Suspend,
 }
 
+/// Signals that may wait to be heard.
+const SIGNALS: usize = 16;
 /// How long the loop has to end by itself.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -23,9 +26,8 @@ const GRACE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// If the operating system gives no thread, or lets nobody listen.
-pub fn listen() -> io::Result<UnboundedReceiver<Asked>> {
-    // Unbounded: signals come one by one, from people.
-    let (sender, asked) = unbounded_channel();
+pub fn listen() -> io::Result<Receiver<Asked>> {
+    let (sender, asked) = channel(SIGNALS);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = {
         let _inside = runtime.enter();
@@ -56,7 +58,7 @@ impl Signals {
         })
     }
 
-    async fn tell(mut self, sender: &UnboundedSender<Asked>) {
+    async fn tell(mut self, sender: &Sender<Asked>) {
         loop {
             let asked = tokio::select! {
                 _ = self.terminate.recv() => Asked::End(15),
@@ -65,8 +67,8 @@ impl Signals {
                 _ = self.quit.recv() => Asked::End(3),
                 _ = self.stop.recv() => Asked::Suspend,
             };
-            // Nobody listens any more: the program is ending as it is.
-            let is_heard = sender.send(asked).is_ok();
+            // Who does not listen any more is ending, and who has so many unheard hears no more of the same.
+            let is_heard = !matches!(sender.try_send(asked), Err(TrySendError::Closed(_)));
             if let Asked::End(number) = asked {
                 tokio::time::sleep(GRACE).await;
                 guard::restore();
