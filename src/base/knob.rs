@@ -2,7 +2,7 @@
 //! panel and `splitbrain knobs` read these rows; protocols read the values through [`Knobs`].
 
 use super::ids::NodeId;
-use super::quantity::{parse_rate, parse_span};
+use super::quantity::{parse_bytes, parse_long_span, parse_rate};
 use super::text::nearest;
 use super::time::Span;
 use std::collections::BTreeMap;
@@ -98,6 +98,8 @@ pub enum KnobKind {
     DurationOr(&'static str),
     /// Bytes per second, or this word instead.
     RateOr(&'static str),
+    /// Bytes, or this word instead.
+    BytesOr(&'static str),
     /// `true` or `false`.
     Flag,
     /// The name of a node.
@@ -118,6 +120,7 @@ impl fmt::Display for KnobKind {
             KnobKind::Duration => f.write_str("duration"),
             KnobKind::DurationOr(word) => write!(f, "{word} | duration"),
             KnobKind::RateOr(word) => write!(f, "{word} | bytes per second"),
+            KnobKind::BytesOr(word) => write!(f, "{word} | bytes"),
             KnobKind::Flag => f.write_str("true | false"),
             KnobKind::Node => f.write_str("node"),
             KnobKind::NodeOr(word) => write!(f, "{word} | node"),
@@ -269,7 +272,7 @@ impl Knobs {
         matches!(self.get(key), Some(KnobValue::Words(words)) if words.contains(&word))
     }
 
-    /// A number knob, or a rate in bytes per second.
+    /// A number knob, bytes, or bytes per second.
     ///
     /// # Panics
     /// If the table has no such number knob.
@@ -296,7 +299,7 @@ impl Knobs {
         self.maybe_span(key).unwrap_or_else(|| panic!("`{key}` is no duration knob of {}", self.topology))
     }
 
-    /// A number knob, or a rate in bytes per second; `None` when the alternative word was chosen.
+    /// A number knob, bytes, or bytes per second; `None` when the alternative word was chosen.
     pub fn maybe_count(&self, key: &str) -> Option<u64> {
         match self.get(key) {
             Some(KnobValue::Count(count)) => Some(*count),
@@ -361,17 +364,22 @@ fn parse_value(
             Ok(count) if count > 0 => Ok(KnobValue::Count(count)),
             _ => Err(format!("is `{word}` or a whole number from 1")),
         },
-        Duration => parse_span(text)
+        Duration => parse_long_span(text)
             .map(KnobValue::Duration)
             .ok_or_else(|| "is a duration like `500ms` or `2s`".into()),
         DurationOr(word) if text == word => Ok(KnobValue::Word(word)),
-        DurationOr(word) => parse_span(text)
+        DurationOr(word) => parse_long_span(text)
             .map(KnobValue::Duration)
             .ok_or_else(|| format!("is `{word}` or a duration like `500ms`")),
         RateOr(word) if text == word => Ok(KnobValue::Word(word)),
         RateOr(word) => parse_rate(text)
             .map(KnobValue::Count)
             .ok_or_else(|| format!("is `{word}` or bytes per second like `50KiB/s`")),
+        BytesOr(word) if text == word => Ok(KnobValue::Word(word)),
+        BytesOr(word) => parse_bytes(text)
+            .filter(|&bytes| bytes > 0)
+            .map(KnobValue::Count)
+            .ok_or_else(|| format!("is `{word}` or bytes like `10MiB`")),
         Flag => text.parse().map(KnobValue::Flag).map_err(|_| "is true or false".into()),
         Node => find_node(text, find).map(KnobValue::Node).ok_or_else(|| "is the name of a node".into()),
         NodeOr(word) if text == word => Ok(KnobValue::Word(word)),

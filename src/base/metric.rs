@@ -77,7 +77,12 @@ metrics! {
     BytesPerWrite "bytes_per_write" "B" 0 "bytes caused by writes, per write that a node accepted";
     BytesPerRead "bytes_per_read" "B" 0 "the same for reads";
     BackgroundBytesS "background_bytes_s" "B/s" 0 "bytes of heartbeats, gossip and probes per second";
-    RepairBytes "repair_bytes" "B" 0 "bytes of hints and read repair";
+    RepairBytes "repair_bytes" "B" 0 "bytes of hints, read repair and anti-entropy";
+    MerkleBytes "merkle_bytes" "B" 0 "of these, the hashes by which anti-entropy finds out what differs";
+    KeysCompared "keys_compared" "keys" 0 "keys hashed for anti-entropy, by either side";
+    KeysStreamed "keys_streamed" "keys" 0 "keys received because the leaf they lie in differed";
+    Overstream "overstream" "keys" 0 "of these, those that changed nothing";
+    TombstonesPurged "tombstones_purged" "" 0 "tombstones that outlived their grace";
     ResyncBytes "resync_bytes" "B" 0 "bytes of catch-up after a rejoin";
     FullResyncs "full_resyncs" "" 0 "snapshots sent because the log no longer reached back";
     ResyncsAtOnce "resyncs_at_once" "" 0 "most replicas taking a snapshot in at the same time";

@@ -1,6 +1,7 @@
 //! Client operations and their outcomes, as both topologies see them.
 
 use super::ids::{ClientId, Key, NodeId, OpId, Value, Version};
+use super::time::WallTime;
 
 /// What a client asks of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Request {
     pub action: Action,
     /// The newest version its session has written or read; sent where reads wait for it (`read = "token"`).
     pub token: Option<Version>,
+    /// The wall clock where the client lives, when it asked first.
+    pub stamped: WallTime,
 }
 
 /// A node's answer to a [`Request`].

@@ -2,8 +2,18 @@
 
 use super::time::Span;
 
+/// The longest time that a scenario plays.
+const LONGEST: Span = Span::seconds(24 * 3600);
+/// The longest time that a knob holds: real systems count some in weeks.
+const LONGEST_OF_KNOBS: Span = Span::seconds(1_000 * 3600);
+
 /// Reads a duration: a decimal number and `us`, `ms`, `s`, `m` or `h`. At most 24 h.
 pub fn parse_span(text: &str) -> Option<Span> {
+    parse_long_span(text).filter(|&span| span <= LONGEST)
+}
+
+/// Reads a duration that a knob holds: the same, but at most 1 000 h.
+pub fn parse_long_span(text: &str) -> Option<Span> {
     let split = text.find(|c: char| c.is_ascii_alphabetic())?;
     let unit: u64 = match &text[split..] {
         "us" => 1,
@@ -14,7 +24,7 @@ pub fn parse_span(text: &str) -> Option<Span> {
         _ => return None,
     };
     let us = parse_decimal(&text[..split], unit)?;
-    (us <= 24 * 3_600_000_000).then_some(Span(us))
+    (us <= LONGEST_OF_KNOBS.0).then_some(Span(us))
 }
 
 /// Reads a size: a decimal number and `B`, `KB`, `MB`, `GB` (thousands) or `KiB`, `MiB`, `GiB`.

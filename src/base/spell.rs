@@ -58,6 +58,7 @@ impl Command {
             AddNode => "add-node".to_owned(),
             Decommission { node } => format!("decommission {}", n(node)),
             Replace { node } => format!("replace {}", n(node)),
+            Repair => "repair".to_owned(),
             Backup => "backup".to_owned(),
             Restore { node } => format!("restore {}", n(node)),
             Switchover { node } => format!("switchover {}", n(node)),

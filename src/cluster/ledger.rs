@@ -2,10 +2,10 @@
 //! Nothing in it is ever read by a protocol.
 
 use crate::base::chunks::Chunks;
-use crate::base::ids::{ClientId, Key, NodeId, OpId};
+use crate::base::ids::{ClientId, Key, NodeId, OpId, Version};
 use crate::base::operation::{Action, Outcome, Success};
 use crate::base::time::{Span, VirtualTime};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One client operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,6 +79,10 @@ pub struct Ledger {
     conflict_times: Vec<VirtualTime>,
     /// Log entries cut off, with the instant.
     cuts: Vec<(VirtualTime, u64)>,
+    /// The newest delete of each key whose tombstone was purged somewhere.
+    purged: BTreeMap<Key, (Version, OpId)>,
+    /// Keys whose old value came back, with the instant at which that was first seen.
+    resurrected: BTreeMap<Key, VirtualTime>,
     finished: u64,
     /// The last finished operations.
     last: std::collections::VecDeque<OpId>,
@@ -164,6 +168,30 @@ impl Ledger {
         }
     }
 
+    /// The tombstone that the delete `op` left is purged somewhere.
+    pub fn purge(&mut self, key: Key, version: Version, op: OpId) {
+        let newest = self.purged.entry(key).or_insert((version, op));
+        *newest = (*newest).max((version, op));
+    }
+
+    /// Whether what is of this version was deleted, or is a delete, and its tombstone purged.
+    pub fn is_purged(&self, key: Key, version: Version) -> bool {
+        self.purged.get(&key).is_some_and(|(purged, _)| version <= *purged)
+    }
+
+    /// A value of this version was met. Gives whether this is news of a resurrection: an acknowledged delete of it was
+    /// purged before.
+    pub fn meet(&mut self, now: VirtualTime, key: Key, version: Version) -> bool {
+        let deleted = self.purged.get(&key).filter(|(deleted, _)| version < *deleted);
+        let is_acked = deleted.and_then(|(_, op)| self.get(*op)).is_some_and(OpRecord::is_acked_write);
+        is_acked && !self.resurrected.contains_key(&key) && self.resurrected.insert(key, now).is_none()
+    }
+
+    /// Keys whose old value was seen again in `window`.
+    pub fn resurrected_in(&self, window: (VirtualTime, VirtualTime)) -> usize {
+        self.resurrected.values().filter(|&&at| window.0 <= at && at < window.1).count()
+    }
+
     /// Conflicts met in `window`.
     pub fn conflicts_in(&self, window: (VirtualTime, VirtualTime)) -> usize {
         self.conflict_times.iter().filter(|&&at| window.0 <= at && at < window.1).count()
@@ -178,7 +206,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::{Value, Version};
+    use crate::base::ids::Value;
 
     fn write(scheduled: u64) -> OpRecord {
         OpRecord {

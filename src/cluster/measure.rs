@@ -104,7 +104,7 @@ impl<P: Protocol> World<P> {
             set.put(Metric::BackgroundMsgsS, messages(Traffic::Background) / seconds);
             set.put(Metric::BackgroundBytesS, bytes(Traffic::Background) / seconds);
         }
-        set.put(Metric::RepairBytes, bytes(Traffic::Repair));
+        set.put(Metric::RepairBytes, bytes(Traffic::Repair) + bytes(Traffic::Compare));
         set.put(Metric::ResyncBytes, bytes(Traffic::Resync));
         if let Some(imbalance) = imbalance(buckets) {
             set.put(Metric::LoadImbalance, imbalance);
@@ -118,6 +118,13 @@ impl<P: Protocol> World<P> {
             set.put(Metric::FailoverMs, longest_wait(records, end).as_millis());
             set.put(Metric::HintsPeakBytes, buckets.iter().map(|b| b.hint_bytes).max().unwrap_or(0) as f64);
             set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
+            set.put(Metric::Resurrected, self.ledger.resurrected_in(window) as f64);
+            let sum = |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(of).sum::<u64>() as f64;
+            set.put(Metric::MerkleBytes, sum(&|bucket| bucket.bytes[Traffic::Compare as usize]));
+            set.put(Metric::KeysCompared, sum(&|bucket| bucket.compared));
+            set.put(Metric::KeysStreamed, sum(&|bucket| bucket.streamed.0));
+            set.put(Metric::Overstream, sum(&|bucket| bucket.streamed.0 - bucket.streamed.1));
+            set.put(Metric::TombstonesPurged, sum(&|bucket| bucket.purged));
             return;
         }
         set.put(Metric::Elections, self.trace.count("ELECT_START", window) as f64);
@@ -224,7 +231,11 @@ pub fn losses(ledger: &Ledger, truth: &Truth, window: Window) -> Losses {
             Survivors::Log(_) if record.fate.is_cut => losses.rolled_back += 1,
             Survivors::Log(_) => losses.vanished += 1,
             Survivors::Newest(_) if record.fate.is_inverted => losses.inverted += 1,
-            Survivors::Newest(newest) => losses.vanished += u32::from(has_vanished(newest, record, version)),
+            Survivors::Newest(newest) => {
+                let is_forgotten =
+                    || ledger.is_purged(record.key, version) && !newest.contains_key(&record.key);
+                losses.vanished += u32::from(has_vanished(newest, record, version) && !is_forgotten());
+            }
         }
     }
     losses

@@ -95,6 +95,7 @@ impl<P: Protocol> World<P> {
             }
             Command::Promote { node } => self.order(named(node), Order::Promote, text),
             Command::Switchover { node } => self.switch_over(named(node), text),
+            Command::Repair => self.repair(text),
             Command::AddNode => self.add_node(text).map(|_| None),
             Command::Decommission { node } => self.decommission(named(node), text),
             Command::Replace { node } => {
@@ -383,6 +384,20 @@ impl<P: Protocol> World<P> {
     }
 
     /// Hands an order to a node of a primary-replica cluster.
+    /// Every node that runs compares its keys with the others.
+    fn repair(&mut self, text: &Arc<str>) -> Result<Option<u32>, String> {
+        if self.knobs.topology() == Topology::PrimaryReplica {
+            return Err("replicas follow a log; there is nothing to compare".to_owned());
+        }
+        self.done(text)?;
+        for node in (0..self.members()).map(NodeId::at) {
+            if self.machines[node.index()].health == Health::Up {
+                self.queue(node, Input::Operator(Order::Repair));
+            }
+        }
+        Ok(None)
+    }
+
     fn order(&mut self, node: NodeId, order: Order<P>, text: &Arc<str>) -> Result<Option<u32>, String> {
         if self.knobs.topology() == Topology::PeerToPeer {
             return Err("a peer-to-peer cluster has no primary".to_owned());

@@ -8,7 +8,7 @@ use super::world::{Event, World};
 use crate::base::ids::{ClientId, Key, NodeId, OpId, Value};
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Outcome, Refusal, Reply, Request, Success};
-use crate::base::time::{Span, VirtualTime};
+use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::{Input, Protocol, Traffic};
 
 impl<P: Protocol> World<P> {
@@ -54,7 +54,9 @@ impl<P: Protocol> World<P> {
         });
         self.trace.note(self.now, Mark::Invoked, None, [u64::from(op.0), u64::from(key.0)]);
         let token = self.clients.token(client, key);
-        self.clients.open(Request { op, client, sequence, key, action, token }, pinned);
+        let home = self.clients.home(client);
+        let stamped = WallTime(self.now.0 as i64 + self.faults.clock_error_us(home, self.now));
+        self.clients.open(Request { op, client, sequence, key, action, token, stamped }, pinned);
         let (timeout, retries) = (self.setup.workload.timeout, self.setup.workload.retries);
         self.agenda.push(self.now + timeout, Event::Deadline { op });
         if retries > 0 {
@@ -183,9 +185,21 @@ impl<P: Protocol> World<P> {
             Outcome::Unknown(_) => 3,
         };
         self.trace.note(self.now, Mark::Ended, node, [u64::from(op.0), kind]);
+        self.look_for_the_dead(op, node, outcome);
         if self.ledger.get(op).is_some_and(|record| record.is_by_hand) {
             let text = self.story_of(op).into();
             self.say(None, Line::ClientOutcome { op, text });
+        }
+    }
+
+    /// A read may show what was deleted and forgotten.
+    fn look_for_the_dead(&mut self, op: OpId, node: Option<NodeId>, outcome: Outcome) {
+        let Outcome::Ok(Success::Found(Some(found))) = outcome else { return };
+        let Some(key) = self.ledger.get(op).map(|record| record.key).filter(|_| found.value.is_some()) else {
+            return;
+        };
+        if self.ledger.meet(self.now, key, found.version) {
+            self.say(node, Line::Resurrected { key, by: None });
         }
     }
 

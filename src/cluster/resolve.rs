@@ -51,6 +51,7 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::Heal { .. }
         | Command::Workload { .. }
         | Command::Burst { .. }
+        | Command::Repair
         | Command::AddNode
         | Command::Backup
         | Command::Set { .. }

@@ -6,9 +6,9 @@
 use super::ledger::Ledger;
 use super::measure::Window;
 use crate::base::ids::{Key, OpId, Version};
-use crate::base::operation::{Outcome, Success};
+use crate::base::operation::{Action, Outcome, Success};
 use crate::base::time::{Span, VirtualTime};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A read that missed an acknowledged write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ struct Acked {
     writes: Vec<(VirtualTime, Version)>,
     /// The newest version among the first i + 1 of them.
     newest: Vec<Version>,
+    /// Those that delete the key.
+    deletes: BTreeSet<Version>,
 }
 
 impl Staleness {
@@ -49,7 +51,7 @@ impl Staleness {
                 continue;
             }
             result.reads += 1;
-            let version = found.map_or(Version(0), |found| found.version);
+            let version = found.map(|found| found.version);
             let judged = keys.get(&record.key).and_then(|acked| acked.judge(record.scheduled, version));
             if let Some((age, missed)) = judged {
                 result.stale.push(StaleRead { op: OpId(number as u32), age, missed });
@@ -63,7 +65,11 @@ fn acknowledged(ledger: &Ledger) -> BTreeMap<Key, Acked> {
     let mut keys: BTreeMap<Key, Acked> = BTreeMap::new();
     for record in ledger.records() {
         if let Outcome::Ok(Success::Written(version)) = record.outcome {
-            keys.entry(record.key).or_default().writes.push((record.ended, version));
+            let acked = keys.entry(record.key).or_default();
+            acked.writes.push((record.ended, version));
+            if record.action == Action::Delete {
+                acked.deletes.insert(version);
+            }
         }
     }
     for acked in keys.values_mut() {
@@ -82,9 +88,12 @@ fn acknowledged(ledger: &Ledger) -> BTreeMap<Key, Acked> {
 }
 
 impl Acked {
-    /// Age and number of missed versions, if a read invoked at `invoked` that returned `version` was stale.
-    fn judge(&self, invoked: VirtualTime, version: Version) -> Option<(Span, usize)> {
+    /// Age and number of missed versions, if a read invoked at `invoked` that returned `version` was stale. Nothing
+    /// found is as good as a delete that is forgotten by now.
+    fn judge(&self, invoked: VirtualTime, version: Option<Version>) -> Option<(Span, usize)> {
         let before = self.writes.partition_point(|&(acked, _)| acked <= invoked);
+        let newest = before.checked_sub(1).map(|last| self.newest[last]);
+        let version = version.or(newest.filter(|newest| self.deletes.contains(newest))).unwrap_or(Version(0));
         let first_newer = self.newest[..before].partition_point(|&newest| newest <= version);
         if first_newer == before {
             return None;
@@ -103,21 +112,34 @@ mod tests {
             writes.iter().map(|&(at, version)| (VirtualTime(at), Version(version))).collect();
         let newest =
             (0..writes.len()).map(|upto| writes[..=upto].iter().map(|w| w.1).max().expect("one")).collect();
-        Acked { writes, newest }
+        Acked { writes, newest, deletes: BTreeSet::new() }
     }
 
     #[test]
     fn age_counts_from_the_first_newer_version() {
         let key = acked(&[(10, 1), (20, 2), (30, 3)]);
-        assert_eq!(key.judge(VirtualTime(35), Version(1)), Some((Span(15), 2)));
-        assert_eq!(key.judge(VirtualTime(35), Version(3)), None);
-        assert_eq!(key.judge(VirtualTime(15), Version(1)), None, "nothing newer was acknowledged yet");
+        assert_eq!(key.judge(VirtualTime(35), Some(Version(1))), Some((Span(15), 2)));
+        assert_eq!(key.judge(VirtualTime(35), Some(Version(3))), None);
+        assert_eq!(key.judge(VirtualTime(15), Some(Version(1))), None, "nothing newer was acknowledged yet");
+    }
+
+    #[test]
+    fn nothing_is_what_a_forgotten_delete_leaves() {
+        let mut key = acked(&[(10, 1), (20, 2)]);
+        assert_eq!(key.judge(VirtualTime(25), None), Some((Span(15), 2)));
+        key.deletes.insert(Version(2));
+        assert_eq!(key.judge(VirtualTime(25), None), None);
+        assert_eq!(
+            key.judge(VirtualTime(15), None),
+            Some((Span(5), 1)),
+            "the delete was not acknowledged yet"
+        );
     }
 
     #[test]
     fn acknowledgements_may_come_out_of_version_order() {
         let key = acked(&[(10, 5), (20, 3)]);
-        assert_eq!(key.judge(VirtualTime(25), Version(4)), Some((Span(15), 1)));
-        assert_eq!(key.judge(VirtualTime(25), Version(5)), None);
+        assert_eq!(key.judge(VirtualTime(25), Some(Version(4))), Some((Span(15), 1)));
+        assert_eq!(key.judge(VirtualTime(25), Some(Version(5))), None);
     }
 }

@@ -22,6 +22,12 @@ pub struct Bucket {
     pub steps: Vec<u32>,
     /// Most bytes of hints kept at one time.
     pub hint_bytes: u64,
+    /// Keys hashed for anti-entropy.
+    pub compared: u64,
+    /// Keys received by anti-entropy, and those that changed something.
+    pub streamed: (u64, u64),
+    /// Tombstones purged.
+    pub purged: u64,
     /// Snapshots begun.
     pub full_resyncs: u32,
     /// Most snapshots on their way at one time.
@@ -128,6 +134,18 @@ impl Tally {
         let total = self.hints.iter().sum();
         let bucket = self.bucket(at);
         bucket.hint_bytes = bucket.hint_bytes.max(total);
+    }
+
+    /// Anti-entropy hashed keys, and received some, of which some changed something.
+    pub fn anti_entropy(&mut self, at: VirtualTime, compared: u64, (came, changed): (u64, u64)) {
+        let bucket = self.bucket(at);
+        bucket.compared += compared;
+        bucket.streamed = (bucket.streamed.0 + came, bucket.streamed.1 + changed);
+    }
+
+    /// A tombstone was purged.
+    pub fn purged(&mut self, at: VirtualTime) {
+        self.bucket(at).purged += 1;
     }
 
     /// How far the slowest replica in reach is behind its primary.

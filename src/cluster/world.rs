@@ -430,6 +430,19 @@ impl<P: Protocol> World<P> {
                     self.say(Some(node), line);
                 }
             }
+            Ghost::Compared { keys } => self.tally.anti_entropy(self.now, keys, (0, 0)),
+            Ghost::Streamed { keys, different } => {
+                self.tally.anti_entropy(self.now, 0, (keys, different));
+            }
+            Ghost::Purged { key, version, op } => {
+                self.tally.purged(self.now);
+                self.ledger.purge(key, version, op);
+            }
+            Ghost::Returned { key, version, from } => {
+                if self.ledger.meet(self.now, key, version) {
+                    self.say(Some(node), Line::Resurrected { key, by: Some(from) });
+                }
+            }
             Ghost::HintBytes(bytes) => self.tally.hints(self.now, node, bytes),
             Ghost::Lag { entries, replay, naive } => self.tally.lag(self.now, entries, replay, naive),
             Ghost::Siblings(count) => self.tally.siblings_max = self.tally.siblings_max.max(count),

@@ -96,14 +96,16 @@ pub enum Traffic {
     Read,
     /// Heartbeats, gossip, probes, votes.
     Background,
-    /// Hints and read repair.
+    /// Hints, read repair, and what anti-entropy streams.
     Repair,
+    /// Hashes by which anti-entropy finds out what differs.
+    Compare,
     /// Catch-up after a rejoin.
     Resync,
 }
 
 /// The number of kinds of [`Traffic`].
-pub const TRAFFIC_KINDS: usize = 5;
+pub const TRAFFIC_KINDS: usize = 6;
 
 /// A message's name with its telling detail: `Append(5..7)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +188,8 @@ pub enum Order<P: Protocol> {
     Configure(Arc<P::Config>),
     /// Become primary now, whatever the others think.
     Promote,
+    /// Compare your keys with those of every other owner.
+    Repair,
     /// Stop waiting for replicas on behalf of the clients that wait now.
     CancelWaits,
     /// Hand the primary's place over to this node, losing nothing.
@@ -279,6 +283,36 @@ pub enum Ghost {
     },
     /// Bytes of hints this node keeps now.
     HintBytes(u64),
+    /// Keys were hashed to be compared with another node's.
+    Compared {
+        /// How many.
+        keys: u64,
+    },
+    /// Keys came in because the leaves they lie in differed.
+    Streamed {
+        /// How many.
+        keys: u64,
+        /// How many of them changed something.
+        different: u64,
+    },
+    /// A tombstone has outlived its grace and is forgotten here.
+    Purged {
+        /// The key.
+        key: Key,
+        /// The tombstone's version.
+        version: Version,
+        /// The delete.
+        op: OpId,
+    },
+    /// A value older than any tombstone would be was stored where nothing was known of its key.
+    Returned {
+        /// The key.
+        key: Key,
+        /// Its version.
+        version: Version,
+        /// Who told it.
+        from: NodeId,
+    },
     /// Versions kept side by side for one key.
     Siblings(u32),
     /// How far the slowest replica that this primary hears is behind (replication.md 1.11).

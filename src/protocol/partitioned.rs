@@ -255,6 +255,7 @@ impl Protocol for Partitioned {
                 });
             }
             Input::Operator(Order::Promote) => self.pass_to_all(cx, |_| Input::Operator(Order::Promote)),
+            Input::Operator(Order::Repair) => {}
             Input::Operator(Order::CancelWaits) => {
                 self.pass_to_all(cx, |_| Input::Operator(Order::CancelWaits));
             }

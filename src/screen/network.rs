@@ -89,7 +89,7 @@ fn token(flight: &FlightView) -> Token {
         (_, Traffic::Write) => Token::Plain,
         (_, Traffic::Read) => Token::Pending,
         (_, Traffic::Background) => Token::Dim,
-        (_, Traffic::Repair | Traffic::Resync) => Token::Primary,
+        (_, Traffic::Repair | Traffic::Compare | Traffic::Resync) => Token::Primary,
     }
 }
 

@@ -188,6 +188,25 @@ impl Line {
                 format!("{} write discarded, stored timestamp is {stored_is_newer_by} newer", k(key))
             }
             Line::Tombstone { key } => format!("tombstone for {}", k(key)),
+            Line::Purged { tombstones, grace } => format!("{tombstones} tombstones purged after {grace}"),
+            Line::Resurrected { key, by: Some(by) } => format!("{} resurrected by {}", k(key), n(by)),
+            Line::Resurrected { key, by: None } => {
+                format!("{} resurrected: a read shows what was deleted", k(key))
+            }
+            Line::HintFull { target, bytes } => {
+                format!("{} of hints for {}: no room, not hinted", size(*bytes), n(target))
+            }
+            Line::RepairStart { peer, keys } => format!("repair with {}: comparing {keys} keys", n(peer)),
+            Line::RepairDiff { peer, leaves, came, changed } => {
+                format!(
+                    "repair with {}: {leaves} leaves differ, {came} keys came ({changed} different)",
+                    n(peer)
+                )
+            }
+            Line::RepairDone { peer, keys } => {
+                format!("repair with {}: {keys} keys, nothing differs", n(peer))
+            }
+            Line::RepairFailed { peer } => format!("repair with {} given up: it stood still", n(peer)),
             Line::InPartition { partition, line } => format!("p{partition}: {}", line.text(names)),
             Line::Started { incarnation } => format!("started, incarnation {incarnation}"),
             Line::Crash { kind, lost_records } => match kind {

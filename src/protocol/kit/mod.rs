@@ -2,6 +2,7 @@
 //! messages.
 
 pub mod log;
+pub mod merkle;
 pub mod quorum;
 pub mod ring;
 pub mod swim;

@@ -41,9 +41,19 @@ impl Cell {
         self.value.is_none()
     }
 
+    /// The timestamp, in microseconds.
+    pub(super) fn stamp(&self) -> u64 {
+        self.version.0 >> TIE_BITS
+    }
+
     /// How much newer its timestamp is.
     pub(super) fn newer_by(&self, other: &Cell) -> Span {
-        Span((self.version.0 >> TIE_BITS).saturating_sub(other.version.0 >> TIE_BITS))
+        Span(self.stamp().saturating_sub(other.stamp()))
+    }
+
+    /// How old its timestamp is where the wall clock shows `wall`.
+    pub(super) fn age(&self, wall: WallTime) -> Span {
+        Span(stamp(wall).saturating_sub(self.stamp()))
     }
 
     /// A hash of key, version and value (XXH3): what a digest read answers.
@@ -64,10 +74,19 @@ pub(super) struct Clock {
 impl Clock {
     /// The timestamp of a write that begins while the wall clock shows `wall`.
     pub(super) fn stamp(&mut self, wall: WallTime) -> u64 {
-        let shown = u64::try_from(wall.0.saturating_add(BEFORE_TIME)).unwrap_or(0);
-        self.last = shown.max(self.last + 1);
+        self.last = stamp(wall).max(self.last + 1);
         self.last
     }
+
+    /// A version was met: what this clock gives from now on is later (a hybrid logical clock).
+    pub(super) fn meet(&mut self, cell: &Cell) {
+        self.last = self.last.max(cell.stamp());
+    }
+}
+
+/// The timestamp that a clock showing `wall` gives.
+pub(super) fn stamp(wall: WallTime) -> u64 {
+    u64::try_from(wall.0.saturating_add(BEFORE_TIME)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -16,7 +16,32 @@ pub enum Quorum {
     Sloppy {
         /// How long a node may be silent before the next one is asked in its place.
         fallback_after: Span,
+        /// Owners that must be among the R answers (Riak `pr`).
+        reads: usize,
+        /// Owners that must be among the W acknowledgements (Riak `pw`).
+        writes: usize,
     },
+}
+
+/// Whose clock gives a write its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamping {
+    /// The coordinator's wall clock (Cassandra, when the client gives no timestamp).
+    Coordinator,
+    /// The wall clock where the client lives (Cassandra drivers): a request sent twice keeps its place.
+    Client,
+    /// The coordinator's hybrid logical clock (Kulkarni et al. 2014): its wall clock, but later than every version
+    /// it has met.
+    Hybrid,
+}
+
+/// Who keeps a hint that counts for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HintPlace {
+    /// The coordinator (Cassandra).
+    Coordinator,
+    /// The next reachable node of the preference list (Dynamo, Riak).
+    Fallback,
 }
 
 /// What a read does about stale owners it meets.
@@ -43,10 +68,32 @@ pub struct Config {
     pub quorum: Quorum,
     /// What reads do about stale owners.
     pub read_repair: ReadRepair,
+    /// Whether "not found" is an answer like any other.
+    pub counts_not_found: bool,
+    /// Without that: whether a majority of "not found" settles it.
+    pub basic_quorum: bool,
+    /// Whether all but one node are asked for a hash alone.
+    pub digest_reads: bool,
+    /// How long a strict read waits before it asks one more node; `None` for never.
+    pub speculative: Option<Span>,
+    /// Whose clock gives a write its place.
+    pub stamping: Stamping,
     /// Whether a coordinator keeps writes for owners that miss them. A sloppy fallback always does: it acknowledged.
     pub keeps_hints: bool,
     /// No new hints for a node that has been down longer.
     pub hint_window: Span,
+    /// No new hints for a node for which this many bytes are kept.
+    pub hint_limit: Option<u64>,
+    /// Who keeps the hints of a strict quorum.
+    pub hint_place: HintPlace,
+    /// How often a node compares its keys with those of one other.
+    pub anti_entropy: Option<Span>,
+    /// Depth of the trees by which it compares.
+    pub merkle_depth: u32,
+    /// How long a tombstone is kept.
+    pub gc_grace: Span,
+    /// Whether it is kept until a repair with every other owner began after it.
+    pub only_purge_repaired: bool,
     /// Bytes of hints a node replays per second; `None` for as fast as they are acknowledged.
     pub hint_throttle: Option<u64>,
     /// How long a coordinator waits for W.
@@ -77,15 +124,37 @@ impl Config {
             read_quorum: count("r"),
             write_quorum: count("w"),
             quorum: match knobs.word("quorum") {
-                "sloppy" => Quorum::Sloppy { fallback_after: knobs.span("fallback_after") },
-                _ => Quorum::Strict,
+                "strict" => Quorum::Strict,
+                word => {
+                    let of_owners = |key| if word == "sloppy" { 0 } else { count(key) };
+                    let fallback_after = knobs.span("fallback_after");
+                    Quorum::Sloppy { fallback_after, reads: of_owners("pr"), writes: of_owners("pw") }
+                }
             },
             read_repair: match knobs.word("read_repair") {
                 "none" => ReadRepair::None,
                 "async" => ReadRepair::Async,
                 _ => ReadRepair::Blocking,
             },
+            counts_not_found: knobs.flag("notfound_ok"),
+            basic_quorum: knobs.flag("basic_quorum"),
+            digest_reads: knobs.flag("digest_reads"),
+            speculative: knobs.maybe_span("speculative"),
+            stamping: match knobs.word("ts_source") {
+                "client" => Stamping::Client,
+                "hlc" => Stamping::Hybrid,
+                _ => Stamping::Coordinator,
+            },
             keeps_hints: knobs.flag("hints"),
+            hint_limit: knobs.maybe_count("hint_limit"),
+            hint_place: match knobs.word("hint_location") {
+                "fallback" => HintPlace::Fallback,
+                _ => HintPlace::Coordinator,
+            },
+            anti_entropy: knobs.maybe_span("anti_entropy"),
+            merkle_depth: knobs.count("merkle_depth") as u32,
+            gc_grace: knobs.span("gc_grace"),
+            only_purge_repaired: knobs.flag("only_purge_repaired"),
             hint_window: knobs.span("hint_window"),
             hint_throttle: knobs.maybe_count("hint_throttle"),
             write_timeout: knobs.span("write_timeout"),
@@ -96,19 +165,26 @@ impl Config {
         }
     }
 
-    /// The pause after which a read asks one more node: the fallback time, or a quarter of the time-out as a stand-in
-    /// for the 99th percentile of Cassandra's `speculative_retry`.
+    /// The pause after which a read asks one more node; its whole time-out if it never does.
     pub(super) fn read_patience(&self) -> Span {
         match self.quorum {
-            Quorum::Sloppy { fallback_after } => fallback_after,
-            Quorum::Strict => self.read_timeout.scaled(1, 4),
+            Quorum::Sloppy { fallback_after, .. } => fallback_after,
+            Quorum::Strict => self.speculative.unwrap_or(self.read_timeout),
+        }
+    }
+
+    /// Owners that must be among the answers of a quorum, for reads and for writes.
+    pub(super) fn owners_wanted(&self) -> (usize, usize) {
+        match self.quorum {
+            Quorum::Strict => (0, 0),
+            Quorum::Sloppy { reads, writes, .. } => (reads, writes),
         }
     }
 
     /// The pause after which a write asks fallbacks in place of silent nodes; its whole time-out if it has none.
     pub(super) fn write_patience(&self) -> Span {
         match self.quorum {
-            Quorum::Sloppy { fallback_after } => fallback_after,
+            Quorum::Sloppy { fallback_after, .. } => fallback_after,
             Quorum::Strict => self.write_timeout,
         }
     }

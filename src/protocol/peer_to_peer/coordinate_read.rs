@@ -22,6 +22,7 @@ use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::line::Line;
 use crate::base::operation::{Answer, Doubt, Found, Request};
 use crate::base::time::{Span, VirtualTime};
+use crate::protocol::kit::quorum::majority;
 use std::sync::Arc;
 
 /// A node that was asked.
@@ -52,6 +53,8 @@ pub(super) struct PendingRead {
     pub(super) key: Key,
     began: VirtualTime,
     pub(super) need: usize,
+    /// Of these, how many must be owners.
+    need_owners: usize,
     contacts: Vec<Contact>,
     phase: Phase,
 }
@@ -63,6 +66,16 @@ impl PendingRead {
 
     pub(super) fn of(&self) -> usize {
         self.contacts.len()
+    }
+
+    /// Those that say there is nothing.
+    fn not_found(&self) -> usize {
+        let is_nothing = |contact: &&Contact| match contact.known {
+            Some(Known::Data(cell)) => cell.is_none(),
+            Some(Known::Digest(digest)) => digest == 0,
+            None => false,
+        };
+        self.contacts.iter().filter(is_nothing).count()
     }
 
     fn contact_mut(&mut self, node: NodeId) -> Option<&mut Contact> {
@@ -109,15 +122,17 @@ impl PeerToPeer {
     /// Begins a client's read.
     pub(super) fn begin_read(&mut self, cx: &mut Cx<'_>, request: &Request) {
         let Request { op, key, .. } = *request;
-        let need = self.config.read_quorum;
-        if self.refuses_unavailable(cx, request, need) {
+        let (need, need_owners) = (self.config.read_quorum, self.config.owners_wanted().0);
+        if self.refuses_unavailable(cx, request, need, need_owners) {
             return;
         }
         let id = self.next_request();
         let contacts = Vec::with_capacity(need);
-        self.reads.insert(id, PendingRead { op, key, began: cx.now, need, contacts, phase: Phase::Asking });
+        let (began, phase) = (cx.now, Phase::Asking);
+        self.reads.insert(id, PendingRead { op, key, began, need, need_owners, contacts, phase });
         for place in 0..need {
-            let mode = if place == 0 { ReadMode::Data } else { ReadMode::Digest };
+            let is_data = place == 0 || !self.config.digest_reads;
+            let mode = if is_data { ReadMode::Data } else { ReadMode::Digest };
             self.ask_one_more(cx, id, mode);
         }
         let patience = self.config.read_patience().min(self.config.read_timeout);
@@ -164,23 +179,45 @@ impl PeerToPeer {
         // A digest that comes twice must not hide the data that came in between.
         if contact.known.is_none() {
             contact.known = Some(known);
+            let is_nothing = matches!(known, Known::Data(None) | Known::Digest(0));
+            if is_nothing && !self.config.counts_not_found {
+                self.ask_one_more(cx, id, ReadMode::Data);
+            }
             self.settle_read(cx, id);
         }
     }
 
+    /// Whether the answers are as many, and of as many owners, as the read needs.
+    fn has_enough(&self, pending: &PendingRead) -> bool {
+        let answered = |contact: &&Contact| contact.known.is_some();
+        let is_owner = |contact: &&Contact| self.config.ring.is_owner(pending.key, contact.node);
+        let of_owners = || pending.contacts.iter().filter(answered).filter(is_owner).count();
+        if pending.need_owners > 0 && of_owners() < pending.need_owners {
+            return false;
+        }
+        if self.config.counts_not_found {
+            return pending.answers() >= pending.need;
+        }
+        let not_found = pending.not_found();
+        let is_settled = self.config.basic_quorum && not_found >= majority(self.config.ring.copies());
+        let has_all = pending.answers() == pending.of() && self.next_contact(pending).is_none();
+        pending.answers() - not_found >= pending.need || is_settled || has_all
+    }
+
     /// Takes a read as far as its answers allow.
     fn settle_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
-        let Some(pending) = self.reads.get_mut(&id) else { return };
-        if pending.phase == Phase::Asking && pending.answers() < pending.need {
+        let Some(pending) = self.reads.get(&id) else { return };
+        if pending.phase == Phase::Asking && !self.has_enough(pending) {
             return;
         }
+        let Some(pending) = self.reads.get_mut(&id) else { return };
         let Some(data) = pending.data() else { return };
         let (key, differing) = (pending.key, pending.compare_digests(data));
         for node in differing {
             cx.send(node, Message::Read { request: id, key, mode: ReadMode::Data });
         }
-        let Some(pending) = self.reads.get_mut(&id) else { return };
-        if pending.phase == Phase::Asking && pending.answers() >= pending.need {
+        let Some(pending) = self.reads.get(&id) else { return };
+        if pending.phase == Phase::Asking && self.has_enough(pending) {
             self.conclude(cx, id);
         }
         self.repair_read(cx, id);
@@ -234,7 +271,8 @@ impl PeerToPeer {
             let awaits_repair =
                 |contact: &&Contact| contact.is_repaired && contact.known != Some(Known::Data(Some(newest)));
             let missing = pending.contacts.iter().filter(awaits_repair).count();
-            if pending.answers() - missing >= pending.need {
+            // Fewer than R may have been enough to answer, where all that could be asked were.
+            if pending.answers() - missing >= pending.need.min(pending.answers()) {
                 pending.phase = Phase::Answered(Some(newest));
                 cx.reply(pending.op, found(Some(newest)));
             }

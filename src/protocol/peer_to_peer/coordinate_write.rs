@@ -10,9 +10,9 @@
 //! Too few owners believed up: refused, nothing was sent. A time-out rolls nothing back: the write may be somewhere
 //! and may surface later, so its outcome is unknown (Cassandra `WriteTimeoutException`).
 
-use super::cell::Cell;
+use super::cell::{self, Cell};
 use super::chatter::Topic;
-use super::config::Quorum;
+use super::config::{HintPlace, Quorum, Stamping};
 use super::message::{Message, Purpose, RequestId, Write, WriteAck};
 use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
@@ -27,7 +27,9 @@ use std::sync::Arc;
 enum Copy {
     /// Someone was asked and has not answered.
     Asked,
-    /// It is on the owner's disk, or on a fallback's that counts for it.
+    /// It is on the disk of a fallback that counts for the owner.
+    StoodIn,
+    /// It is on the owner's disk.
     Acked,
     /// It was left as a hint that does not count.
     Missed,
@@ -41,6 +43,8 @@ pub(super) struct PendingWrite {
     cell: Cell,
     began: VirtualTime,
     pub(super) need: usize,
+    /// Of these, how many must be owners.
+    need_owners: usize,
     is_answered: bool,
     /// One for each owner, in the order of the preference list.
     copies: Vec<Copy>,
@@ -50,6 +54,10 @@ pub(super) struct PendingWrite {
 
 impl PendingWrite {
     pub(super) fn acks(&self) -> usize {
+        self.copies.iter().filter(|&&copy| matches!(copy, Copy::Acked | Copy::StoodIn)).count()
+    }
+
+    fn acks_of_owners(&self) -> usize {
         self.copies.iter().filter(|&&copy| copy == Copy::Acked).count()
     }
 
@@ -66,7 +74,8 @@ impl PeerToPeer {
     /// Begins a client's write; no `value` deletes the key.
     pub(super) fn begin_write(&mut self, cx: &mut Cx<'_>, request: &Request, value: Option<Value>) {
         let Request { op, key, .. } = *request;
-        if self.refuses_unavailable(cx, request, self.config.write_quorum) {
+        let (need, of_owners) = (self.config.write_quorum, self.config.owners_wanted().1);
+        if self.refuses_unavailable(cx, request, need, of_owners) {
             return;
         }
         if cx.disk_full && self.config.ring.is_owner(key, self.me) {
@@ -76,7 +85,11 @@ impl PeerToPeer {
         if value.is_none() {
             cx.say(Line::Tombstone { key });
         }
-        let cell = Cell::new(self.clock.stamp(cx.wall), self.me, value, op);
+        let stamp = match self.config.stamping {
+            Stamping::Client => cell::stamp(request.stamped),
+            Stamping::Coordinator | Stamping::Hybrid => self.clock.stamp(cx.wall),
+        };
+        let cell = Cell::new(stamp, self.me, value, op);
         self.send_out(cx, op, key, cell);
     }
 
@@ -90,6 +103,7 @@ impl PeerToPeer {
             cell,
             began: cx.now,
             need: config.write_quorum,
+            need_owners: config.owners_wanted().1,
             is_answered: false,
             copies: vec![Copy::Asked; config.ring.copies()],
             next_fallback: config.ring.copies(),
@@ -107,13 +121,21 @@ impl PeerToPeer {
         self.settle_write(cx, id);
     }
 
-    /// Refuses `request` if fewer nodes than it needs are believed up; nothing is sent then.
-    pub(super) fn refuses_unavailable(&mut self, cx: &mut Cx<'_>, request: &Request, need: usize) -> bool {
+    /// Refuses `request` if fewer nodes than it needs, or fewer owners, are believed up; nothing is sent then.
+    pub(super) fn refuses_unavailable(
+        &mut self,
+        cx: &mut Cx<'_>,
+        request: &Request,
+        need: usize,
+        of_owners: usize,
+    ) -> bool {
         let Request { op, key, .. } = *request;
-        let reachable = self.count_reachable(key);
-        if reachable >= need {
-            return false;
-        }
+        let owners = self.config.ring.owners(key).iter().filter(|&&node| self.believes_up(node)).count();
+        let (reachable, need) = match self.count_reachable(key) {
+            enough if enough >= need && owners >= of_owners => return false,
+            enough if enough >= need => (owners, of_owners),
+            too_few => (too_few, need),
+        };
         let is_write = request.action.is_write();
         let topic = if is_write { Topic::UnavailableWrite } else { Topic::UnavailableRead };
         let line = Line::Unavailable { key, is_write, need: need as u32, alive: reachable as u32 };
@@ -148,15 +170,38 @@ impl PeerToPeer {
         let (key, cell) = (pending.key, pending.cell);
         let list = config.ring.preference(key);
         let (owner, fallback) = (list[place], self.next_fallback(pending, list, cx.disk_full));
-        let is_missed = fallback.is_none() && !self.believes_up(owner);
+        let is_sloppy = self.config.quorum != Quorum::Strict;
+        let is_missed = !self.believes_up(owner) && (fallback.is_none() || !is_sloppy);
         let Some(pending) = self.writes.get_mut(&id) else { return };
-        if let Some(at) = fallback {
-            pending.next_fallback = at + 1;
-            let hint_for = Some(owner);
-            self.tell(cx, list[at], Write { request: id, key, cell, hint_for, purpose: Purpose::Client });
-        } else if is_missed {
+        if is_missed {
             pending.copies[place] = Copy::Missed;
-            self.keep_hint(cx, owner, key, cell);
+        }
+        match fallback {
+            Some(at) if is_sloppy => {
+                pending.next_fallback = at + 1;
+                let hint_for = Some(owner);
+                self.tell(cx, list[at], Write { request: id, key, cell, hint_for, purpose: Purpose::Client });
+            }
+            _ if is_missed => self.leave_hint(cx, id, owner, key, cell),
+            _ => {}
+        }
+    }
+
+    /// Leaves a hint for `owner` that counts for nothing: here, or at the next node of the preference list.
+    fn leave_hint(&mut self, cx: &mut Cx<'_>, id: RequestId, owner: NodeId, key: Key, cell: Cell) {
+        let config = Arc::clone(&self.config);
+        let list = config.ring.preference(key);
+        let others = list.get(config.ring.copies()..).unwrap_or_default();
+        let keeper = others.iter().copied().find(|&node| node != owner && self.believes_up(node));
+        match keeper.filter(|_| config.hint_place == HintPlace::Fallback) {
+            Some(keeper) if keeper != self.me => {
+                if self.takes_hints_for(cx, owner) {
+                    let hint_for = Some(owner);
+                    let write = Write { request: id, key, cell, hint_for, purpose: Purpose::Client };
+                    cx.send(keeper, Message::Write(write));
+                }
+            }
+            _ => self.keep_hint(cx, owner, key, cell),
         }
     }
 
@@ -174,8 +219,14 @@ impl PeerToPeer {
         let owner = ack.hint_for.unwrap_or(from);
         let Some(pending) = self.writes.get_mut(&ack.request) else { return };
         let place = self.config.ring.owners(pending.key).iter().position(|&node| node == owner);
-        if let Some(place) = place {
-            pending.copies[place] = Copy::Acked;
+        let copy = match (ack.hint_for, self.config.quorum) {
+            (None, _) => Copy::Acked,
+            (Some(_), Quorum::Sloppy { .. }) => Copy::StoodIn,
+            // What others keep for an owner counts for nothing.
+            (Some(_), Quorum::Strict) => return,
+        };
+        if let Some(place) = place.filter(|&place| pending.copies[place] != Copy::Acked) {
+            pending.copies[place] = copy;
         }
         self.settle_write(cx, ack.request);
     }
@@ -183,7 +234,8 @@ impl PeerToPeer {
     /// Answers the client when W copies are safe; forgets the write when no more can come.
     fn settle_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let Some(pending) = self.writes.get_mut(&id) else { return };
-        if !pending.is_answered && pending.acks() >= pending.need {
+        let is_enough = pending.acks() >= pending.need && pending.acks_of_owners() >= pending.need_owners;
+        if !pending.is_answered && is_enough {
             pending.is_answered = true;
             cx.reply(pending.op, Answer::Written(pending.cell.version));
         }
@@ -216,7 +268,7 @@ impl PeerToPeer {
         let config = Arc::clone(&self.config);
         for (&owner, copy) in config.ring.owners(key).iter().zip(&pending.copies) {
             if *copy == Copy::Asked {
-                self.keep_hint(cx, owner, key, cell);
+                self.leave_hint(cx, id, owner, key, cell);
             }
         }
         if !pending.is_answered {

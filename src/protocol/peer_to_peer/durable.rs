@@ -25,6 +25,11 @@ pub enum Record {
         /// Its version.
         cell: Cell,
     },
+    /// A tombstone has outlived its grace.
+    Purged {
+        /// The key, of which nothing is left.
+        key: Key,
+    },
     /// A hint was kept.
     Hint {
         /// For whom.
@@ -57,6 +62,9 @@ impl crate::protocol::Durable for Durable {
         match *record {
             Record::Cell { key, cell } => {
                 self.cells.insert(key, cell);
+            }
+            Record::Purged { key } => {
+                self.cells.remove(&key);
             }
             Record::Hint { target, hint } => {
                 self.hints.entry(target).or_default().insert(hint.number, hint);

@@ -23,15 +23,29 @@ use crate::protocol::view::PeerStatus;
 impl PeerToPeer {
     /// Keeps `cell` for an owner that missed it, as far as the policy allows.
     pub(super) fn keep_hint(&mut self, cx: &mut Cx<'_>, target: NodeId, key: Key, cell: Cell) {
-        if target == self.me || !self.config.keeps_hints {
+        if target == self.me || !self.takes_hints_for(cx, target) {
             return;
         }
         if cx.disk_full {
             self.say(cx, Topic::DiskFull, Line::DiskFull);
-        } else if self.is_within_hint_window(cx, target) {
+        } else if self.has_room_for_hints(cx, target) {
             self.store_hint(cx, target, key, cell);
             self.flush(cx);
         }
+    }
+
+    /// Whether the policy keeps hints for `target` now.
+    pub(super) fn takes_hints_for(&mut self, cx: &mut Cx<'_>, target: NodeId) -> bool {
+        self.config.keeps_hints && self.is_within_hint_window(cx, target)
+    }
+
+    fn has_room_for_hints(&mut self, cx: &mut Cx<'_>, target: NodeId) -> bool {
+        let bytes = self.hints.queue(target).bytes();
+        let is_full = self.config.hint_limit.is_some_and(|limit| bytes >= limit);
+        if is_full && self.hints.queue_mut(target).refuse(self.swim.since(target)) {
+            cx.say(Line::HintFull { target, bytes });
+        }
+        !is_full
     }
 
     fn is_within_hint_window(&mut self, cx: &mut Cx<'_>, target: NodeId) -> bool {
@@ -107,7 +121,7 @@ impl PeerToPeer {
         let Some(last) = hints.last().filter(|_| !cx.disk_full) else { return };
         let before = *cx.appended;
         for hint in hints {
-            self.apply(cx, hint.key, hint.cell);
+            self.apply(cx, from, hint.key, hint.cell);
         }
         if *cx.appended != before {
             self.flush(cx);

@@ -2,9 +2,11 @@
 
 use super::cell::Cell;
 use super::durable::Hint;
+use super::repair::SessionId;
 use crate::base::ids::{Key, NodeId};
 use crate::protocol::kit::swim;
 use crate::protocol::{Detail, Label, Sizes, Traffic};
+use std::sync::Arc;
 
 /// A request that a coordinator has under way: the life of its process in the upper half, a count in the lower, so
 /// that answers to a former life find nothing.
@@ -97,6 +99,38 @@ pub enum Message {
         /// The number of the last one.
         upto: u64,
     },
+    /// Hashes of some nodes of the tree of keys that both own.
+    Compare {
+        /// The comparison.
+        session: SessionId,
+        /// The level of the tree, from the root at 0.
+        level: u32,
+        /// Nodes of that level with their hashes.
+        nodes: Arc<[(u32, u64)]>,
+    },
+    /// These leaves differ, and no others.
+    Differ {
+        /// The comparison.
+        session: SessionId,
+        /// The leaves.
+        leaves: Arc<[u32]>,
+    },
+    /// What lies in the leaves that differ.
+    Stream {
+        /// The comparison.
+        session: SessionId,
+        /// The number of this batch, from 0.
+        place: u32,
+        /// How many batches there are.
+        of: u32,
+        /// Keys with their versions.
+        cells: Arc<[(Key, Cell)]>,
+    },
+    /// All batches are on this node's disk.
+    Streamed {
+        /// The comparison.
+        session: SessionId,
+    },
     /// Membership.
     Swim(swim::Message),
 }
@@ -105,6 +139,8 @@ pub enum Message {
 const HEADER: u64 = 40;
 /// An integer field.
 const FIELD: u64 = 8;
+/// The number of a node of a tree.
+const HALF: u64 = 4;
 /// What an entry of a batch costs besides its key and value.
 const ENTRY: u64 = 24;
 
@@ -135,6 +171,13 @@ impl crate::protocol::Message for Message {
                 Message::ReadReply { .. } => 2 * FIELD,
                 Message::Hints { hints } => hints.iter().map(|hint| hint_bytes(&hint.cell, sizes)).sum(),
                 Message::HintsAck { .. } => FIELD,
+                Message::Compare { nodes, .. } => 3 * FIELD + (HALF + FIELD) * nodes.len() as u64,
+                Message::Differ { leaves, .. } => 2 * FIELD + HALF * leaves.len() as u64,
+                Message::Stream { cells, .. } => {
+                    let row = |(_, cell): &(Key, Cell)| ENTRY + sizes.key + value_bytes(cell, sizes);
+                    3 * FIELD + cells.iter().map(row).sum::<u64>()
+                }
+                Message::Streamed { .. } => 2 * FIELD,
                 Message::Swim(Swim::Ping { news, .. } | Swim::Ack { news, .. }) => FIELD + news_bytes(news),
                 Message::Swim(Swim::PingRequest { news, .. }) => 2 * FIELD + news_bytes(news),
                 Message::Swim(Swim::Gossip { news }) => news_bytes(news),
@@ -152,6 +195,8 @@ impl crate::protocol::Message for Message {
             }
             Message::Read { .. } | Message::ReadReply { .. } => Traffic::Read,
             Message::Hints { .. } | Message::HintsAck { .. } => Traffic::Repair,
+            Message::Stream { .. } | Message::Streamed { .. } => Traffic::Repair,
+            Message::Compare { .. } | Message::Differ { .. } => Traffic::Compare,
             Message::Swim(_) => Traffic::Background,
         }
     }
@@ -172,6 +217,10 @@ impl crate::protocol::Message for Message {
             Message::ReadReply { known: Known::Digest(_), .. } => ("Digest", Detail::None),
             Message::Hints { hints } => ("Hints", Detail::Count(hints.len() as u64)),
             Message::HintsAck { .. } => ("HintsAck", Detail::None),
+            Message::Compare { level, .. } => ("Compare", Detail::Count(u64::from(*level))),
+            Message::Differ { leaves, .. } => ("Differ", Detail::Count(leaves.len() as u64)),
+            Message::Stream { cells, .. } => ("Stream", Detail::Count(cells.len() as u64)),
+            Message::Streamed { .. } => ("Streamed", Detail::None),
             Message::Swim(message) => swim_label(message),
         };
         Label { name, detail }

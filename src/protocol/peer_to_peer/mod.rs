@@ -14,6 +14,8 @@
 //! | `coordinate_write`, `coordinate_read` | a request, from the client to the quorum and back |
 //! | `replica` | keeping what is told, saying what is known, acknowledging after the flush |
 //! | `hints`, `handoff` | writes kept for others |
+//! | `repair` | comparing keys with another owner by Merkle trees |
+//! | `purge` | deletes: tombstones and their end |
 //! | `membership` | from SWIM to effects |
 //! | `cell`, `store`, `durable` | versions, the table, the disk |
 //! | `view` | what panels see; what has survived |
@@ -31,6 +33,8 @@ mod handoff;
 mod hints;
 mod membership;
 mod message;
+mod purge;
+mod repair;
 mod replica;
 mod store;
 #[cfg(test)]
@@ -41,6 +45,8 @@ mod view;
 pub use cell::Cell;
 pub use config::{Config, Quorum, ReadRepair};
 pub use durable::{Durable, Hint, Record};
+pub use repair::SessionId;
+
 pub use message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
 
 use super::kit::swim::{Swim, Turn};
@@ -56,6 +62,7 @@ use chatter::{Chatter, Topic};
 use coordinate_read::PendingRead;
 use coordinate_write::PendingWrite;
 use hints::Hints;
+use repair::Repairs;
 use replica::Owed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,6 +83,9 @@ pub struct PeerToPeer {
     store: Store,
     hints: Hints,
     owed: Owed,
+    repairs: Repairs,
+    /// Whether a timer will look after the tombstones.
+    is_compacting: bool,
     // as a coordinator
     clock: Clock,
     last_request: RequestId,
@@ -109,6 +119,8 @@ impl Protocol for PeerToPeer {
             store: Store::new(durable.cells),
             hints: Hints::new(cx.me, cx.members, cx.incarnation, config.sizes, durable.hints),
             owed: Owed::default(),
+            repairs: Repairs::new(cx.incarnation),
+            is_compacting: false,
             clock: Clock::default(),
             last_request: RequestId(u64::from(cx.incarnation) << 32),
             writes: BTreeMap::new(),
@@ -118,6 +130,8 @@ impl Protocol for PeerToPeer {
         };
         node.carry_out(cx, out);
         node.resume_handoff(cx);
+        node.watch_tombstones(cx);
+        node.begin_anti_entropy(cx);
         node
     }
 
@@ -132,11 +146,21 @@ impl Protocol for PeerToPeer {
                 Some(Alarm::Write(id)) => self.wake_write(cx, id),
                 Some(Alarm::Read(id)) => self.wake_read(cx, id),
                 Some(Alarm::Replay(target)) => self.retry_replay(cx, target),
+                Some(Alarm::AntiEntropy) => self.wake_anti_entropy(cx),
+                Some(Alarm::Sessions) => self.give_up_idle(cx),
+                Some(Alarm::Compaction) => self.compact(cx),
                 Some(Alarm::Swim(wake)) => self.wake_swim(cx, wake),
                 None => {}
             },
             Input::Flushed { upto } => self.note_flushed(cx, upto),
-            Input::Operator(Order::Configure(config)) => self.config = config,
+            Input::Operator(Order::Configure(config)) => {
+                let was_off = self.config.anti_entropy.is_none();
+                self.config = config;
+                if was_off {
+                    self.begin_anti_entropy(cx);
+                }
+            }
+            Input::Operator(Order::Repair) => self.repair_by_hand(cx),
             // Nobody can be promoted where everyone is equal.
             Input::Fenced { .. } => {}
             Input::Operator(
@@ -178,6 +202,14 @@ impl PeerToPeer {
             Message::ReadReply { request, known } => self.take_read_reply(cx, from, request, known),
             Message::Hints { hints } => self.take_hints(cx, from, &hints),
             Message::HintsAck { upto } => self.take_hints_ack(cx, from, upto),
+            Message::Compare { session, level, nodes } => {
+                self.take_compare(cx, from, session, level, &nodes);
+            }
+            Message::Differ { session, leaves } => self.take_differ(cx, session, &leaves),
+            Message::Stream { session, place, of, cells } => {
+                self.take_stream(cx, from, session, (place, of), &cells);
+            }
+            Message::Streamed { session } => self.take_streamed(cx, session),
             Message::Swim(message) => self.take_swim(cx, from, &message),
         }
     }

@@ -6,6 +6,7 @@
 
 use super::cell::Cell;
 use super::chatter::Topic;
+use super::config::Stamping;
 use super::durable::Record;
 use super::message::{Known, Message, Purpose, ReadMode, Write, WriteAck};
 use super::store::Merged;
@@ -52,15 +53,16 @@ impl PeerToPeer {
                 self.store_hint(cx, owner, key, cell);
                 self.flush(cx);
             }
-            None => self.keep(cx, key, cell, from == self.me && purpose == Purpose::Client),
+            None => self.keep(cx, from, key, cell, purpose),
         }
         self.owe(cx, from, Message::WriteAck(WriteAck { request, hint_for, purpose }));
     }
 
     /// Keeps `cell` in the table. A client's write that is beaten at its own coordinator is worth a line: real systems
     /// drop it without a word.
-    fn keep(&mut self, cx: &mut Cx<'_>, key: Key, cell: Cell, is_own: bool) {
-        match self.apply(cx, key, cell) {
+    fn keep(&mut self, cx: &mut Cx<'_>, from: NodeId, key: Key, cell: Cell, purpose: Purpose) {
+        let is_own = from == self.me && purpose == Purpose::Client;
+        match self.apply(cx, from, key, cell) {
             Merged::Stored { .. } => self.flush(cx),
             Merged::Discarded { by } if is_own => {
                 let line = Line::LwwDrop { key, stored_is_newer_by: by.newer_by(&cell) };
@@ -70,12 +72,21 @@ impl PeerToPeer {
         }
     }
 
-    /// Merges `cell` into the table and the disk. The caller asks for the flush.
-    pub(super) fn apply(&mut self, cx: &mut Cx<'_>, key: Key, cell: Cell) -> Merged {
+    /// Merges `cell`, which `from` told, into the table and the disk. The caller asks for the flush.
+    pub(super) fn apply(&mut self, cx: &mut Cx<'_>, from: NodeId, key: Key, cell: Cell) -> Merged {
+        if self.config.stamping == Stamping::Hybrid {
+            self.clock.meet(&cell);
+        }
         let merged = self.store.merge(key, cell);
         let beaten = match merged {
             Merged::Stored { before } => {
                 cx.append(Record::Cell { key, cell });
+                if cell.is_tombstone() {
+                    self.watch_tombstones(cx);
+                } else if before.is_none() && cell.age(cx.wall) > self.config.gc_grace {
+                    // So old, and nothing is known of it here: it may have been deleted and forgotten.
+                    cx.ghost(Ghost::Returned { key, version: cell.version, from });
+                }
                 before.map(|before| (cell, before))
             }
             Merged::Discarded { by } => Some((by, cell)),

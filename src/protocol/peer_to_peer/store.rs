@@ -4,7 +4,7 @@
 use super::cell::Cell;
 use crate::base::ids::Key;
 use crate::protocol::view::KEYS_SHOWN;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What became of a cell that was merged into the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,8 @@ pub(super) struct Store {
     cells: BTreeMap<Key, Cell>,
     /// The exclusive or of all cells' digests: independent of the order of changes.
     digest: u64,
-    tombstones: usize,
+    /// The keys whose cell is a tombstone.
+    dead: BTreeSet<Key>,
     /// The keys that changed last, newest first.
     recent: VecDeque<Key>,
 }
@@ -55,10 +56,13 @@ impl Store {
         self.cells.insert(key, cell);
         if let Some(held) = before {
             self.digest ^= held.digest(key);
-            self.tombstones -= usize::from(held.is_tombstone());
         }
         self.digest ^= cell.digest(key);
-        self.tombstones += usize::from(cell.is_tombstone());
+        if cell.is_tombstone() {
+            self.dead.insert(key);
+        } else {
+            self.dead.remove(&key);
+        }
         self.note_change(key);
         Merged::Stored { before }
     }
@@ -84,7 +88,21 @@ impl Store {
 
     /// How many of them are tombstones.
     pub(super) fn tombstones(&self) -> usize {
-        self.tombstones
+        self.dead.len()
+    }
+
+    /// The tombstones.
+    pub(super) fn dead(&self) -> impl Iterator<Item = (Key, Cell)> + '_ {
+        self.dead.iter().filter_map(|&key| Some((key, self.get(key)?)))
+    }
+
+    /// Forgets a key altogether.
+    pub(super) fn purge(&mut self, key: Key) {
+        if let Some(held) = self.cells.remove(&key) {
+            self.digest ^= held.digest(key);
+            self.dead.remove(&key);
+            self.recent.retain(|&other| other != key);
+        }
     }
 
     /// Equal tables have equal digests.

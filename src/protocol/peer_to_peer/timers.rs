@@ -14,6 +14,12 @@ pub(super) enum Alarm {
     Read(RequestId),
     /// The hints for this node.
     Replay(NodeId),
+    /// The next comparison with another node.
+    AntiEntropy,
+    /// Comparisons that may stand still.
+    Sessions,
+    /// Tombstones.
+    Compaction,
     /// Membership.
     Swim(Wake),
 }
@@ -31,6 +37,9 @@ pub(super) fn timer(alarm: Alarm) -> Timer {
         Alarm::Swim(Wake::Gossip) => (6, 0),
         Alarm::Swim(Wake::PushPull) => (7, 0),
         Alarm::Swim(Wake::Suspicion(peer)) => (8, u64::from(peer.0)),
+        Alarm::AntiEntropy => (9, 0),
+        Alarm::Sessions => (10, 0),
+        Alarm::Compaction => (11, 0),
     };
     Timer(kind << KIND_SHIFT | about)
 }
@@ -48,6 +57,9 @@ pub(super) fn alarm(timer: Timer) -> Option<Alarm> {
         6 => Alarm::Swim(Wake::Gossip),
         7 => Alarm::Swim(Wake::PushPull),
         8 => Alarm::Swim(Wake::Suspicion(node)),
+        9 => Alarm::AntiEntropy,
+        10 => Alarm::Sessions,
+        11 => Alarm::Compaction,
         _ => return None,
     })
 }
@@ -63,6 +75,9 @@ mod tests {
             Alarm::Write(request),
             Alarm::Read(request),
             Alarm::Replay(NodeId(999)),
+            Alarm::AntiEntropy,
+            Alarm::Sessions,
+            Alarm::Compaction,
             Alarm::Swim(Wake::Probe),
             Alarm::Swim(Wake::ProbeTimeout),
             Alarm::Swim(Wake::Gossip),

@@ -81,8 +81,11 @@ pub(super) fn truth(nodes: &[Option<&PeerToPeer>]) -> Truth {
     for (key, cell) in living().flat_map(|node| node.store.iter().chain(node.hints.iter_newest())) {
         newest.entry(key).and_modify(|held| *held = cell.max(*held)).or_insert(cell);
     }
+    // A tombstone that one owner has purged and another has not is the same nothing.
+    let shown = |cell: Option<Cell>| cell.filter(|cell| !cell.is_tombstone());
     let is_diverged = |&(&key, cell): &(&Key, &Cell)| {
-        living().any(|node| node.config.ring.is_owner(key, node.me) && node.store.get(key) != Some(*cell))
+        let differs = |node: &PeerToPeer| shown(node.store.get(key)) != shown(Some(*cell));
+        living().any(|node| node.config.ring.is_owner(key, node.me) && differs(node))
     };
     let keys_diverged = newest.iter().filter(is_diverged).count();
     let copies = living().next().map_or(0, |node| node.config.ring.copies() as u32);

@@ -250,6 +250,8 @@ impl Protocol for PrimaryReplica {
             }
             Input::Operator(Order::Promote) => self.promote(cx, true),
             Input::Operator(Order::CancelWaits) => self.cancel_waits(cx),
+            // Replicas follow a log: there is nothing to compare.
+            Input::Operator(Order::Repair) => {}
             Input::Operator(Order::HandOver { to }) => self.hand_over(cx, to),
             Input::Operator(Order::Remove { node }) if !self.is_primary() => {
                 cx.say(write::refused("decommission", "this node is primary no more"));

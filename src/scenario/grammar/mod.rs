@@ -86,7 +86,8 @@ pub fn parse(text: &str, vocabulary: &Vocabulary) -> Parsed<Scoped> {
         | Command::Switchover { .. }
         | Command::AddNode
         | Command::Decommission { .. }
-        | Command::Replace { .. } => check_primary(&arguments, verb, &scope)?,
+        | Command::Replace { .. } => check_topology(&arguments, verb, &scope, Topology::PrimaryReplica)?,
+        Command::Repair => check_topology(&arguments, verb, &scope, Topology::PeerToPeer)?,
         _ => {}
     }
     Ok(Scoped { runs: scope, command })
@@ -120,14 +121,15 @@ fn topologies(arguments: &Arguments<'_>, scope: &[usize]) -> Vec<Topology> {
     aimed.map(|(_, &topology)| topology).collect()
 }
 
-/// A verb about primaries must aim at some run that has one.
-fn check_primary(arguments: &Arguments<'_>, verb: &Verb, scope: &[usize]) -> Parsed<()> {
+/// A verb of one topology must aim at some run that has it.
+fn check_topology(arguments: &Arguments<'_>, verb: &Verb, scope: &[usize], wanted: Topology) -> Parsed<()> {
     let topologies = topologies(arguments, scope);
-    if topologies.is_empty() || topologies.contains(&Topology::PrimaryReplica) {
+    if topologies.is_empty() || topologies.contains(&wanted) {
         return Ok(());
     }
-    let message = format!("`{}` means nothing here: no run it aims at is primary-replica", verb.word);
-    Err(arguments.error(arguments.rest, message, "aim it at a primary-replica run, like `[run] promote n2`"))
+    let message = format!("`{}` means nothing here: no run it aims at is {wanted}", verb.word);
+    let help = format!("aim it at a {wanted} run, like `[run] {}`", verb.example);
+    Err(arguments.error(arguments.rest, message, help))
 }
 
 /// A knob must belong to at least one of the runs aimed at, and take the value there.
@@ -176,6 +178,10 @@ fn command(verb: &'static Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
         }
         "decommission" => Command::Decommission { node: one_node()? },
         "replace" => Command::Replace { node: one_node()? },
+        "repair" => {
+            arguments.nothing()?;
+            Command::Repair
+        }
         "backup" => {
             arguments.nothing()?;
             Command::Backup

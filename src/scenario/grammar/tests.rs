@@ -97,7 +97,7 @@ fn errors_name_the_part_and_what_would_be_right() {
         error("isolte n1"),
         ("isolte".into(), "unknown verb `isolte`; did you mean `isolate`?".into())
     );
-    assert_eq!(error("repair").1, "`repair` is not in this version; `:help` lists what is");
+    assert_eq!(error("resolve").1, "`resolve` is not in this version; `:help` lists what is");
     assert_eq!(error("loss n1>n2 130%").0, "130%");
     assert_eq!(error("partition n1,n2 | n2,n3").1, "n2 stands in two groups; each node belongs to one group");
     assert_eq!(error("partition n1,n2").1, "a partition has at least two groups; `partition A,B | C,D,E`");

@@ -10,6 +10,7 @@ use super::Config;
 use crate::base::ids::{ClientId, Key, OpId};
 use crate::base::knob::{Knobs, Profile, Topology};
 use crate::base::operation::{Action, Request};
+use crate::base::time::WallTime;
 
 /// The demo knobs on an even ring of five, changed as told.
 fn config(members: usize, changes: &[(&str, &str)], seed: u64) -> Config {
@@ -21,5 +22,13 @@ fn config(members: usize, changes: &[(&str, &str)], seed: u64) -> Config {
 }
 
 fn request(op: u32, key: Key, action: Action) -> Request {
-    Request { op: OpId(op), client: ClientId(0), sequence: op, key, action, token: None }
+    Request {
+        op: OpId(op),
+        client: ClientId(0),
+        sequence: op,
+        key,
+        action,
+        token: None,
+        stamped: WallTime(0),
+    }
 }

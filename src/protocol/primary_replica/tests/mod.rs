@@ -45,7 +45,15 @@ pub(super) fn config(changes: &[(&str, &str)]) -> Arc<Config> {
 
 /// The write of `op` by c1, whose number in the session it is, to the key of the same number.
 pub(super) fn request(op: u32, action: Action) -> Request {
-    Request { op: OpId(op), client: ClientId(0), sequence: op, key: Key(op), action, token: None }
+    Request {
+        op: OpId(op),
+        client: ClientId(0),
+        sequence: op,
+        key: Key(op),
+        action,
+        token: None,
+        stamped: WallTime(0),
+    }
 }
 
 /// The request that makes [`write_of`] with key and value like `op`.

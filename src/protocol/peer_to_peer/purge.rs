@@ -1,0 +1,49 @@
+//! Deletes: a delete is a tombstone, kept for its grace and then purged. A node that missed the delete and comes back
+//! after the purge spreads the old value again (Cassandra's zombies).
+
+use super::timers::{Alarm, timer};
+use super::{Cell, Cx, PeerToPeer, Record};
+use crate::base::ids::Key;
+use crate::base::line::Line;
+use crate::base::time::{Span, WallTime};
+use crate::protocol::Ghost;
+
+/// The shortest pause between two looks at the tombstones (compactions).
+const SHORTEST: Span = Span::millis(500);
+/// A tombstone is looked at this many times in its grace.
+const LOOKS: u64 = 10;
+
+impl PeerToPeer {
+    /// There may be tombstones to look after.
+    pub(super) fn watch_tombstones(&mut self, cx: &mut Cx<'_>) {
+        if self.store.tombstones() > 0 && !self.is_compacting {
+            self.is_compacting = true;
+            let pause = Span(self.config.gc_grace.0 / LOOKS).max(SHORTEST);
+            cx.set_timer(timer(Alarm::Compaction), pause);
+        }
+    }
+
+    /// Purges what has outlived its grace.
+    pub(super) fn compact(&mut self, cx: &mut Cx<'_>) {
+        self.is_compacting = false;
+        let old: Vec<(Key, Cell)> =
+            self.store.dead().filter(|(key, cell)| self.may_purge(cx.wall, *key, cell)).collect();
+        let purged = old.len() as u64;
+        for (key, cell) in old {
+            self.store.purge(key);
+            cx.append(Record::Purged { key });
+            cx.ghost(Ghost::Purged { key, version: cell.version, op: cell.written_by });
+        }
+        if purged > 0 {
+            self.flush(cx);
+            cx.say(Line::Purged { tombstones: purged, grace: self.config.gc_grace });
+        }
+        self.watch_tombstones(cx);
+    }
+
+    fn may_purge(&self, wall: WallTime, key: Key, tombstone: &Cell) -> bool {
+        let others = || self.config.ring.owners(key).iter().filter(|&&owner| owner != self.me);
+        let is_repaired = || others().all(|&owner| self.repairs.repaired(owner) > Some(tombstone.stamp()));
+        tombstone.age(wall) > self.config.gc_grace && (!self.config.only_purge_repaired || is_repaired())
+    }
+}
