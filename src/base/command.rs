@@ -2,6 +2,7 @@
 //! The words are in [`VERBS`]; [`super::spell`] writes them, `scenario::grammar` parses them.
 
 use super::ids::{MessageId, NodeId};
+use super::operation::Level;
 use super::time::Span;
 
 /// A node as a command names it.
@@ -104,9 +105,9 @@ pub enum Command {
     SlowDisk { node: NodeRef, factor: u32 },
     DiskFull { node: NodeRef },
     Heal { what: Healed },
-    Write { key: String, value: String, at: Option<NodeRef> },
-    Read { key: String, at: Option<NodeRef> },
-    Delete { key: String, at: Option<NodeRef> },
+    Write { key: String, value: String, at: Option<NodeRef>, level: Option<Level> },
+    Read { key: String, at: Option<NodeRef>, level: Option<Level> },
+    Delete { key: String, at: Option<NodeRef>, level: Option<Level> },
     Workload { change: WorkloadChange },
     Burst { rate: u32, lasting: Span },
     Promote { node: NodeRef },
@@ -320,7 +321,7 @@ pub const VERBS: &[Verb] = &[
     ),
     verb(
         "write",
-        "write KEY=VALUE [at NODE]",
+        "write KEY=VALUE [at NODE] [level any|one|quorum|all]",
         "write x=5 at n2",
         "one write by a client, of its own or attached to NODE",
         Group::Client,
@@ -328,7 +329,7 @@ pub const VERBS: &[Verb] = &[
     ),
     verb(
         "read",
-        "read KEY [at NODE]",
+        "read KEY [at NODE] [level one|quorum|all]",
         "read x at n3",
         "one read by a client, of its own or attached to NODE",
         Group::Client,

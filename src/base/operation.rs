@@ -25,6 +25,31 @@ impl Action {
     }
 }
 
+/// How many copies one operation asks for, where it does not leave that to the cluster's knobs (Cassandra's
+/// consistency levels).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Of a write: one copy, be it a hint.
+    Any,
+    /// One owner.
+    One,
+    /// A majority of the owners.
+    Quorum,
+    /// Every owner.
+    All,
+}
+
+/// The levels with their words.
+pub const LEVELS: &[(Level, &str)] =
+    &[(Level::Any, "any"), (Level::One, "one"), (Level::Quorum, "quorum"), (Level::All, "all")];
+
+impl Level {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        LEVELS[self as usize].1
+    }
+}
+
 /// One client request as a node receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -42,6 +67,8 @@ pub struct Request {
     pub token: Option<Version>,
     /// The wall clock where the client lives, when it asked first.
     pub stamped: WallTime,
+    /// How many copies it asks for; `None` for what the knobs say.
+    pub level: Option<Level>,
 }
 
 /// A node's answer to a [`Request`].

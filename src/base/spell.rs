@@ -2,6 +2,7 @@
 
 use super::command::{Command, CrashKind, Healed, Links, NodeRef, WorkloadChange};
 use super::names::Names;
+use super::operation::Level;
 use super::time::Span;
 use std::fmt;
 
@@ -47,11 +48,11 @@ impl Command {
             Heal { what: Healed::Node(node) } => format!("heal {}", n(node)),
             Heal { what: Healed::Links(links) } => format!("heal {}", l(links)),
             Heal { what: Healed::Fault(number) } => format!("heal f{number}"),
-            Write { key, value, at } => {
-                format!("write {}={}{}", quoted(key), quoted(value), spell_at(at, names))
+            Write { key, value, at, level } => {
+                format!("write {}={}{}", quoted(key), quoted(value), spell_at(at, *level, names))
             }
-            Read { key, at } => format!("read {}{}", quoted(key), spell_at(at, names)),
-            Delete { key, at } => format!("delete {}{}", quoted(key), spell_at(at, names)),
+            Read { key, at, level } => format!("read {}{}", quoted(key), spell_at(at, *level, names)),
+            Delete { key, at, level } => format!("delete {}{}", quoted(key), spell_at(at, *level, names)),
             Workload { change } => format!("workload{}", spell_change(change)),
             Burst { rate, lasting } => format!("burst {rate}/s for {lasting}"),
             Promote { node } => format!("promote {}", n(node)),
@@ -104,8 +105,10 @@ fn spell_list(nodes: &[NodeRef], names: &Names) -> String {
     nodes.iter().map(|node| spell_node(node, names)).collect::<Vec<_>>().join(",")
 }
 
-fn spell_at(at: &Option<NodeRef>, names: &Names) -> String {
-    at.as_ref().map_or(String::new(), |node| format!(" at {}", spell_node(node, names)))
+fn spell_at(at: &Option<NodeRef>, level: Option<Level>, names: &Names) -> String {
+    let at = at.as_ref().map_or(String::new(), |node| format!(" at {}", spell_node(node, names)));
+    let level = level.map_or(String::new(), |level| format!(" level {}", level.word()));
+    at + &level
 }
 
 fn spell_links(links: &Links, names: &Names) -> String {

@@ -106,7 +106,7 @@ impl<P: Protocol> World<P> {
         }
         set.put(Metric::RepairBytes, bytes(Traffic::Repair) + bytes(Traffic::Compare));
         set.put(Metric::ResyncBytes, bytes(Traffic::Resync));
-        if let Some(imbalance) = imbalance(buckets) {
+        if let Some(imbalance) = imbalance(buckets, self.members()) {
             set.put(Metric::LoadImbalance, imbalance);
         }
     }
@@ -246,8 +246,11 @@ fn has_vanished(newest: &BTreeMap<Key, (Version, OpId)>, record: &OpRecord, vers
     newest.get(&record.key).is_none_or(|(survivor, _)| *survivor < version)
 }
 
-fn imbalance(buckets: &[Bucket]) -> Option<f64> {
-    let members = buckets.first()?.steps.len();
+/// The busiest of `members` nodes over their mean; nothing where steps are not counted by node.
+fn imbalance(buckets: &[Bucket], members: usize) -> Option<f64> {
+    if buckets.first()?.steps.is_empty() {
+        return None;
+    }
     let load = |node: usize| {
         buckets.iter().filter_map(|b| b.steps.get(node)).map(|&steps| u64::from(steps)).sum::<u64>()
     };

@@ -346,21 +346,19 @@ impl<P: Protocol> World<P> {
 
     fn operate(&mut self, command: &Command) -> Result<Option<u32>, String> {
         let names = Arc::make_mut(&mut self.names);
-        let (key, action, at) = match command {
-            Command::Write { key, value, at } => {
-                (names.intern_key(key), Action::Write(names.intern_value(value)), at)
+        let (key, action, at, level) = match command {
+            Command::Write { key, value, at, level } => {
+                (names.intern_key(key), Action::Write(names.intern_value(value)), at, *level)
             }
-            Command::Delete { key, at } => (names.intern_key(key), Action::Delete, at),
-            Command::Read { key, at: Some(node) } => {
-                let at = Some(node.clone());
-                let key = names.intern_key(key);
-                self.invoke_by_hand(key, Action::ReadHere, at.as_ref().map(named));
-                return Ok(None);
+            Command::Delete { key, at, level } => (names.intern_key(key), Action::Delete, at, *level),
+            // Without a level it is a look at what that node has.
+            Command::Read { key, at: at @ Some(_), level: None } => {
+                (names.intern_key(key), Action::ReadHere, at, None)
             }
-            Command::Read { key, at } => (names.intern_key(key), Action::Read, at),
+            Command::Read { key, at, level } => (names.intern_key(key), Action::Read, at, *level),
             _ => return Ok(None),
         };
-        self.invoke_by_hand(key, action, at.as_ref().map(named));
+        self.invoke_by_hand(key, action, at.as_ref().map(named), level);
         Ok(None)
     }
 
@@ -383,7 +381,6 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    /// Hands an order to a node of a primary-replica cluster.
     /// Every node that runs compares its keys with the others.
     fn repair(&mut self, text: &Arc<str>) -> Result<Option<u32>, String> {
         if self.knobs.topology() == Topology::PrimaryReplica {
@@ -398,6 +395,7 @@ impl<P: Protocol> World<P> {
         Ok(None)
     }
 
+    /// Hands an order to a node of a primary-replica cluster.
     fn order(&mut self, node: NodeId, order: Order<P>, text: &Arc<str>) -> Result<Option<u32>, String> {
         if self.knobs.topology() == Topology::PeerToPeer {
             return Err("a peer-to-peer cluster has no primary".to_owned());

@@ -7,7 +7,7 @@ use super::view::Health;
 use super::world::{Event, World};
 use crate::base::ids::{ClientId, Key, NodeId, OpId, Value};
 use crate::base::line::Line;
-use crate::base::operation::{Action, Answer, Doubt, Outcome, Refusal, Reply, Request, Success};
+use crate::base::operation::{Action, Answer, Doubt, Level, Outcome, Refusal, Reply, Request, Success};
 use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::{Input, Protocol, Traffic};
 
@@ -20,22 +20,27 @@ impl<P: Protocol> World<P> {
         let arrival = self.workload.draw();
         let next_op = OpId(self.ledger.records_len());
         let action = if arrival.is_write { Action::Write(Value(next_op.0)) } else { Action::Read };
-        self.invoke(arrival.client, arrival.key, action, None, false);
+        self.invoke(arrival.client, (arrival.key, action, None), None, false);
         self.schedule_arrival();
     }
 
     /// Someone asks by hand, beside `at` or beside the first node.
-    pub(super) fn invoke_by_hand(&mut self, key: Key, action: Action, at: Option<NodeId>) -> OpId {
+    pub(super) fn invoke_by_hand(
+        &mut self,
+        key: Key,
+        action: Action,
+        at: Option<NodeId>,
+        level: Option<Level>,
+    ) -> OpId {
         let client = self.clients.by_hand(at.unwrap_or(NodeId(0)));
-        self.invoke(client, key, action, at, true)
+        self.invoke(client, (key, action, level), at, true)
     }
 
     /// Opens an operation and lets its client ask.
     fn invoke(
         &mut self,
         client: ClientId,
-        key: Key,
-        action: Action,
+        (key, action, level): (Key, Action, Option<Level>),
         pinned: Option<NodeId>,
         is_by_hand: bool,
     ) -> OpId {
@@ -56,7 +61,7 @@ impl<P: Protocol> World<P> {
         let token = self.clients.token(client, key);
         let home = self.clients.home(client);
         let stamped = WallTime(self.now.0 as i64 + self.faults.clock_error_us(home, self.now));
-        self.clients.open(Request { op, client, sequence, key, action, token, stamped }, pinned);
+        self.clients.open(Request { op, client, sequence, key, action, token, stamped, level }, pinned);
         let (timeout, retries) = (self.setup.workload.timeout, self.setup.workload.retries);
         self.agenda.push(self.now + timeout, Event::Deadline { op });
         if retries > 0 {

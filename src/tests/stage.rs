@@ -1,7 +1,10 @@
 //! Scenarios that are put together from knobs, commands and expectations, and held on the seeds 1 to 20.
 
+use splitbrain::base::time::VirtualTime;
 use splitbrain::cluster::live::HostKind;
+use splitbrain::driver::player::Player;
 use splitbrain::driver::verdict::play_out;
+use splitbrain::driver::{self, publish_once};
 use splitbrain::headless::reseeded;
 use splitbrain::scenario::load::load;
 use splitbrain::scenario::model::Scenario;
@@ -22,9 +25,19 @@ pub(crate) fn scenario(
     timeline: &str,
     expectations: &str,
 ) -> String {
-    let run = |(id, knobs): &(&str, &str)| {
-        format!("[[run]]\nid = \"{id}\"\ntopology = \"primary-replica\"\n{knobs}\n")
-    };
+    scenario_of("primary-replica", conditions, runs, timeline, expectations)
+}
+
+/// The same for another topology.
+pub(crate) fn scenario_of(
+    topology: &str,
+    conditions: &str,
+    runs: &[(&str, &str)],
+    timeline: &str,
+    expectations: &str,
+) -> String {
+    let run =
+        |(id, knobs): &(&str, &str)| format!("[[run]]\nid = \"{id}\"\ntopology = \"{topology}\"\n{knobs}\n");
     let runs: String = runs.iter().map(run).collect();
     format!("format = 1\nduration = \"20s\"\n{conditions}\n{runs}{timeline}{expectations}")
 }
@@ -57,4 +70,19 @@ pub(crate) fn holds(text: &str) {
         }
     }
     assert!(missed.is_empty(), "{text}\n{}", missed.join("\n"));
+}
+
+/// What clients by hand were told, run by run: the lines that begin with `words`.
+pub(crate) fn told(text: &str, seed: u64, words: &str) -> Vec<Vec<String>> {
+    let scenario = Arc::new(reseeded(&loaded(text), seed));
+    let mut player = Player::new(Arc::clone(&scenario), HostKind::Inline).expect("a world");
+    player.advance(VirtualTime(scenario.duration.0));
+    let publish = publish_once(&mut player);
+    let answers = |run: &driver::frame::RunFrame| {
+        let names = &run.view.names;
+        let lines = run.view.events.iter().filter(|stamped| stamped.line.code() == "OP");
+        let texts = lines.map(|stamped| stamped.line.text(names));
+        texts.filter(|text| text.starts_with(words)).collect()
+    };
+    publish.runs.iter().map(answers).collect()
 }

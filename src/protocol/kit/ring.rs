@@ -83,12 +83,11 @@ impl Ring {
         self.copies
     }
 
-    /// The key's place on the ring: MurmurHash3's 64-bit finalizer over its number (Cassandra's partitioner is
-    /// Murmur3). On an even ring the workload's keys lie on the tokens themselves, in turn.
+    /// The key's place on the ring: its [`hash`] (Cassandra's partitioner is Murmur3). On an even ring the workload's keys lie on the tokens themselves, in turn.
     pub fn token(&self, key: Key) -> u64 {
         match self.placement {
             Placement::Even if key.typed_index().is_none() => self.tokens[key.0 as usize % self.tokens.len()],
-            _ => finalize(u64::from(key.0)),
+            _ => hash(key),
         }
     }
 
@@ -114,6 +113,11 @@ impl Ring {
     pub fn share(&self, node: NodeId) -> Share {
         self.shares.get(node.index()).copied().unwrap_or_default()
     }
+}
+
+/// The key's place in the circle of all hashes: MurmurHash3's 64-bit finalizer over its number.
+pub fn hash(key: Key) -> u64 {
+    finalize(u64::from(key.0))
 }
 
 fn random_tokens(members: usize, per_node: usize, random: &mut Stream) -> BTreeMap<u64, NodeId> {

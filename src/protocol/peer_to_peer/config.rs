@@ -1,9 +1,11 @@
 //! The knobs of a peer-to-peer cluster, made ready once: words become types, the ring is built.
 
 use crate::base::knob::Knobs;
+use crate::base::operation::Level;
 use crate::base::random::Stream;
 use crate::base::time::Span;
 use crate::protocol::Sizes;
+use crate::protocol::kit::quorum::majority;
 use crate::protocol::kit::ring::{Placement, Ring};
 use crate::protocol::kit::swim::Settings;
 
@@ -170,6 +172,15 @@ impl Config {
         match self.quorum {
             Quorum::Sloppy { fallback_after, .. } => fallback_after,
             Quorum::Strict => self.speculative.unwrap_or(self.read_timeout),
+        }
+    }
+
+    /// The answers that an operation of this level waits for.
+    pub(super) fn copies_for(&self, level: Level) -> usize {
+        match level {
+            Level::Any | Level::One => 1,
+            Level::Quorum => majority(self.ring.copies()),
+            Level::All => self.ring.copies(),
         }
     }
 

@@ -122,7 +122,10 @@ impl PeerToPeer {
     /// Begins a client's read.
     pub(super) fn begin_read(&mut self, cx: &mut Cx<'_>, request: &Request) {
         let Request { op, key, .. } = *request;
-        let (need, need_owners) = (self.config.read_quorum, self.config.owners_wanted().0);
+        let (need, need_owners) = match request.level {
+            None => (self.config.read_quorum, self.config.owners_wanted().0),
+            Some(level) => (self.config.copies_for(level), 0),
+        };
         if self.refuses_unavailable(cx, request, need, need_owners) {
             return;
         }

@@ -18,7 +18,7 @@ use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId, OpId, Value};
 use crate::base::line::Line;
-use crate::base::operation::{Answer, Doubt, Refusal, Request};
+use crate::base::operation::{Answer, Doubt, Level, Refusal, Request};
 use crate::base::time::{Span, VirtualTime};
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ pub(super) struct PendingWrite {
     pub(super) need: usize,
     /// Of these, how many must be owners.
     need_owners: usize,
+    /// Whether a hint is as good as a copy (level any).
+    counts_hints: bool,
     is_answered: bool,
     /// One for each owner, in the order of the preference list.
     copies: Vec<Copy>,
@@ -74,8 +76,12 @@ impl PeerToPeer {
     /// Begins a client's write; no `value` deletes the key.
     pub(super) fn begin_write(&mut self, cx: &mut Cx<'_>, request: &Request, value: Option<Value>) {
         let Request { op, key, .. } = *request;
-        let (need, of_owners) = (self.config.write_quorum, self.config.owners_wanted().1);
-        if self.refuses_unavailable(cx, request, need, of_owners) {
+        let (need, of_owners) = match request.level {
+            None => (self.config.write_quorum, self.config.owners_wanted().1),
+            Some(level) => (self.config.copies_for(level), 0),
+        };
+        let counts_hints = request.level == Some(Level::Any);
+        if !counts_hints && self.refuses_unavailable(cx, request, need, of_owners) {
             return;
         }
         if cx.disk_full && self.config.ring.is_owner(key, self.me) {
@@ -90,24 +96,26 @@ impl PeerToPeer {
             Stamping::Coordinator | Stamping::Hybrid => self.clock.stamp(cx.wall),
         };
         let cell = Cell::new(stamp, self.me, value, op);
-        self.send_out(cx, op, key, cell);
-    }
-
-    /// Tells every owner, or whoever stands in for it.
-    fn send_out(&mut self, cx: &mut Cx<'_>, op: OpId, key: Key, cell: Cell) {
-        let config = Arc::clone(&self.config);
-        let id = self.next_request();
         let pending = PendingWrite {
             op,
             key,
             cell,
             began: cx.now,
-            need: config.write_quorum,
-            need_owners: config.owners_wanted().1,
+            need,
+            need_owners: of_owners,
+            counts_hints,
             is_answered: false,
-            copies: vec![Copy::Asked; config.ring.copies()],
-            next_fallback: config.ring.copies(),
+            copies: vec![Copy::Asked; self.config.ring.copies()],
+            next_fallback: self.config.ring.copies(),
         };
+        self.send_out(cx, pending);
+    }
+
+    /// Tells every owner, or whoever stands in for it.
+    fn send_out(&mut self, cx: &mut Cx<'_>, pending: PendingWrite) {
+        let config = Arc::clone(&self.config);
+        let id = self.next_request();
+        let (key, cell) = (pending.key, pending.cell);
         self.writes.insert(id, pending);
         cx.set_timer(timer(Alarm::Write(id)), config.write_patience().min(config.write_timeout));
         for (place, &owner) in config.ring.owners(key).iter().enumerate() {
@@ -176,11 +184,16 @@ impl PeerToPeer {
         if is_missed {
             pending.copies[place] = Copy::Missed;
         }
+        let is_hint_enough = pending.counts_hints;
         match fallback {
             Some(at) if is_sloppy => {
                 pending.next_fallback = at + 1;
                 let hint_for = Some(owner);
                 self.tell(cx, list[at], Write { request: id, key, cell, hint_for, purpose: Purpose::Client });
+            }
+            _ if is_missed && is_hint_enough && self.takes_hints_for(cx, owner) => {
+                let (hint_for, purpose) = (Some(owner), Purpose::Client);
+                self.take_write(cx, self.me, Write { request: id, key, cell, hint_for, purpose });
             }
             _ if is_missed => self.leave_hint(cx, id, owner, key, cell),
             _ => {}
@@ -223,7 +236,8 @@ impl PeerToPeer {
             (None, _) => Copy::Acked,
             (Some(_), Quorum::Sloppy { .. }) => Copy::StoodIn,
             // What others keep for an owner counts for nothing.
-            (Some(_), Quorum::Strict) => return,
+            (Some(_), Quorum::Strict) if !pending.counts_hints => return,
+            (Some(_), Quorum::Strict) => Copy::StoodIn,
         };
         if let Some(place) = place.filter(|&place| pending.copies[place] != Copy::Acked) {
             pending.copies[place] = copy;

@@ -22,6 +22,7 @@ use crate::base::line::Line;
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::Ghost;
 use crate::protocol::kit::merkle::Tree;
+use crate::protocol::kit::ring;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -151,7 +152,7 @@ impl PeerToPeer {
         let mut tree = Tree::new(self.config.merkle_depth);
         let mut keys = 0;
         for (key, cell) in self.shared_with(peer) {
-            tree.toggle(self.config.ring.token(key), cell.digest(key));
+            tree.toggle(ring::hash(key), cell.digest(key));
             keys += 1;
         }
         cx.busy(HASH_A_KEY * keys);
@@ -243,7 +244,7 @@ impl PeerToPeer {
         }
         let Some(session) = self.repairs.sessions.get(&id) else { return };
         let (peer, wanted) = (session.peer, leaves.iter().copied().collect::<BTreeSet<u32>>());
-        let lies_there = |key: &Key| wanted.contains(&session.tree.leaf(self.config.ring.token(*key)));
+        let lies_there = |key: &Key| wanted.contains(&session.tree.leaf(ring::hash(*key)));
         let cells: Vec<(Key, Cell)> = self.shared_with(peer).filter(|(key, _)| lies_there(key)).collect();
         // Who has nothing there says so, in a batch of nothing.
         let of = cells.len().div_ceil(BATCH).max(1);

@@ -12,6 +12,7 @@ use super::model::Scoped;
 use crate::base::command::{Command, CrashKind, Healed, LATER_VERBS, VERBS, Verb, WorkloadChange, verb_row};
 use crate::base::ids::NodeId;
 use crate::base::knob::{Knobs, Profile, Topology, is_settable};
+use crate::base::operation::{LEVELS, Level};
 use crate::base::text::nearest;
 use crate::cluster::spec::Site;
 use arguments::{Arguments, links, node, node_list, quantity};
@@ -311,9 +312,13 @@ fn healed(arguments: &Arguments<'_>) -> Parsed<Healed> {
 }
 
 fn operation(verb: &Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
-    let (what, at) = match arguments.rest.rsplit_once(" at ") {
-        Some((what, target)) => (what.trim(), Some(node(arguments, target.trim())?)),
+    let (rest, level) = match arguments.rest.rsplit_once(" level ") {
+        Some((rest, word)) => (rest.trim(), Some(level(verb, arguments, word.trim())?)),
         None => (arguments.rest, None),
+    };
+    let (what, at) = match rest.rsplit_once(" at ") {
+        Some((what, target)) => (what.trim(), Some(node(arguments, target.trim())?)),
+        None => (rest, None),
     };
     if what.is_empty() {
         return Err(arguments.missing(verb));
@@ -327,10 +332,23 @@ fn operation(verb: &Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
             ));
         };
         let (key, value) = (arguments.word(key)?, arguments.word(value)?);
-        return Ok(Command::Write { key, value, at });
+        return Ok(Command::Write { key, value, at, level });
     }
     let key = arguments.word(what)?;
-    Ok(if verb.word == "read" { Command::Read { key, at } } else { Command::Delete { key, at } })
+    Ok(match verb.word {
+        "read" => Command::Read { key, at, level },
+        _ => Command::Delete { key, at, level },
+    })
+}
+
+fn level(verb: &Verb, arguments: &Arguments<'_>, word: &str) -> Parsed<Level> {
+    let is_known = |(level, _): &&(Level, &str)| verb.word != "read" || *level != Level::Any;
+    let mut known = LEVELS.iter().filter(is_known);
+    if let Some((level, _)) = known.clone().find(|(_, known)| *known == word) {
+        return Ok(*level);
+    }
+    let words: Vec<&str> = known.by_ref().map(|(_, word)| *word).collect();
+    Err(arguments.error(word, format!("unknown level `{word}`"), format!("levels are {}", words.join(", "))))
 }
 
 fn workload(verb: &Verb, arguments: &Arguments<'_>) -> Parsed<WorkloadChange> {

@@ -84,7 +84,8 @@ fn heal_tells_nodes_faults_and_links_apart() {
 
 #[test]
 fn operations_take_words_and_quoted_text() {
-    let write = |key: &str, value: &str, at| Command::Write { key: key.into(), value: value.into(), at };
+    let write =
+        |key: &str, value: &str, at| Command::Write { key: key.into(), value: value.into(), at, level: None };
     assert_eq!(read("write x=5 at n2"), write("x", "5", Some(n(2))));
     assert_eq!(read("write \"a key\"=\"a = b\""), write("a key", "a = b", None));
     assert_eq!(read("drop m123"), Command::Drop { message: MessageId(123) });

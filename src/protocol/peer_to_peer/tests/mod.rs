@@ -30,5 +30,6 @@ fn request(op: u32, key: Key, action: Action) -> Request {
         action,
         token: None,
         stamped: WallTime(0),
+        level: None,
     }
 }

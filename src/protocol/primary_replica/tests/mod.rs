@@ -53,6 +53,7 @@ pub(super) fn request(op: u32, action: Action) -> Request {
         action,
         token: None,
         stamped: WallTime(0),
+        level: None,
     }
 }
 

@@ -1,0 +1,255 @@
+//! The anomalies of peer-to-peer clusters (replication.md section 4) with their cures, and the numbers that follow
+//! from arithmetic alone, on the seeds 1 to 20.
+
+use super::stage::{at, conditions, expect, holds, scenario_of, told};
+
+fn peers(conditions: &str, runs: &[(&str, &str)], timeline: &str, expectations: &[(&str, &str)]) -> String {
+    let expectations: String = expectations.iter().map(|(run, what)| expect(run, what)).collect();
+    scenario_of("peer-to-peer", conditions, runs, timeline, &expectations)
+}
+
+/// Three of five nodes are gone. Of the ten sets of three owners in a row, a quorum lives where two of them do.
+#[test]
+fn a12_twin_some_keys_keep_their_quorum_and_a_sloppy_one_always_finds_nodes() {
+    let knobs = "ring = \"even1\"\n";
+    let sloppy = format!("{knobs}quorum = \"sloppy\"");
+    let timeline = at("5s", "crash n3") + &at("5s", "crash n4") + &at("5s", "crash n5");
+    let late = "during = [\"9s\", \"20s\"]\n";
+    holds(&peers(
+        &conditions(5, ""),
+        &[("strict", knobs), ("sloppy", &sloppy)],
+        &timeline,
+        &[
+            // Owned by n5 n1 n2 and n1 n2 n3: two slots of five.
+            ("strict", &format!("metric = \"avail_write_pct\"\n{late}between = [33, 47]")),
+            ("sloppy", &format!("metric = \"avail_write_pct\"\n{late}equals = 100")),
+        ],
+    ));
+}
+
+#[test]
+fn a21_a_slow_disk_is_outvoted() {
+    let knobs = "ring = \"even1\"\n";
+    holds(&peers(
+        &conditions(3, "attach = [\"n2\", \"n3\"]"),
+        &[("two", knobs), ("all", "ring = \"even1\"\nw = 3")],
+        &at("5s", "slow-disk n1 30x"),
+        &[
+            ("two", "metric = \"write_p99_ms\"\nduring = [\"6s\", \"20s\"]\nat_most = 15"),
+            ("all", "metric = \"write_p50_ms\"\nduring = [\"6s\", \"20s\"]\nat_least = 30"),
+        ],
+    ));
+}
+
+/// n2's clock is half a second behind. The formula of 2.10: a third of (1 - e^(-2/3 x rate x skew)) of the writes.
+#[test]
+fn a22_a_clock_that_lags_loses_what_it_stamps() {
+    let load = "rate = 400\nwrites = 0.5\nkeys = 200\nclients = 9";
+    let hybrid = "ts_source = \"hlc\"";
+    let ahead = "rate = 400\nwrites = 0.5\nkeys = 200\nclients = 9";
+    let inverted = "metric = \"lost_inverted\"\npercent_of = \"acked_writes\"\n";
+    let world = |load: &str| format!("[cluster]\nnodes = 3\n[workload]\n{load}");
+    holds(&peers(
+        &world(load),
+        &[("behind", ""), ("hybrid", hybrid)],
+        &at("0s", "clock n2 -500ms"),
+        // Rate 1/s per key, 0.5 s: 9.4 %; four standard deviations of some 2 000 acknowledged writes.
+        &[
+            ("behind", &format!("{inverted}between = [6.8, 12.0]")),
+            ("hybrid", &format!("{inverted}at_most = 1.5")),
+        ],
+    ));
+    holds(&peers(
+        &world(ahead),
+        &[("ahead", ""), ("hybrid", hybrid)],
+        &at("0s", "clock n2 +500ms"),
+        // Two thirds of (1 - e^(-1/3 x 0.5)): 10.2 %.
+        &[
+            ("ahead", &format!("{inverted}between = [7.4, 13.0]")),
+            ("hybrid", &format!("{inverted}at_most = 1.5")),
+        ],
+    ));
+}
+
+#[test]
+fn a23_a_deleted_key_comes_back() {
+    let knobs = "gc_grace = \"3s\"\nhint_window = \"500ms\"\n";
+    let patient = "gc_grace = \"60s\"\nhint_window = \"500ms\"\n";
+    let repaired = format!("{knobs}only_purge_repaired = true");
+    let timeline = at("1s", "write pet=dog")
+        + "[[timeline]]\nat = \"2s\"\ndo = \"isolate n3\"\nuntil = \"13s\"\n"
+        + &at("6s", "delete pet at n1")
+        + &at("15s", "read pet at n3 level one");
+    let zombies = "lines = \"ZOMBIE\"\n";
+    holds(&peers(
+        &conditions(3, ""),
+        &[("hasty", knobs), ("patient", patient), ("repaired", &repaired)],
+        &timeline,
+        &[
+            ("hasty", "metric = \"resurrected\"\nequals = 1"),
+            ("hasty", &format!("{zombies}equals = 1")),
+            ("hasty", "lines = \"TOMB_PURGE\"\nat_least = 1"),
+            ("patient", "metric = \"resurrected\"\nequals = 0"),
+            ("repaired", "metric = \"resurrected\"\nequals = 0"),
+            ("repaired", "lines = \"TOMB_PURGE\"\nequals = 0"),
+        ],
+    ));
+}
+
+/// n1, n2 and n3 own the key. The write goes through n4, which reaches n1 and a stand-in; the read meets n2 and n3.
+#[test]
+fn a24_a_sloppy_quorum_does_not_overlap() {
+    let knobs = "ring = \"even1\"\n";
+    let sloppy = format!("{knobs}quorum = \"sloppy\"");
+    let owners = format!("{knobs}quorum = \"sloppy-primary\"\npw = 2");
+    let timeline = at("1s", "write k0=old at n4")
+        + &at("3s", "partition n1,n4,n5 | n2,n3")
+        + &at("7s", "write k0=new at n4")
+        + &at("8s", "read k0 at n2 level quorum");
+    let quiet = "[cluster]\nnodes = 5\n[workload]\nkind = \"none\"";
+    holds(&peers(
+        quiet,
+        &[("strict", knobs), ("sloppy", &sloppy), ("owners", &owners)],
+        &timeline,
+        &[
+            ("strict", "metric = \"stale_reads\"\nequals = 0"),
+            ("strict", "metric = \"acked_writes\"\nequals = 1"),
+            ("sloppy", "metric = \"stale_reads\"\nequals = 1"),
+            ("sloppy", "metric = \"acked_writes\"\nequals = 2"),
+            ("owners", "metric = \"stale_reads\"\nequals = 0"),
+            ("owners", "metric = \"acked_writes\"\nequals = 1"),
+        ],
+    ));
+}
+
+/// Owners of k1 are n2, n3 and n4. The write is on n4 alone when a reader meets it there, and the next one, who asks
+/// n3 and n2, does not: reads go back in time though R + W > N.
+#[test]
+fn a25_a_strict_quorum_goes_back_in_time_without_read_repair() {
+    let knobs = "ring = \"even1\"\nspeculative = \"off\"\nwrite_timeout = \"2s\"\nread_timeout = \"2s\"\n";
+    let none = format!("{knobs}read_repair = \"none\"");
+    let timeline = at("1s", "write k1=old at n1")
+        + &at("5s", "delay n1>n2,n3 +900ms")
+        + &at("6s", "write k1=new at n1")
+        + &at("6.1s", "read k1 at n4 level quorum")
+        + &at("6.2s", "read k1 at n3 level quorum");
+    let quiet = "[cluster]\nnodes = 4\n[workload]\nkind = \"none\"";
+    let text = peers(quiet, &[("none", &none), ("blocking", knobs)], &timeline, &[]);
+    for seed in 1..=20 {
+        let answers = told(&text, seed, "read k1");
+        assert!(answers[0][0].ends_with("new") && answers[0][1].ends_with("old"), "seed {seed}: {answers:?}");
+        assert!(answers[1].iter().all(|answer| answer.ends_with("new")), "seed {seed}: {answers:?}");
+    }
+}
+
+/// A write that timed out was not undone: its value is read later.
+#[test]
+fn a26_a_failed_write_comes_back() {
+    let timeline = at("1s", "write k=old")
+        + &at("3s", "pause n3")
+        + &at("3.05s", "write k=new at n1")
+        + &at("5s", "read k at n2 level quorum");
+    let quiet = "[cluster]\nnodes = 3\n[workload]\nkind = \"none\"";
+    let runs = [("all", "w = 3\nhints = false"), ("two", "w = 2\nhints = false")];
+    let expectations = [
+        ("all", "lines = \"W_TIMEOUT\"\nequals = 1"),
+        ("all", "metric = \"unknown_ops\"\nequals = 1"),
+        ("two", "metric = \"unknown_ops\"\nequals = 0"),
+    ];
+    let text = peers(quiet, &runs, &timeline, &expectations);
+    holds(&text);
+    for seed in 1..=20 {
+        for answers in told(&text, seed, "read k ") {
+            assert!(answers[0].ends_with("new"), "seed {seed}: {answers:?}");
+        }
+    }
+}
+
+/// Hints for a node that was away: what was kept is what was written for it, and it comes at the throttle's pace.
+#[test]
+fn a27_hints_are_as_many_as_the_writes_that_were_missed() {
+    let knobs = "ring = \"even1\"\nhint_window = \"30s\"\nhint_throttle = ";
+    let (open, throttled) = (format!("{knobs}\"off\""), format!("{knobs}\"20KiB/s\""));
+    let load = "rate = 400\nwrites = 0.5\nkeys = 100\nclients = 8\nvalue_bytes = 1024\n\
+        attach = [\"n1\", \"n2\", \"n4\", \"n5\"]";
+    let timeline = "[[timeline]]\nat = \"2s\"\ndo = \"isolate n3\"\nuntil = \"12s\"\n";
+    let peak = "metric = \"hints_peak_bytes\"\n";
+    holds(&peers(
+        &format!("[cluster]\nnodes = 5\n[workload]\n{load}"),
+        &[("open", &open), ("throttled", &throttled)],
+        timeline,
+        &[
+            // 200 writes/s, three of five of them for n3, and 1 056 B each, for 10 s and until it is known to
+            // be back: 1.27 MB and a little.
+            ("open", &format!("{peak}between = [1100000, 1600000]")),
+            ("throttled", &format!("{peak}at_least = 1070000")),
+            ("open", "metric = \"converged\"\nequals = 1"),
+            ("open", &format!("{peak}during = [\"14s\", \"15s\"]\nat_most = 1000")),
+            ("throttled", &format!("{peak}during = [\"14s\", \"15s\"]\nat_least = 700000")),
+        ],
+    ));
+}
+
+/// The outage outlasts the window. Nobody has kept what was missed; only a comparison finds it.
+#[test]
+fn a28_what_no_hint_holds_only_repair_brings_back() {
+    let knobs = "ring = \"even1\"\nhint_window = \"500ms\"\nread_repair = \"none\"\nr = 1\n";
+    let by_clock = format!("{knobs}anti_entropy = \"1s\"");
+    let timeline = "[[timeline]]\nat = \"3s\"\ndo = \"isolate n3\"\nuntil = \"9s\"\n".to_owned()
+        + &at("8.5s", "workload writes=0")
+        + &at("15s", "[by-hand] repair");
+    let after = "metric = \"stale_reads\"\nduring = [\"17s\", \"20s\"]\n";
+    holds(&peers(
+        &conditions(5, ""),
+        &[("none", knobs), ("by-hand", knobs), ("by-clock", &by_clock)],
+        &timeline,
+        &[
+            ("none", "lines = \"HINT_DROP\"\nat_least = 1"),
+            ("none", "metric = \"converged\"\nequals = 0"),
+            ("none", &format!("{after}at_least = 10")),
+            ("by-hand", "metric = \"converged\"\nequals = 1"),
+            ("by-hand", &format!("{after}equals = 0")),
+            ("by-hand", "lines = \"AE_DIFF\"\nat_least = 1"),
+            ("by-hand", "metric = \"overstream\"\nat_least = 1"),
+            ("by-clock", "metric = \"converged\"\nequals = 1"),
+            ("by-clock", &format!("{after}equals = 0")),
+        ],
+    ));
+}
+
+/// The deeper the tree, the less is streamed for nothing, and the more hashes are sent.
+#[test]
+fn a_deeper_tree_streams_less_for_nothing() {
+    let knobs = "ring = \"even1\"\nhint_window = \"100ms\"\nread_repair = \"none\"\nmerkle_depth = ";
+    let (flat, deep) = (format!("{knobs}2"), format!("{knobs}12"));
+    let load = "rate = 100\nwrites = 0.5\nkeys = 2000\nclients = 10";
+    let timeline = "[[timeline]]\nat = \"5s\"\ndo = \"isolate n3\"\nuntil = \"9s\"\n".to_owned()
+        + &at("12s", "workload writes=0")
+        + &at("15s", "repair");
+    holds(&peers(
+        &format!("[cluster]\nnodes = 3\n[workload]\n{load}"),
+        &[("flat", &flat), ("deep", &deep)],
+        &timeline,
+        &[
+            ("flat", "metric = \"overstream\"\nat_least = 500"),
+            ("deep", "metric = \"overstream\"\ncompared_to = \"flat\"\nat_most = 0.4"),
+            ("deep", "metric = \"merkle_bytes\"\ncompared_to = \"flat\"\nat_least = 5"),
+            ("flat", "metric = \"converged\"\nequals = 1"),
+            ("deep", "metric = \"converged\"\nequals = 1"),
+        ],
+    ));
+}
+
+/// One key in a hundred has most of the load; its owners carry it.
+#[test]
+fn a35_a_hot_key_loads_its_owners() {
+    let knobs = "ring = \"even1\"\nr = 1\nw = 1\n";
+    let load = |distribution: &str| {
+        let load = "rate = 1000\nwrites = 0.5\nkeys = 99\nclients = 9";
+        format!("[cluster]\nnodes = 9\n[workload]\n{load}\n{distribution}")
+    };
+    let imbalance = "metric = \"load_imbalance\"\n";
+    let zipf = load("distribution = { zipf = 1.2 }");
+    holds(&peers(&zipf, &[("hot", knobs)], "", &[("hot", &format!("{imbalance}at_least = 1.2"))]));
+    holds(&peers(&load(""), &[("even", knobs)], "", &[("even", &format!("{imbalance}at_most = 1.1"))]));
+}
