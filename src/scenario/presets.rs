@@ -43,6 +43,10 @@ presets![
     "rolling-restart",
     "replica-loses-quorum-of-acks",
     "lease-and-clock",
+    "clock-skew",
+    "sloppy-stale",
+    "zombie-delete",
+    "hint-storm",
 ];
 
 /// The preset called `name`.
