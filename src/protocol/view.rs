@@ -297,7 +297,7 @@ pub struct PeerToPeerView {
     pub copies_permille: u32,
     /// Its tokens.
     pub tokens: usize,
-    /// What it thinks of every other node.
+    /// The nodes of which it thinks anything but that they are alive, in order.
     pub opinions: Vec<Opinion>,
     /// Hints it keeps for others.
     pub hints: Vec<HintView>,
@@ -307,6 +307,14 @@ pub struct PeerToPeerView {
     pub pending_total: usize,
     /// Tombstones among its keys.
     pub tombstones: usize,
+}
+
+impl PeerToPeerView {
+    /// What it thinks of `node`.
+    pub fn opinion(&self, node: NodeId) -> PeerStatus {
+        let found = self.opinions.binary_search_by_key(&node, |opinion| opinion.node);
+        found.map_or(PeerStatus::Alive, |at| self.opinions[at].status)
+    }
 }
 
 /// What a node thinks of another.

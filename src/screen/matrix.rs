@@ -27,16 +27,11 @@ fn opinion(view: &ClusterView, from: NodeId, to: NodeId) -> (&'static str, Sign,
         return ("-", Sign::Middle, Token::Dim);
     };
     match &replica.detail {
-        ReplicaDetail::PeerToPeer(detail) => {
-            let status =
-                detail.opinions.iter().find(|opinion| opinion.node == to).map(|opinion| opinion.status);
-            match status {
-                Some(PeerStatus::Alive) => ("up", Sign::Healthy, Token::Good),
-                Some(PeerStatus::Suspect) => ("suspect", Sign::Suspect, Token::Warn),
-                Some(PeerStatus::Down) => ("down", Sign::Crashed, Token::Bad),
-                None => ("-", Sign::Middle, Token::Dim),
-            }
-        }
+        ReplicaDetail::PeerToPeer(detail) => match detail.opinion(to) {
+            PeerStatus::Alive => ("up", Sign::Healthy, Token::Good),
+            PeerStatus::Suspect => ("suspect", Sign::Suspect, Token::Warn),
+            PeerStatus::Down => ("down", Sign::Crashed, Token::Bad),
+        },
         ReplicaDetail::PrimaryReplica(detail) if detail.role == Role::Primary => {
             let follower = detail.followers.iter().find(|follower| follower.node == to);
             match follower.map(|follower| follower.lag_entries) {

@@ -7,6 +7,7 @@
 
 mod cells;
 mod compare;
+mod crowd;
 mod header;
 pub mod layout;
 pub mod look;

@@ -3,7 +3,7 @@
 use super::layout::{columns, split_left, split_top};
 use super::look::{Sign, Token};
 use super::pen::Pen;
-use super::{Watch, cells, member, metrics, network, replica};
+use super::{Watch, cells, crowd, member, metrics, network, replica};
 use crate::base::line::{Level, Stamped};
 use crate::base::names::Names;
 use crate::base::text::width;
@@ -40,12 +40,18 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     }
 }
 
-/// One row a node, the chosen one's log lines, and the figures.
+/// One row a node, or one cell where they are too many; below them the chosen one's log lines and the figures.
 fn draw_rows(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
-    let shown = view.nodes.len().min(usize::from(area.height.saturating_sub(6)).max(1));
-    let (upper, lower) = split_top(area, shown as u16);
-    rows(pen, upper, view, watch);
+    let room = area.height.saturating_sub(6).max(1);
+    let is_crowd = view.nodes.len() > usize::from(room);
+    let wanted = if is_crowd { crowd::height(view, area.width) } else { view.nodes.len() as u16 };
+    let (upper, lower) = split_top(area, wanted.min(room));
+    if is_crowd {
+        crowd::draw(pen, upper, view, watch);
+    } else {
+        rows(pen, upper, view, watch);
+    }
     let wide = lower.width >= 76;
     let (left, right) =
         if wide { split_left(lower, lower.width - 38) } else { (lower, Rect { width: 0, ..lower }) };
@@ -298,7 +304,7 @@ fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch
     let (bar, right) = split_left(rest, rest.width.saturating_sub(facts_width + 1));
     match &held.detail {
         ReplicaDetail::PrimaryReplica(_) => cells::draw_strip(pen, bar, view, node),
-        ReplicaDetail::PeerToPeer(_) => replica::opinions_strip(pen, bar, view, held),
+        ReplicaDetail::PeerToPeer(_) => replica::opinions_strip(pen, bar, view, node.node, held),
     }
     let tone = if word.is_empty() { Token::Dim } else { token };
     pen.text(right.x + 1, right.y, facts_width, &facts, tone);

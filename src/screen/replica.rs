@@ -3,6 +3,7 @@
 use super::look::{Sign, Token};
 use super::member;
 use super::pen::Pen;
+use crate::base::ids::NodeId;
 use crate::base::line::size;
 use crate::cluster::view::{ClusterView, NodeView};
 use crate::protocol::view::{KeyRow, PeerStatus, PeerToPeerView, ReplicaDetail, ReplicaView};
@@ -52,18 +53,18 @@ pub(super) fn draw(
 ) {
     match &held.detail {
         ReplicaDetail::PrimaryReplica(detail) => member::draw(pen, pad, view, node, detail),
-        ReplicaDetail::PeerToPeer(detail) => draw_peer(pen, pad, view, detail),
+        ReplicaDetail::PeerToPeer(detail) => draw_peer(pen, pad, view, node.node, detail),
     }
     let title = format!("keys {}", held.keys_total);
     pad.row(pen, &[(&title, Token::Dim)]);
     draw_keys(pen, pad, view, &held.keys);
 }
 
-fn draw_peer(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, detail: &PeerToPeerView) {
+fn draw_peer(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, me: NodeId, detail: &PeerToPeerView) {
     let owns = format!("owns {}% first, {}% in all", detail.ring_permille / 10, detail.copies_permille / 10);
     pad.row(pen, &[(&owns, Token::Plain)]);
     if let Some(row) = pad.next() {
-        draw_opinions(pen, row, view, detail);
+        draw_opinions(pen, row, view, me, detail);
     }
     let busy = format!("coordinates {}", detail.pending_total);
     pad.row(pen, &[(&busy, Token::Dim)]);
@@ -93,12 +94,12 @@ fn status_look(status: PeerStatus) -> (Sign, Token) {
     }
 }
 
-/// What a peer thinks of the others: `sees n2+ n3x`.
-fn draw_opinions(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, detail: &PeerToPeerView) {
+/// What the peer `me` thinks of the others: `sees n2+ n3x`.
+fn draw_opinions(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, me: NodeId, detail: &PeerToPeerView) {
     let mut x = area.x + pen.text(area.x, area.y, area.width, "sees ", Token::Dim);
-    for opinion in &detail.opinions {
-        let (sign, token) = status_look(opinion.status);
-        let text = format!("{}{} ", view.names.node(opinion.node), pen.sign(sign));
+    for other in view.nodes.iter().map(|other| other.node).filter(|&other| other != me) {
+        let (sign, token) = status_look(detail.opinion(other));
+        let text = format!("{}{} ", view.names.node(other), pen.sign(sign));
         x += pen.text(x, area.y, area.right().saturating_sub(x), &text, token);
         if x >= area.right() {
             return;
@@ -107,9 +108,15 @@ fn draw_opinions(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, detail: &Pee
 }
 
 /// The same for a row of the condensed view.
-pub(super) fn opinions_strip(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, held: &ReplicaView) {
+pub(super) fn opinions_strip(
+    pen: &mut Pen<'_>,
+    area: Rect,
+    view: &ClusterView,
+    me: NodeId,
+    held: &ReplicaView,
+) {
     if let ReplicaDetail::PeerToPeer(detail) = &held.detail {
-        draw_opinions(pen, area, view, detail);
+        draw_opinions(pen, area, view, me, detail);
     }
 }
 

@@ -145,6 +145,24 @@ fn each_partition_has_its_row_and_the_condensed_row_counts_the_led_ones() {
 }
 
 #[test]
+fn a_crowd_is_a_cell_each_and_shows_how_far_the_news_has_spread() {
+    let text_of = "format = 1\nduration = \"30s\"\n[cluster]\nnodes = 150\n[workload]\nkind = \"none\"\n\
+        [[run]]\ntopology = \"peer-to-peer\"\n[[timeline]]\nat = \"1s\"\ndo = \"crash n70\"\n";
+    let (before, after) = (frame_of(text_of, 900), frame_of(text_of, 12_000));
+    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+        let draw = |frame: &Frame| text(&picture(&Watch::plain(Look::default()), frame, width, height));
+        let quiet = draw(&before);
+        assert!(quiet.contains("150 nodes: 150 up") && quiet.contains("nobody thinks ill"), "{quiet}");
+        let told = draw(&after);
+        assert!(told.contains("149 up, 1 crashed"), "{told}");
+        assert!(told.contains("n70 down: 149 of 149 think so; first after "), "{told}");
+        let crowd = || told.lines().take_while(|row| !row.contains("n70 down"));
+        let cells = |sign: char| crowd().flat_map(str::chars).filter(|&c| c == sign).count();
+        assert_eq!((cells('✗'), cells('■')), (1, 148), "all but the chosen one and the crashed one\n{told}");
+    }
+}
+
+#[test]
 fn the_strip_of_the_primary_that_counts_is_never_empty() {
     let split = frame("jepsen-redis-2013", 8_000, &[]);
     let text = text(&picture(&Watch::plain(Look::default()), &split, 120, 40));

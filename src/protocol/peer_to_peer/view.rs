@@ -5,7 +5,7 @@ use super::cell::Cell;
 use super::hints::Queue;
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::protocol::view::{
-    HintView, KeyRow, Opinion, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView,
+    HintView, KeyRow, Opinion, PeerStatus, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView,
 };
 use crate::protocol::{Survivors, Truth};
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ impl PeerToPeer {
     fn opinions(&self) -> Vec<Opinion> {
         let others = (0..self.members).map(NodeId::at).filter(|&node| node != self.me);
         let opinion = |node| Opinion { node, status: self.swim.status(node), since: self.swim.since(node) };
-        others.map(opinion).collect()
+        others.map(opinion).filter(|opinion| opinion.status != PeerStatus::Alive).collect()
     }
 
     /// The oldest requests: ids grow, so the oldest are the first of both tables.
