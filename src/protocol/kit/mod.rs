@@ -6,3 +6,4 @@ pub mod merkle;
 pub mod quorum;
 pub mod ring;
 pub mod swim;
+pub mod versions;
