@@ -185,6 +185,7 @@ pub enum Line {
     // membership and quorums
     PeerSuspect { peer: NodeId },
     PeerDown { peer: NodeId, confirmations: u32 },
+    PeerConvicted { peer: NodeId, phi_tenths: u64 },
     PeerUp { peer: NodeId },
     Refute { by: NodeId, from: u32, to: u32 },
     Unavailable { key: Key, is_write: bool, need: u32, alive: u32 },
@@ -397,6 +398,7 @@ impl Line {
             Line::SessionLost { .. } => (Error, "SESSION_LOST"),
             Line::PeerSuspect { .. } => (Warn, "PEER_SUSPECT"),
             Line::PeerDown { .. } => (Warn, "PEER_DOWN"),
+            Line::PeerConvicted { .. } => (Warn, "PEER_DOWN"),
             Line::PeerUp { .. } => (Info, "PEER_UP"),
             Line::Refute { .. } => (Info, "REFUTE"),
             Line::Unavailable { .. } => (Error, "UNAVAILABLE"),

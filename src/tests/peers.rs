@@ -253,3 +253,44 @@ fn a35_a_hot_key_loads_its_owners() {
     holds(&peers(&zipf, &[("hot", knobs)], "", &[("hot", &format!("{imbalance}at_least = 1.2"))]));
     holds(&peers(&load(""), &[("even", knobs)], "", &[("even", &format!("{imbalance}at_most = 1.1"))]));
 }
+
+/// Phi 8 is 18.4 mean intervals of silence: with a round of 200 ms the mean is a little more than that.
+#[test]
+fn heartbeats_convict_late_and_each_node_for_itself() {
+    let phi = "detector = \"phi\"";
+    let timeline = at("8s", "crash n5") + "[[timeline]]\nat = \"14s\"\ndo = \"restart n5\"\n";
+    let down = |from: u32, to: u32| format!("lines = \"PEER_DOWN\"\nduring = [\"{from}s\", \"{to}s\"]\n");
+    holds(&peers(
+        &conditions(5, ""),
+        &[("swim", ""), ("phi", phi)],
+        &timeline,
+        &[
+            ("swim", &format!("{}equals = 4", down(8, 11))),
+            ("phi", &format!("{}equals = 0", down(0, 11))),
+            ("phi", &format!("{}equals = 4", down(11, 14))),
+            ("phi", "lines = \"PEER_SUSPECT\"\nequals = 0"),
+            ("phi", "lines = \"PEER_UP\"\nequals = 4"),
+            ("phi", "metric = \"converged\"\nequals = 1"),
+        ],
+    ));
+}
+
+/// A word that is passed on by each who hears it to three others has gone round after some log(n) rounds.
+#[test]
+fn the_news_of_a_crash_goes_round_in_a_few_rounds() {
+    let quiet = |nodes: u32| format!("[cluster]\nnodes = {nodes}\n[workload]\nkind = \"none\"");
+    let timeline = at("2s", "crash n7");
+    let suspects = |to: &str| format!("lines = \"PEER_SUSPECT\"\nduring = [\"2s\", \"{to}\"]\n");
+    for nodes in [50_u32, 200] {
+        // Someone probes n7 every fifth of a second, and finds out two probe intervals later at the latest; then
+        // it is 100 ms a round, each who knows telling three.
+        let all = nodes - 1;
+        let text = peers(
+            &quiet(nodes),
+            &[("swim", "")],
+            &timeline,
+            &[("swim", &format!("{}between = [{}, {}]", suspects("4.4s"), all * 99 / 100, all * 11 / 10))],
+        );
+        holds(&text);
+    }
+}

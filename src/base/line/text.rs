@@ -159,6 +159,9 @@ impl Line {
             Line::PeerDown { peer, confirmations } => {
                 format!("marking {} down ({confirmations} confirmations)", n(peer))
             }
+            Line::PeerConvicted { peer, phi_tenths } => {
+                format!("{} is down: phi {}.{}", n(peer), phi_tenths / 10, phi_tenths % 10)
+            }
             Line::PeerUp { peer } => format!("{} is up", n(peer)),
             Line::Refute { by, from, to } => {
                 format!("refuting suspicion by {}, incarnation {from} -> {to}", n(by))

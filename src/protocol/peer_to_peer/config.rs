@@ -5,6 +5,7 @@ use crate::base::operation::Level;
 use crate::base::random::Stream;
 use crate::base::time::Span;
 use crate::protocol::Sizes;
+use crate::protocol::kit::phi;
 use crate::protocol::kit::quorum::majority;
 use crate::protocol::kit::ring::{Placement, Ring};
 use crate::protocol::kit::swim::Settings;
@@ -35,6 +36,15 @@ pub enum Stamping {
     /// The coordinator's hybrid logical clock (Kulkarni et al. 2014): its wall clock, but later than every version
     /// it has met.
     Hybrid,
+}
+
+/// How nodes find out who is up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Watching {
+    /// Probes, suspicion and refutation, gossiped (memberlist).
+    Swim(Settings),
+    /// Gossiped heartbeats, and an opinion of one's own (Cassandra).
+    Phi(phi::Settings),
 }
 
 /// Who keeps a hint that counts for nothing.
@@ -104,8 +114,8 @@ pub struct Config {
     pub read_timeout: Span,
     /// Silence after which a client tries another coordinator.
     pub discovery_refresh: Span,
-    /// Timers and counts of the membership protocol.
-    pub swim: Settings,
+    /// How nodes find out who is up.
+    pub watching: Watching,
     /// Lengths of keys and values, for the bytes of hints.
     pub sizes: Sizes,
 }
@@ -162,7 +172,13 @@ impl Config {
             write_timeout: knobs.span("write_timeout"),
             read_timeout: knobs.span("read_timeout"),
             discovery_refresh: knobs.span("discovery_refresh"),
-            swim: swim_settings(knobs),
+            watching: match knobs.word("detector") {
+                "phi" => Watching::Phi(phi::Settings {
+                    round: knobs.span("gossip_round"),
+                    threshold: knobs.count("phi_threshold"),
+                }),
+                _ => Watching::Swim(swim_settings(knobs)),
+            },
             sizes: DEFAULT_SIZES,
         }
     }
@@ -226,7 +242,8 @@ mod tests {
         assert_eq!((config.ring.copies(), config.read_quorum, config.write_quorum), (3, 2, 2));
         assert_eq!((config.quorum, config.read_repair), (Quorum::Strict, ReadRepair::Blocking));
         assert_eq!(config.hint_throttle, Some(1024 * 1024));
-        assert_eq!(config.swim.suspicion_max_mult, 6);
+        let Watching::Swim(swim) = config.watching else { panic!("SWIM is the default") };
+        assert_eq!(swim.suspicion_max_mult, 6);
     }
 
     #[test]

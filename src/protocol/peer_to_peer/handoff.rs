@@ -42,16 +42,16 @@ impl PeerToPeer {
     fn has_room_for_hints(&mut self, cx: &mut Cx<'_>, target: NodeId) -> bool {
         let bytes = self.hints.queue(target).bytes();
         let is_full = self.config.hint_limit.is_some_and(|limit| bytes >= limit);
-        if is_full && self.hints.queue_mut(target).refuse(self.swim.since(target)) {
+        if is_full && self.hints.queue_mut(target).refuse(self.detector.since(target)) {
             cx.say(Line::HintFull { target, bytes });
         }
         !is_full
     }
 
     fn is_within_hint_window(&mut self, cx: &mut Cx<'_>, target: NodeId) -> bool {
-        let since = self.swim.since(target);
+        let since = self.detector.since(target);
         let down_for = cx.now.since(since);
-        let is_over = self.swim.status(target) == PeerStatus::Down && down_for > self.config.hint_window;
+        let is_over = self.detector.status(target) == PeerStatus::Down && down_for > self.config.hint_window;
         if is_over && self.hints.queue_mut(target).refuse(since) {
             cx.say(Line::HintDrop { target, down_for });
         }

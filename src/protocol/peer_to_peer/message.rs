@@ -4,7 +4,7 @@ use super::cell::Cell;
 use super::durable::Hint;
 use super::repair::SessionId;
 use crate::base::ids::{Key, NodeId};
-use crate::protocol::kit::swim;
+use crate::protocol::kit::{phi, swim};
 use crate::protocol::{Detail, Label, Sizes, Traffic};
 use std::sync::Arc;
 
@@ -131,8 +131,10 @@ pub enum Message {
         /// The comparison.
         session: SessionId,
     },
-    /// Membership.
+    /// Membership by SWIM.
     Swim(swim::Message),
+    /// Membership by gossiped heartbeats.
+    Phi(phi::Message),
 }
 
 /// What every message costs on the wire.
@@ -182,6 +184,11 @@ impl crate::protocol::Message for Message {
                 Message::Swim(Swim::PingRequest { news, .. }) => 2 * FIELD + news_bytes(news),
                 Message::Swim(Swim::Gossip { news }) => news_bytes(news),
                 Message::Swim(Swim::PushPull { table, .. }) => FIELD + 2 * FIELD * table.len() as u64,
+                Message::Phi(phi::Message::Syn { beats }) => 2 * FIELD * beats.len() as u64,
+                Message::Phi(phi::Message::Ack { newer, wanted }) => {
+                    3 * FIELD * newer.len() as u64 + FIELD * wanted.len() as u64
+                }
+                Message::Phi(phi::Message::Ack2 { newer }) => 3 * FIELD * newer.len() as u64,
             }
     }
 
@@ -197,7 +204,7 @@ impl crate::protocol::Message for Message {
             Message::Hints { .. } | Message::HintsAck { .. } => Traffic::Repair,
             Message::Stream { .. } | Message::Streamed { .. } => Traffic::Repair,
             Message::Compare { .. } | Message::Differ { .. } => Traffic::Compare,
-            Message::Swim(_) => Traffic::Background,
+            Message::Swim(_) | Message::Phi(_) => Traffic::Background,
         }
     }
 
@@ -222,6 +229,9 @@ impl crate::protocol::Message for Message {
             Message::Stream { cells, .. } => ("Stream", Detail::Count(cells.len() as u64)),
             Message::Streamed { .. } => ("Streamed", Detail::None),
             Message::Swim(message) => swim_label(message),
+            Message::Phi(phi::Message::Syn { .. }) => ("Syn", Detail::None),
+            Message::Phi(phi::Message::Ack { newer, .. }) => ("SynAck", Detail::Count(newer.len() as u64)),
+            Message::Phi(phi::Message::Ack2 { newer }) => ("SynAck2", Detail::Count(newer.len() as u64)),
         };
         Label { name, detail }
     }

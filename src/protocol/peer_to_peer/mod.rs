@@ -5,7 +5,7 @@
 //!  client -> coordinator (any node) -> owners of the key: first N distinct nodes of the ring
 //!            |        |        |
 //!            |        |        hints for owners that missed it, handed over when they are back
-//!            |        opinions about who is up: SWIM, each node its own
+//!            |        opinions about who is up: SWIM or heartbeats, each node its own
 //!            versions: the coordinator's wall clock, last write wins
 //! ```
 //!
@@ -16,7 +16,7 @@
 //! | `hints`, `handoff` | writes kept for others |
 //! | `repair` | comparing keys with another owner by Merkle trees |
 //! | `purge` | deletes: tombstones and their end |
-//! | `membership` | from SWIM to effects |
+//! | `membership` | who is up, by SWIM or by gossiped heartbeats |
 //! | `cell`, `store`, `durable` | versions, the table, the disk |
 //! | `view` | what panels see; what has survived |
 //!
@@ -49,7 +49,6 @@ pub use repair::SessionId;
 
 pub use message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
 
-use super::kit::swim::{Swim, Turn};
 use super::view::ReplicaView;
 use super::{Context, Input, Order, Protocol, Route, Routing, Sizes, Truth};
 use crate::base::ids::{Key, NodeId};
@@ -62,6 +61,7 @@ use chatter::{Chatter, Topic};
 use coordinate_read::PendingRead;
 use coordinate_write::PendingWrite;
 use hints::Hints;
+use membership::Detector;
 use repair::Repairs;
 use replica::Owed;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ pub struct PeerToPeer {
     members: usize,
     config: Arc<Config>,
     // as a member
-    swim: Swim,
+    detector: Detector,
     // as a replica
     store: Store,
     hints: Hints,
@@ -109,13 +109,11 @@ impl Protocol for PeerToPeer {
 
     /// A node that starts believes everyone up until it learns better; one that comes back asks around at once.
     fn boot(cx: &mut Cx<'_>, config: Arc<Config>, durable: Durable) -> Self {
-        let mut out = Vec::new();
-        let mut turn = Turn { now: cx.now, random: cx.random, settings: &config.swim, out: &mut out };
-        let swim = Swim::start(cx.me, cx.members, cx.incarnation > 1, &mut turn);
+        let (detector, wishes) = Detector::start(cx, &config);
         let mut node = PeerToPeer {
             me: cx.me,
             members: cx.members,
-            swim,
+            detector,
             store: Store::new(durable.cells),
             hints: Hints::new(cx.me, cx.members, cx.incarnation, config.sizes, durable.hints),
             owed: Owed::default(),
@@ -128,7 +126,7 @@ impl Protocol for PeerToPeer {
             chatter: Chatter::default(),
             config,
         };
-        node.carry_out(cx, out);
+        node.carry_out(cx, wishes);
         node.resume_handoff(cx);
         node.watch_tombstones(cx);
         node.begin_anti_entropy(cx);
@@ -150,6 +148,7 @@ impl Protocol for PeerToPeer {
                 Some(Alarm::Sessions) => self.give_up_idle(cx),
                 Some(Alarm::Compaction) => self.compact(cx),
                 Some(Alarm::Swim(wake)) => self.wake_swim(cx, wake),
+                Some(Alarm::Phi) => self.wake_phi(cx),
                 None => {}
             },
             Input::Flushed { upto } => self.note_flushed(cx, upto),
@@ -211,6 +210,7 @@ impl PeerToPeer {
             }
             Message::Streamed { session } => self.take_streamed(cx, session),
             Message::Swim(message) => self.take_swim(cx, from, &message),
+            Message::Phi(message) => self.take_phi(cx, from, &message),
         }
     }
 

@@ -20,8 +20,10 @@ pub(super) enum Alarm {
     Sessions,
     /// Tombstones.
     Compaction,
-    /// Membership.
+    /// Membership by SWIM.
     Swim(Wake),
+    /// Membership by gossiped heartbeats.
+    Phi,
 }
 
 const KIND_SHIFT: u32 = 56;
@@ -40,6 +42,7 @@ pub(super) fn timer(alarm: Alarm) -> Timer {
         Alarm::AntiEntropy => (9, 0),
         Alarm::Sessions => (10, 0),
         Alarm::Compaction => (11, 0),
+        Alarm::Phi => (12, 0),
     };
     Timer(kind << KIND_SHIFT | about)
 }
@@ -60,6 +63,7 @@ pub(super) fn alarm(timer: Timer) -> Option<Alarm> {
         9 => Alarm::AntiEntropy,
         10 => Alarm::Sessions,
         11 => Alarm::Compaction,
+        12 => Alarm::Phi,
         _ => return None,
     })
 }
@@ -78,6 +82,7 @@ mod tests {
             Alarm::AntiEntropy,
             Alarm::Sessions,
             Alarm::Compaction,
+            Alarm::Phi,
             Alarm::Swim(Wake::Probe),
             Alarm::Swim(Wake::ProbeTimeout),
             Alarm::Swim(Wake::Gossip),

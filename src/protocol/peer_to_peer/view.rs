@@ -35,7 +35,7 @@ impl PeerToPeer {
         let hint =
             |(target, queue): (NodeId, &Queue)| HintView { target, count: queue.len(), bytes: queue.bytes() };
         PeerToPeerView {
-            incarnation: self.swim.incarnation(),
+            incarnation: self.detector.incarnation(),
             ring_permille: share.first_permille,
             copies_permille: share.copies_permille,
             tokens: share.tokens,
@@ -49,7 +49,8 @@ impl PeerToPeer {
 
     fn opinions(&self) -> Vec<Opinion> {
         let others = (0..self.members).map(NodeId::at).filter(|&node| node != self.me);
-        let opinion = |node| Opinion { node, status: self.swim.status(node), since: self.swim.since(node) };
+        let opinion =
+            |node| Opinion { node, status: self.detector.status(node), since: self.detector.since(node) };
         others.map(opinion).filter(|opinion| opinion.status != PeerStatus::Alive).collect()
     }
 

@@ -169,7 +169,9 @@ impl Network {
     /// Whether every living node thinks so of `node`.
     pub(super) fn all_think(&self, node: u16, status: PeerStatus) -> bool {
         let living = self.hosts.iter().filter_map(|host| host.node.as_ref());
-        living.filter(|other| other.me != NodeId(node)).all(|other| other.swim.status(NodeId(node)) == status)
+        living
+            .filter(|other| other.me != NodeId(node))
+            .all(|other| other.detector.status(NodeId(node)) == status)
     }
 
     pub(super) fn agree_all_are_up(&self) -> bool {
