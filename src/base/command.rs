@@ -321,7 +321,7 @@ pub const VERBS: &[Verb] = &[
     ),
     verb(
         "write",
-        "write KEY=VALUE [at NODE] [level any|one|quorum|all]",
+        "write KEY=VALUE [at NODE] [level any|one|quorum|local-quorum|all]",
         "write x=5 at n2",
         "one write by a client, of its own or attached to NODE",
         Group::Client,
@@ -329,7 +329,7 @@ pub const VERBS: &[Verb] = &[
     ),
     verb(
         "read",
-        "read KEY [at NODE] [level one|quorum|all]",
+        "read KEY [at NODE] [level one|quorum|local-quorum|all]",
         "read x at n3",
         "one read by a client, of its own or attached to NODE",
         Group::Client,

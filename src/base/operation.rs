@@ -35,13 +35,20 @@ pub enum Level {
     One,
     /// A majority of the owners.
     Quorum,
+    /// A majority of the owners in the coordinator's own site.
+    LocalQuorum,
     /// Every owner.
     All,
 }
 
 /// The levels with their words.
-pub const LEVELS: &[(Level, &str)] =
-    &[(Level::Any, "any"), (Level::One, "one"), (Level::Quorum, "quorum"), (Level::All, "all")];
+pub const LEVELS: &[(Level, &str)] = &[
+    (Level::Any, "any"),
+    (Level::One, "one"),
+    (Level::Quorum, "quorum"),
+    (Level::LocalQuorum, "local-quorum"),
+    (Level::All, "all"),
+];
 
 impl Level {
     /// Its word.

@@ -7,6 +7,7 @@ use super::resolve::{directed, named, resolve};
 use super::spec::SPARES;
 use super::trace::Mark;
 use super::view::Health;
+use super::world::surroundings;
 use super::world::{Backup, Event, World};
 use crate::base::command::{Command, CrashKind, Healed, Links, NodeRef};
 use crate::base::ids::{Key, NodeId};
@@ -421,8 +422,7 @@ impl<P: Protocol> World<P> {
         if let Some(misfit) = knobs.misfits(members).first() {
             return Err(format!("{}; {}", misfit.what, misfit.cure));
         }
-        let config = P::config(&knobs, self.setup.cluster.nodes, self.setup.seed);
-        let config = Arc::new(P::sized(config, self.network.sizes()));
+        let config = Arc::new(P::config(&knobs, &surroundings(&self.setup)));
         self.clients.reroute(P::routing(&config));
         (self.knobs, self.config) = (Arc::new(knobs), Arc::clone(&config));
         for node in (0..members).map(NodeId::at) {

@@ -57,7 +57,7 @@ impl Protocol for Teller {
     type Durable = Notebook;
     type Config = ();
 
-    fn config(_: &Knobs, _: usize, _: u64) {}
+    fn config(_: &Knobs, _: &Surroundings) {}
 
     fn boot(cx: &mut Context<'_, Self>, _: Arc<()>, durable: Notebook) -> Self {
         cx.say(Line::Started { incarnation: cx.incarnation });

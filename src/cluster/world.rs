@@ -28,7 +28,7 @@ use crate::base::names::Names;
 use crate::base::operation::Reply;
 use crate::base::random::Keyed;
 use crate::base::time::{VirtualTime, WallTime};
-use crate::protocol::{Effect, Ghost, Input, Message, Protocol, Sizes, Timer};
+use crate::protocol::{Effect, Ghost, Input, Message, Protocol, Sizes, Surroundings, Timer};
 use std::sync::Arc;
 
 /// The length of a key in the size model.
@@ -138,12 +138,23 @@ pub struct World<P: Protocol> {
     handled: u64,
 }
 
+/// What the cluster of `setup` is told of its world.
+pub(super) fn surroundings(setup: &RunSetup) -> Surroundings {
+    let members = setup.cluster.nodes;
+    let sites = match setup.cluster.sites.is_empty() {
+        true => Vec::new(),
+        false => (0..members).map(|node| setup.cluster.site_of(NodeId::at(node))).collect(),
+    };
+    let sizes = Sizes { key: KEY_BYTES, value: setup.workload.value_bytes };
+    Surroundings { members, seed: setup.seed, sizes, sites }
+}
+
 impl<P: Protocol> World<P> {
     /// The world of `setup` at its beginning: every node is about to boot.
     pub fn new(setup: RunSetup) -> Self {
         let (members, machines) = (setup.cluster.nodes, setup.cluster.machines());
-        let sizes = Sizes { key: KEY_BYTES, value: setup.workload.value_bytes };
-        let config = Arc::new(P::sized(P::config(&setup.knobs, members, setup.seed), sizes));
+        let around = surroundings(&setup);
+        let config = Arc::new(P::config(&setup.knobs, &around));
         let routing = P::routing(&config);
         let disk = |node: usize| (Keyed::new(setup.seed, &format!("disk:{}", NodeId::at(node))), 0);
         let fencer = |node: usize| (Keyed::new(setup.seed, &format!("fencer:{}", NodeId::at(node))), 0);
@@ -154,7 +165,7 @@ impl<P: Protocol> World<P> {
             agenda: Agenda::default(),
             machines: (0..machines).map(|node| Machine::new(NodeId::at(node), node < members)).collect(),
             started: members,
-            network: Network::new(setup.seed, &setup.cluster, &setup.network, sizes),
+            network: Network::new(setup.seed, &setup.cluster, &setup.network, around.sizes),
             faults: Faults::default(),
             clients: Clients::new(
                 setup.seed,

@@ -38,15 +38,8 @@ pub trait Protocol: Clone + Debug + PartialEq + Send + 'static {
     /// The knobs, made ready; shared by all nodes.
     type Config: Clone + Debug + PartialEq + Send + Sync + 'static;
 
-    /// Makes the knobs of a cluster of `members` nodes ready. `seed` is the scenario's; placement draws from it.
-    fn config(knobs: &Knobs, members: usize, seed: u64) -> Self::Config;
-
-    /// Tells a protocol that counts bytes itself (hint queues and their throttle) how long keys and values are.
-    /// Called once on every configuration before nodes see it.
-    fn sized(config: Self::Config, sizes: Sizes) -> Self::Config {
-        let _ = sizes;
-        config
-    }
+    /// Makes the knobs of a cluster ready.
+    fn config(knobs: &Knobs, around: &Surroundings) -> Self::Config;
 
     /// A node starts from what its disk holds. `durable` is `Default` on the first start and after a wipe.
     fn boot(cx: &mut Context<'_, Self>, config: Arc<Self::Config>, durable: Self::Durable) -> Self;
@@ -85,6 +78,19 @@ pub struct Sizes {
     pub key: u64,
     /// Length of a value.
     pub value: u64,
+}
+
+/// What a cluster is told of the world that it lives in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Nodes it is founded with.
+    pub members: usize,
+    /// The scenario's seed; placement draws from it.
+    pub seed: u64,
+    /// Lengths of keys and values.
+    pub sizes: Sizes,
+    /// The site of each node, if it has one; empty where there are none.
+    pub sites: Vec<Option<usize>>,
 }
 
 /// What a message is sent for; bytes and counts are kept apart by it.

@@ -13,7 +13,8 @@
 use super::primary_replica::{self, PrimaryReplica};
 use super::view::{PartitionView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role};
 use super::{
-    Context, Effect, Ghost, Input, Label, Order, Protocol, Routing, Sizes, Survivors, Timer, Traffic, Truth,
+    Context, Effect, Ghost, Input, Label, Order, Protocol, Routing, Sizes, Surroundings, Survivors, Timer,
+    Traffic, Truth,
 };
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
@@ -186,8 +187,9 @@ impl Protocol for Partitioned {
     type Durable = Durable;
     type Config = Config;
 
-    fn config(knobs: &Knobs, members: usize, seed: u64) -> Config {
-        let whole = PrimaryReplica::config(knobs, members, seed);
+    fn config(knobs: &Knobs, around: &Surroundings) -> Config {
+        let members = around.members;
+        let whole = PrimaryReplica::config(knobs, around);
         let store = whole.lease_store(members);
         let nodes: Vec<NodeId> = (0..members).map(NodeId::at).filter(|&node| Some(node) != store).collect();
         let copies =
@@ -201,13 +203,6 @@ impl Protocol for Partitioned {
             Arc::new(primary_replica::Config { first_primary: holder(0), holders, ..whole.clone() })
         };
         Config { partitions: (0..knobs.count("partitions") as usize).map(group).collect() }
-    }
-
-    fn sized(config: Config, sizes: Sizes) -> Config {
-        let sized = |config: Arc<primary_replica::Config>| {
-            Arc::new(PrimaryReplica::sized(Arc::unwrap_or_clone(config), sizes))
-        };
-        Config { partitions: config.partitions.into_iter().map(sized).collect() }
     }
 
     fn boot(cx: &mut Context<'_, Self>, config: Arc<Config>, mut durable: Durable) -> Self {

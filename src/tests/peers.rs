@@ -294,3 +294,73 @@ fn the_news_of_a_crash_goes_round_in_a_few_rounds() {
         holds(&text);
     }
 }
+
+/// Three copies in each of two sites 30 ms apart: who asks its own site alone pays no way, goes on through a cut
+/// between the sites, and reads there what the other side has not sent yet.
+#[test]
+fn a_local_quorum_stays_in_its_site() {
+    let sites = "[cluster]\nnodes = 6\nsites = { east = [\"n1\", \"n2\", \"n3\"], west = [\"n4\", \"n5\", \"n6\"] }\n\
+        [network]\nbetween_sites = \"30ms\"\n[workload]\nrate = 200\nwrites = 0.5\nkeys = 100\nclients = 12";
+    let knobs = "strategy = \"per-site\"\nn = 3\nlevel = ";
+    let (local, whole) = (format!("{knobs}\"local-quorum\""), format!("{knobs}\"quorum\""));
+    let timeline = at("8s", "partition n1,n2,n3 | n4,n5,n6") + &at("14s", "heal");
+    let (calm, cut) = ("during = [\"1s\", \"8s\"]\n", "during = [\"11s\", \"14s\"]\n");
+    holds(&peers(
+        sites,
+        &[("local", &local), ("whole", &whole)],
+        &timeline,
+        &[
+            ("local", "metric = \"copies\"\nequals = 6"),
+            ("local", &format!("metric = \"write_p99_ms\"\n{calm}at_most = 20")),
+            ("whole", &format!("metric = \"write_p50_ms\"\n{calm}at_least = 60")),
+            ("local", &format!("metric = \"avail_write_pct\"\n{cut}equals = 100")),
+            ("whole", &format!("metric = \"avail_write_pct\"\n{cut}equals = 0")),
+            ("local", &format!("metric = \"stale_reads\"\n{cut}at_least = 20")),
+            ("whole", "metric = \"stale_reads\"\nequals = 0"),
+            ("local", "metric = \"converged\"\nequals = 1"),
+        ],
+    ));
+}
+
+/// All owners of k0 are gone. Only a level that takes a hint for a copy accepts the write, and nobody can read it
+/// until one of them is back.
+#[test]
+fn any_takes_a_hint_for_a_copy() {
+    let quiet = "[cluster]\nnodes = 5\n[workload]\nkind = \"none\"";
+    let timeline = at("1s", "crash n1")
+        + &at("1s", "crash n2")
+        + &at("1s", "crash n3")
+        + &at("6s", "write k0=a at n4 level one")
+        + &at("7s", "write k0=b at n4 level any")
+        + &at("8s", "read k0 at n4 level one")
+        + &at("10s", "heal")
+        + &at("14s", "read k0 at n4 level all");
+    let text = peers(quiet, &[("any", "ring = \"even1\"")], &timeline, &[]);
+    for seed in 1..=20 {
+        let writes = told(&text, seed, "write k0").concat();
+        assert!(
+            writes[0].contains("fewer owners") || writes[0].contains("unavailable"),
+            "seed {seed}: {writes:?}"
+        );
+        assert!(writes[1].contains("ok in"), "seed {seed}: {writes:?}");
+        let reads = told(&text, seed, "read k0").concat();
+        assert!(!reads[0].ends_with("-> b") && reads[1].ends_with("-> b"), "seed {seed}: {reads:?}");
+    }
+}
+
+/// `like` sets what it says, in both profiles.
+#[test]
+fn a_cassandra_cluster_is_a_word() {
+    let timeline = at("5s", "crash n3") + &at("12s", "restart n3");
+    holds(&peers(
+        &conditions(5, ""),
+        &[("quorum", "like = \"cassandra-quorum\""), ("one", "like = \"cassandra-one\"")],
+        &timeline,
+        &[
+            ("quorum", "metric = \"stale_reads\"\nequals = 0"),
+            ("one", "metric = \"stale_reads\"\nat_least = 1"),
+            ("quorum", "metric = \"lost_acked\"\nequals = 0"),
+            ("one", "metric = \"converged\"\nequals = 1"),
+        ],
+    ));
+}

@@ -19,6 +19,14 @@ const fn both(value: &'static str) -> [&'static str; 2] {
     [value, value]
 }
 
+const fn peers(
+    word: &'static str,
+    meaning: &'static str,
+    knobs: &'static [(&'static str, [&'static str; 2])],
+) -> Likeness {
+    Likeness { word, topology: Topology::PeerToPeer, meaning, knobs }
+}
+
 const fn like(
     word: &'static str,
     meaning: &'static str,
@@ -129,6 +137,36 @@ pub const LIKES: &[Likeness] = &[
             ("prevote", both("true")),
             ("check_quorum", both("true")),
             ("fencing", both("epoch,self-demote")),
+        ],
+    ),
+    peers(
+        "cassandra-quorum",
+        "replication factor 3, QUORUM for reads and writes: hints at the coordinator, blocking read repair, phi",
+        &[
+            ("n", both("3")),
+            ("level", both("quorum")),
+            ("quorum", both("strict")),
+            ("read_repair", both("blocking")),
+            ("digest_reads", both("true")),
+            ("hints", both("true")),
+            ("hint_location", both("coordinator")),
+            ("ts_source", both("coordinator")),
+            ("detector", both("phi")),
+        ],
+    ),
+    peers(
+        "cassandra-one",
+        "the same with ONE for reads and writes",
+        &[
+            ("n", both("3")),
+            ("level", both("one")),
+            ("quorum", both("strict")),
+            ("read_repair", both("blocking")),
+            ("digest_reads", both("true")),
+            ("hints", both("true")),
+            ("hint_location", both("coordinator")),
+            ("ts_source", both("coordinator")),
+            ("detector", both("phi")),
         ],
     ),
 ];

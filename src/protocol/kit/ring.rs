@@ -32,6 +32,62 @@ pub enum Placement {
     Even,
 }
 
+/// How many copies of each key there are, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Copies {
+    /// On the first distinct nodes clockwise (Cassandra `SimpleStrategy`).
+    InAll {
+        /// Nodes.
+        members: usize,
+        /// Copies.
+        copies: usize,
+    },
+    /// On the first distinct nodes clockwise of every site (Cassandra `NetworkTopologyStrategy`).
+    PerSite {
+        /// Copies in each site; all of its nodes, if it has fewer.
+        each: usize,
+        /// The site of each node. Those without one are a site together.
+        sites: Vec<Option<usize>>,
+    },
+}
+
+impl Copies {
+    fn members(&self) -> usize {
+        match self {
+            Copies::InAll { members, .. } => *members,
+            Copies::PerSite { sites, .. } => sites.len(),
+        }
+    }
+
+    /// Copies of each key in all.
+    fn total(&self) -> usize {
+        match self {
+            Copies::InAll { members, copies } => *copies.min(members),
+            Copies::PerSite { each, sites } => {
+                let mut sizes: BTreeMap<Option<usize>, usize> = BTreeMap::new();
+                sites.iter().for_each(|site| *sizes.entry(*site).or_default() += 1);
+                sizes.values().map(|size| size.min(each)).sum()
+            }
+        }
+    }
+
+    /// Puts the owners first; `walk` names every node once, clockwise from the key.
+    fn arrange(&self, walk: &mut [NodeId]) {
+        if let Copies::PerSite { each, sites } = self {
+            let mut taken: BTreeMap<Option<usize>, usize> = BTreeMap::new();
+            let mut is_owner = |node: &NodeId| {
+                let taken = taken.entry(sites[node.index()]).or_default();
+                *taken += 1;
+                *taken <= *each
+            };
+            let (mut owners, others): (Vec<NodeId>, Vec<NodeId>) =
+                walk.iter().copied().partition(|node| is_owner(node));
+            owners.extend(others);
+            walk.copy_from_slice(&owners);
+        }
+    }
+}
+
 /// How much of the ring is one node's, in thousandths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
@@ -57,13 +113,14 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// The ring of `members` nodes that keeps `copies` of each key (all nodes, if there are fewer). Random tokens are
-    /// drawn node by node, so that one more node leaves the others where they are.
+    /// The ring on which these copies are placed. Random tokens are drawn node by node, so that one more node leaves
+    /// the others where they are.
     ///
     /// # Panics
     /// If there is no member, no copy or no token.
-    pub fn new(placement: Placement, members: usize, copies: usize, random: &mut Stream) -> Ring {
-        assert!(members > 0 && copies > 0, "a ring needs a node and a copy");
+    pub fn new(placement: Placement, copies: &Copies, random: &mut Stream) -> Ring {
+        let (members, total) = (copies.members(), copies.total());
+        assert!(members > 0 && total > 0, "a ring needs a node and a copy");
         let holders = match placement {
             Placement::Random { tokens_per_node } => random_tokens(members, tokens_per_node, random),
             Placement::Even => {
@@ -71,11 +128,13 @@ impl Ring {
             }
         };
         let (tokens, holders): (Vec<u64>, Vec<NodeId>) = holders.into_iter().unzip();
-        let copies = copies.min(members);
-        let listed = members.min(LISTED.max(copies));
-        let lists = preference_lists(&holders, members, listed);
-        let shares = shares(&tokens, &lists, listed, copies, members);
-        Ring { placement, tokens, lists, listed, copies, shares }
+        // A site's owners may lie anywhere on the walk.
+        let listed =
+            if matches!(copies, Copies::PerSite { .. }) { members } else { members.min(LISTED.max(total)) };
+        let mut lists = preference_lists(&holders, members, listed);
+        lists.chunks_mut(listed).for_each(|walk| copies.arrange(walk));
+        let shares = shares(&tokens, &lists, listed, total, members);
+        Ring { placement, tokens, lists, listed, copies: total, shares }
     }
 
     /// How many copies of each key there are.
@@ -191,11 +250,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn random_ring(seed: u64, members: usize, tokens_per_node: usize, copies: usize) -> Ring {
-        Ring::new(Placement::Random { tokens_per_node }, members, copies, &mut Stream::new(seed, "ring"))
+        let copies = Copies::InAll { members, copies };
+        Ring::new(Placement::Random { tokens_per_node }, &copies, &mut Stream::new(seed, "ring"))
     }
 
     fn even_ring(members: usize, copies: usize) -> Ring {
-        Ring::new(Placement::Even, members, copies, &mut Stream::new(1, "ring"))
+        Ring::new(Placement::Even, &Copies::InAll { members, copies }, &mut Stream::new(1, "ring"))
     }
 
     /// Largest share of copies over the average one, in hundredths; the median over many rings.
@@ -228,6 +288,21 @@ mod tests {
         assert_eq!(ring.preference(Key(3)), [3, 4, 0, 1, 2].map(NodeId));
         assert_eq!(ring.owners(Key(8)), [3, 4, 0].map(NodeId));
         assert_eq!(ring.share(NodeId(2)), Share { first_permille: 200, copies_permille: 600, tokens: 1 });
+    }
+
+    #[test]
+    fn every_site_has_its_copies() {
+        let sites: Vec<Option<usize>> = (0..9).map(|node| Some(node % 3 / 2)).collect();
+        let copies = Copies::PerSite { each: 2, sites: sites.clone() };
+        let ring = Ring::new(Placement::Random { tokens_per_node: 8 }, &copies, &mut Stream::new(7, "ring"));
+        assert_eq!(ring.copies(), 4);
+        for key in (0..500).map(Key) {
+            let of = |site| ring.owners(key).iter().filter(|node| sites[node.index()] == Some(site)).count();
+            assert_eq!((of(0), of(1)), (2, 2));
+            let mut list = ring.preference(key).to_vec();
+            list.sort_unstable();
+            assert_eq!(list, (0..9).map(NodeId::at).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The knobs of a peer-to-peer cluster, made ready once: words become types, the ring is built.
 
+use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
-use crate::base::operation::Level;
+use crate::base::operation::{LEVELS, Level};
 use crate::base::random::Stream;
 use crate::base::time::Span;
-use crate::protocol::Sizes;
 use crate::protocol::kit::phi;
 use crate::protocol::kit::quorum::majority;
-use crate::protocol::kit::ring::{Placement, Ring};
+use crate::protocol::kit::ring::{Copies, Placement, Ring};
 use crate::protocol::kit::swim::Settings;
+use crate::protocol::{Sizes, Surroundings};
 
 /// Who counts towards R and W.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,10 @@ pub enum ReadRepair {
 pub struct Config {
     /// Which nodes keep a key.
     pub ring: Ring,
+    /// The site of each node, if it has one.
+    pub sites: Vec<Option<usize>>,
+    /// What operations ask for that name no level themselves; `None` for the counts below.
+    pub level: Option<Level>,
     /// Answers a read waits for.
     pub read_quorum: usize,
     /// Acknowledgements a write waits for.
@@ -120,19 +125,22 @@ pub struct Config {
     pub sizes: Sizes,
 }
 
-/// Lengths assumed until the world says otherwise: those of the default workload.
-const DEFAULT_SIZES: Sizes = Sizes { key: 8, value: 256 };
-
 impl Config {
-    /// Reads `knobs` for a cluster of `members`; random tokens come from the `ring` stream of `seed`.
-    pub(super) fn new(knobs: &Knobs, members: usize, seed: u64) -> Config {
+    /// Reads `knobs` for a cluster that lives `around` here; random tokens come from the `ring` stream of its seed.
+    pub(super) fn new(knobs: &Knobs, around: &Surroundings) -> Config {
         let count = |key| knobs.count(key) as usize;
         let placement = match knobs.word("ring") {
             "even1" => Placement::Even,
             _ => Placement::Random { tokens_per_node: count("vnodes") },
         };
+        let copies = match knobs.word("strategy") {
+            "per-site" => Copies::PerSite { each: count("n"), sites: around.sites.clone() },
+            _ => Copies::InAll { members: around.members, copies: count("n") },
+        };
         Config {
-            ring: Ring::new(placement, members, count("n"), &mut Stream::new(seed, "ring")),
+            ring: Ring::new(placement, &copies, &mut Stream::new(around.seed, "ring")),
+            sites: around.sites.clone(),
+            level: LEVELS.iter().find(|(_, word)| *word == knobs.word("level")).map(|(level, _)| *level),
             read_quorum: count("r"),
             write_quorum: count("w"),
             quorum: match knobs.word("quorum") {
@@ -179,7 +187,7 @@ impl Config {
                 }),
                 _ => Watching::Swim(swim_settings(knobs)),
             },
-            sizes: DEFAULT_SIZES,
+            sizes: around.sizes,
         }
     }
 
@@ -191,13 +199,26 @@ impl Config {
         }
     }
 
-    /// The answers that an operation of this level waits for.
-    pub(super) fn copies_for(&self, level: Level) -> usize {
+    /// The answers that an operation of this level waits for, coordinated by `me`.
+    pub(super) fn copies_for(&self, level: Level, key: Key, me: NodeId) -> usize {
         match level {
             Level::Any | Level::One => 1,
             Level::Quorum => majority(self.ring.copies()),
+            Level::LocalQuorum => {
+                majority(self.ring.owners(key).iter().filter(|&&owner| self.are_near(me, owner)).count())
+            }
             Level::All => self.ring.copies(),
         }
+    }
+
+    /// Whether an answer of `node` counts for an operation of this level, coordinated by `me`.
+    pub(super) fn counts(&self, level: Option<Level>, me: NodeId, node: NodeId) -> bool {
+        level != Some(Level::LocalQuorum) || self.are_near(me, node)
+    }
+
+    /// Whether two nodes are in one site; those without one are in one together.
+    pub(super) fn are_near(&self, one: NodeId, other: NodeId) -> bool {
+        self.sites.get(one.index()) == self.sites.get(other.index())
     }
 
     /// Owners that must be among the answers of a quorum, for reads and for writes.
@@ -236,9 +257,12 @@ mod tests {
     use super::*;
     use crate::base::knob::{Profile, Topology};
 
+    const FIVE: Surroundings =
+        Surroundings { members: 5, seed: 1, sizes: Sizes { key: 8, value: 256 }, sites: Vec::new() };
+
     #[test]
     fn the_real_profile_reads_as_the_documented_defaults() {
-        let config = Config::new(&Knobs::defaults(Topology::PeerToPeer, Profile::Real), 5, 1);
+        let config = Config::new(&Knobs::defaults(Topology::PeerToPeer, Profile::Real), &FIVE);
         assert_eq!((config.ring.copies(), config.read_quorum, config.write_quorum), (3, 2, 2));
         assert_eq!((config.quorum, config.read_repair), (Quorum::Strict, ReadRepair::Blocking));
         assert_eq!(config.hint_throttle, Some(1024 * 1024));
@@ -251,11 +275,11 @@ mod tests {
         let mut knobs = Knobs::defaults(Topology::PeerToPeer, Profile::Demo);
         let nobody = |_: &str| None;
         for (key, word) in [("quorum", "sloppy"), ("read_repair", "async"), ("ring", "even1")] {
-            let before = Config::new(&knobs, 5, 1);
+            let before = Config::new(&knobs, &FIVE);
             knobs.set(key, word, &nobody).unwrap();
-            assert_ne!(Config::new(&knobs, 5, 1), before, "{key} = {word}");
+            assert_ne!(Config::new(&knobs, &FIVE), before, "{key} = {word}");
         }
         knobs.set("hint_throttle", "off", &nobody).unwrap();
-        assert_eq!(Config::new(&knobs, 5, 1).hint_throttle, None);
+        assert_eq!(Config::new(&knobs, &FIVE).hint_throttle, None);
     }
 }

@@ -20,7 +20,7 @@ use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::line::Line;
-use crate::base::operation::{Answer, Doubt, Found, Request};
+use crate::base::operation::{Answer, Doubt, Found, Level, Request};
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::kit::quorum::majority;
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub(super) struct PendingRead {
     pub(super) need: usize,
     /// Of these, how many must be owners.
     need_owners: usize,
+    /// What the client asked for, if it did.
+    level: Option<Level>,
     contacts: Vec<Contact>,
     phase: Phase,
 }
@@ -122,17 +124,18 @@ impl PeerToPeer {
     /// Begins a client's read.
     pub(super) fn begin_read(&mut self, cx: &mut Cx<'_>, request: &Request) {
         let Request { op, key, .. } = *request;
-        let (need, need_owners) = match request.level {
+        let level = request.level.or(self.config.level);
+        let (need, need_owners) = match level {
             None => (self.config.read_quorum, self.config.owners_wanted().0),
-            Some(level) => (self.config.copies_for(level), 0),
+            Some(level) => (self.config.copies_for(level, key, self.me), 0),
         };
-        if self.refuses_unavailable(cx, request, need, need_owners) {
+        if self.refuses_unavailable(cx, request, level, (need, need_owners)) {
             return;
         }
         let id = self.next_request();
         let contacts = Vec::with_capacity(need);
         let (began, phase) = (cx.now, Phase::Asking);
-        self.reads.insert(id, PendingRead { op, key, began, need, need_owners, contacts, phase });
+        self.reads.insert(id, PendingRead { op, key, began, need, need_owners, level, contacts, phase });
         for place in 0..need {
             let is_data = place == 0 || !self.config.digest_reads;
             let mode = if is_data { ReadMode::Data } else { ReadMode::Digest };
@@ -143,7 +146,8 @@ impl PeerToPeer {
         self.settle_read(cx, id);
     }
 
-    /// Asks the best node that was not asked yet, if there is one: this one, then in the order of the preference list.
+    /// Asks the best node that was not asked yet, if there is one: this one, then those of its site, then the others, in
+    /// the order of the preference list.
     fn ask_one_more(&mut self, cx: &mut Cx<'_>, id: RequestId, mode: ReadMode) {
         let Some(pending) = self.reads.get(&id) else { return };
         let key = pending.key;
@@ -165,12 +169,16 @@ impl PeerToPeer {
             Quorum::Sloppy { .. } => ring.preference(pending.key),
         };
         let is_free = |node: &NodeId| {
-            self.believes_up(*node) && pending.contacts.iter().all(|contact| contact.node != *node)
+            self.believes_up(*node)
+                && self.config.counts(pending.level, self.me, *node)
+                && pending.contacts.iter().all(|contact| contact.node != *node)
         };
+        let is_near = |node: &NodeId| self.config.are_near(self.me, *node);
         let mut first_reachable =
             nodes.iter().copied().filter(|&node| self.believes_up(node)).take(ring.copies());
         first_reachable
             .find(|&node| node == self.me && is_free(&node))
+            .or_else(|| nodes.iter().copied().find(|node| is_near(node) && is_free(node)))
             .or_else(|| nodes.iter().copied().find(is_free))
     }
 

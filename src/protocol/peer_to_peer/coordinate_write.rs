@@ -45,8 +45,8 @@ pub(super) struct PendingWrite {
     pub(super) need: usize,
     /// Of these, how many must be owners.
     need_owners: usize,
-    /// Whether a hint is as good as a copy (level any).
-    counts_hints: bool,
+    /// What the client asked for, if it did.
+    level: Option<Level>,
     is_answered: bool,
     /// One for each owner, in the order of the preference list.
     copies: Vec<Copy>,
@@ -57,6 +57,11 @@ pub(super) struct PendingWrite {
 impl PendingWrite {
     pub(super) fn acks(&self) -> usize {
         self.copies.iter().filter(|&&copy| matches!(copy, Copy::Acked | Copy::StoodIn)).count()
+    }
+
+    /// Whether a hint is as good as a copy.
+    fn counts_hints(&self) -> bool {
+        self.level == Some(Level::Any)
     }
 
     fn acks_of_owners(&self) -> usize {
@@ -76,12 +81,12 @@ impl PeerToPeer {
     /// Begins a client's write; no `value` deletes the key.
     pub(super) fn begin_write(&mut self, cx: &mut Cx<'_>, request: &Request, value: Option<Value>) {
         let Request { op, key, .. } = *request;
-        let (need, of_owners) = match request.level {
+        let level = request.level.or(self.config.level);
+        let (need, of_owners) = match level {
             None => (self.config.write_quorum, self.config.owners_wanted().1),
-            Some(level) => (self.config.copies_for(level), 0),
+            Some(level) => (self.config.copies_for(level, key, self.me), 0),
         };
-        let counts_hints = request.level == Some(Level::Any);
-        if !counts_hints && self.refuses_unavailable(cx, request, need, of_owners) {
+        if level != Some(Level::Any) && self.refuses_unavailable(cx, request, level, (need, of_owners)) {
             return;
         }
         if cx.disk_full && self.config.ring.is_owner(key, self.me) {
@@ -103,7 +108,7 @@ impl PeerToPeer {
             began: cx.now,
             need,
             need_owners: of_owners,
-            counts_hints,
+            level,
             is_answered: false,
             copies: vec![Copy::Asked; self.config.ring.copies()],
             next_fallback: self.config.ring.copies(),
@@ -134,12 +139,12 @@ impl PeerToPeer {
         &mut self,
         cx: &mut Cx<'_>,
         request: &Request,
-        need: usize,
-        of_owners: usize,
+        level: Option<Level>,
+        (need, of_owners): (usize, usize),
     ) -> bool {
         let Request { op, key, .. } = *request;
         let owners = self.config.ring.owners(key).iter().filter(|&&node| self.believes_up(node)).count();
-        let (reachable, need) = match self.count_reachable(key) {
+        let (reachable, need) = match self.count_reachable(key, level) {
             enough if enough >= need && owners >= of_owners => return false,
             enough if enough >= need => (owners, of_owners),
             too_few => (too_few, need),
@@ -153,13 +158,14 @@ impl PeerToPeer {
     }
 
     /// How many nodes a quorum for `key` could count now.
-    fn count_reachable(&self, key: Key) -> usize {
+    fn count_reachable(&self, key: Key, level: Option<Level>) -> usize {
         let ring = &self.config.ring;
         let nodes = match self.config.quorum {
             Quorum::Strict => ring.owners(key),
             Quorum::Sloppy { .. } => ring.preference(key),
         };
-        nodes.iter().filter(|&&node| self.believes_up(node)).take(ring.copies()).count()
+        let counts = |node: &&NodeId| self.believes_up(**node) && self.config.counts(level, self.me, **node);
+        nodes.iter().filter(counts).take(ring.copies()).count()
     }
 
     /// Tells `to` a version; this node itself without a message.
@@ -184,7 +190,7 @@ impl PeerToPeer {
         if is_missed {
             pending.copies[place] = Copy::Missed;
         }
-        let is_hint_enough = pending.counts_hints;
+        let is_hint_enough = pending.counts_hints();
         match fallback {
             Some(at) if is_sloppy => {
                 pending.next_fallback = at + 1;
@@ -236,7 +242,7 @@ impl PeerToPeer {
             (None, _) => Copy::Acked,
             (Some(_), Quorum::Sloppy { .. }) => Copy::StoodIn,
             // What others keep for an owner counts for nothing.
-            (Some(_), Quorum::Strict) if !pending.counts_hints => return,
+            (Some(_), Quorum::Strict) if !pending.counts_hints() => return,
             (Some(_), Quorum::Strict) => Copy::StoodIn,
         };
         if let Some(place) = place.filter(|&place| pending.copies[place] != Copy::Acked) {
@@ -248,7 +254,11 @@ impl PeerToPeer {
     /// Answers the client when W copies are safe; forgets the write when no more can come.
     fn settle_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let Some(pending) = self.writes.get_mut(&id) else { return };
-        let is_enough = pending.acks() >= pending.need && pending.acks_of_owners() >= pending.need_owners;
+        let owners = self.config.ring.owners(pending.key);
+        let is_near = |place: usize| self.config.counts(pending.level, self.me, owners[place]);
+        let far = (0..owners.len()).filter(|&place| pending.copies[place] == Copy::Acked && !is_near(place));
+        let counted = pending.acks() - far.count();
+        let is_enough = counted >= pending.need && pending.acks_of_owners() >= pending.need_owners;
         if !pending.is_answered && is_enough {
             pending.is_answered = true;
             cx.reply(pending.op, Answer::Written(pending.cell.version));

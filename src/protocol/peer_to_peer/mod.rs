@@ -50,7 +50,7 @@ pub use repair::SessionId;
 pub use message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
 
 use super::view::ReplicaView;
-use super::{Context, Input, Order, Protocol, Route, Routing, Sizes, Truth};
+use super::{Context, Input, Order, Protocol, Route, Routing, Surroundings, Truth};
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
@@ -99,12 +99,8 @@ impl Protocol for PeerToPeer {
     type Durable = Durable;
     type Config = Config;
 
-    fn config(knobs: &Knobs, members: usize, seed: u64) -> Config {
-        Config::new(knobs, members, seed)
-    }
-
-    fn sized(config: Config, sizes: Sizes) -> Config {
-        Config { sizes, ..config }
+    fn config(knobs: &Knobs, around: &Surroundings) -> Config {
+        Config::new(knobs, around)
     }
 
     /// A node that starts believes everyone up until it learns better; one that comes back asks around at once.

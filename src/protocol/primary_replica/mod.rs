@@ -55,7 +55,9 @@ use crate::base::line::Line;
 use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::kit::log::{Content, Entry, Epoch, Log};
 use crate::protocol::view::ReplicaView;
-use crate::protocol::{self, DiskPosition, Input, Order, Protocol, Routing, Sizes, Timer, Traffic, Truth};
+use crate::protocol::{
+    self, DiskPosition, Input, Order, Protocol, Routing, Surroundings, Timer, Traffic, Truth,
+};
 use reign::Reign;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -184,12 +186,8 @@ impl Protocol for PrimaryReplica {
     type Durable = Durable;
     type Config = Config;
 
-    fn config(knobs: &Knobs, _: usize, _: u64) -> Config {
-        Config::new(knobs)
-    }
-
-    fn sized(config: Config, sizes: Sizes) -> Config {
-        Config { row_bytes: message::row_bytes(sizes), ..config }
+    fn config(knobs: &Knobs, around: &Surroundings) -> Config {
+        Config { row_bytes: message::row_bytes(around.sizes), ..Config::new(knobs) }
     }
 
     fn boot(cx: &mut Context<'_>, config: Arc<Config>, durable: Durable) -> Self {

@@ -14,6 +14,15 @@ pub(super) const PEER_TO_PEER: &[Knob] = &[
         "Cassandra replication factor; Riak n_val",
         false,
     ),
+    knob(
+        P2P,
+        "strategy",
+        Word(&["simple", "per-site"]),
+        ["simple", "simple"],
+        "where the copies are: on the next nodes of the ring, or `n` of them in every site",
+        "Cassandra SimpleStrategy, NetworkTopologyStrategy",
+        false,
+    ),
     knob(P2P, "r", Count(1, 999), ["2", "2"], "answers a read waits for", "Cassandra QUORUM; Riak r", true),
     knob(
         P2P,
@@ -22,6 +31,15 @@ pub(super) const PEER_TO_PEER: &[Knob] = &[
         ["2", "2"],
         "acknowledgements a write waits for",
         "Cassandra QUORUM; Riak w",
+        true,
+    ),
+    knob(
+        P2P,
+        "level",
+        Word(&["counts", "one", "quorum", "local-quorum", "all"]),
+        ["counts", "counts"],
+        "what operations ask for that name no level: r and w, or a level of the copies",
+        "Cassandra consistency levels",
         true,
     ),
     knob(

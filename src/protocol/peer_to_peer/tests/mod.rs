@@ -11,6 +11,7 @@ use crate::base::ids::{ClientId, Key, OpId};
 use crate::base::knob::{Knobs, Profile, Topology};
 use crate::base::operation::{Action, Request};
 use crate::base::time::WallTime;
+use crate::protocol::{Sizes, Surroundings};
 
 /// The demo knobs on an even ring of five, changed as told.
 fn config(members: usize, changes: &[(&str, &str)], seed: u64) -> Config {
@@ -18,7 +19,8 @@ fn config(members: usize, changes: &[(&str, &str)], seed: u64) -> Config {
     for (key, value) in [("ring", "even1")].iter().chain(changes) {
         knobs.set(key, value, &|_| None).unwrap();
     }
-    Config::new(&knobs, members, seed)
+    let sizes = Sizes { key: 8, value: 256 };
+    Config::new(&knobs, &Surroundings { members, seed, sizes, sites: Vec::new() })
 }
 
 fn request(op: u32, key: Key, action: Action) -> Request {
