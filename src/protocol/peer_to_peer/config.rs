@@ -249,6 +249,7 @@ fn swim_settings(knobs: &Knobs) -> Settings {
         gossip_nodes: knobs.count("gossip_nodes") as usize,
         push_pull: knobs.span("push_pull"),
         retransmit_mult: knobs.count("retransmit_mult"),
+        awareness_max: knobs.count("awareness_max"),
     }
 }
 

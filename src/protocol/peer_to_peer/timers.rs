@@ -43,6 +43,7 @@ pub(super) fn timer(alarm: Alarm) -> Timer {
         Alarm::Sessions => (10, 0),
         Alarm::Compaction => (11, 0),
         Alarm::Phi => (12, 0),
+        Alarm::Swim(Wake::Relay) => (13, 0),
     };
     Timer(kind << KIND_SHIFT | about)
 }
@@ -64,6 +65,7 @@ pub(super) fn alarm(timer: Timer) -> Option<Alarm> {
         10 => Alarm::Sessions,
         11 => Alarm::Compaction,
         12 => Alarm::Phi,
+        13 => Alarm::Swim(Wake::Relay),
         _ => return None,
     })
 }
@@ -84,6 +86,7 @@ mod tests {
             Alarm::Compaction,
             Alarm::Phi,
             Alarm::Swim(Wake::Probe),
+            Alarm::Swim(Wake::Relay),
             Alarm::Swim(Wake::ProbeTimeout),
             Alarm::Swim(Wake::Gossip),
             Alarm::Swim(Wake::PushPull),

@@ -360,6 +360,15 @@ pub(super) const PEER_TO_PEER: &[Knob] = &[
     ),
     knob(
         P2P,
+        "awareness_max",
+        Count(1, 100),
+        ["8", "8"],
+        "SWIM: how many times more slowly a node probes at most that finds itself slow (Lifeguard); 1 for never",
+        "memberlist AwarenessMaxMultiplier 8",
+        true,
+    ),
+    knob(
+        P2P,
         "discovery_refresh",
         Duration,
         ["1s", "5s"],

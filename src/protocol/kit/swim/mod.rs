@@ -15,7 +15,8 @@
 //! news still goes to the dead for a while and every push-pull also tries one member that is not Alive.
 //!
 //! What lives here: a value that takes messages and wake-ups and gives [`Output`]s. It knows no store and no key.
-//! Lifeguard's local health score is not modelled: a slow node here suspects others as early as a fast one.
+//! A node that finds itself slow (its probes fail, the helpers it asked do not even say that they failed, others suspect
+//! it) probes more slowly, up to `awareness_max` times: Lifeguard's local health.
 //!
 //! Start with [`Swim::receive`] and [`Swim::wake`]; the rules of precedence are in `opinion`.
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub push_pull: Span,
     /// How often each piece of news is passed on, times log10 of the size.
     pub retransmit_mult: u64,
+    /// How many times more slowly an unhealthy node probes at most; 1 for never.
+    pub awareness_max: u64,
 }
 
 /// A claim about a member.
@@ -106,6 +109,11 @@ pub enum Message {
         /// News on the way.
         news: Box<[News]>,
     },
+    /// The target you asked about did not answer me either.
+    Nack {
+        /// Of the PingRequest.
+        sequence: u32,
+    },
     /// News.
     Gossip {
         /// The news.
@@ -127,6 +135,8 @@ pub enum Wake {
     Probe,
     /// The probed member has been silent for the probe timeout.
     ProbeTimeout,
+    /// A probe made for another may have failed.
+    Relay,
     /// Time to spread news.
     Gossip,
     /// Time to exchange tables.
@@ -221,6 +231,8 @@ pub struct Swim {
     probe: Option<Probe>,
     relays: Vec<Relay>,
     sequence: u32,
+    /// How unhealthy this node finds itself: from 0 to one less than `awareness_max`.
+    ailing: u64,
 }
 
 impl Swim {
@@ -246,6 +258,7 @@ impl Swim {
             probe: None,
             relays: Vec::new(),
             sequence: 0,
+            ailing: 0,
         };
         if members > 1 {
             swim.arm_cycles(turn);
@@ -272,6 +285,7 @@ impl Swim {
                 self.hear_all(news, turn);
                 self.take_ack(*sequence, turn);
             }
+            Message::Nack { sequence } => self.take_nack(*sequence),
             Message::Gossip { news } => self.hear_all(news, turn),
             Message::PushPull { table, is_answer } => self.exchange_with(from, table, *is_answer, turn),
         }
@@ -282,6 +296,7 @@ impl Swim {
         match wake {
             Wake::Probe => self.probe_next(turn),
             Wake::ProbeTimeout => self.probe_indirectly(turn),
+            Wake::Relay => self.admit_failed_relays(turn),
             Wake::Gossip => self.gossip(turn),
             Wake::PushPull => self.push_pull(turn),
             Wake::Suspicion(peer) => self.give_up_on(peer, turn),
@@ -316,6 +331,11 @@ impl Swim {
     /// This node's incarnation.
     pub fn incarnation(&self) -> u32 {
         self.incarnation
+    }
+
+    /// Something speaks against this node's own health.
+    fn ail(&mut self, by: u64, settings: &Settings) {
+        self.ailing = (self.ailing + by).min(settings.awareness_max.saturating_sub(1));
     }
 
     /// What this node claims about `about` now.

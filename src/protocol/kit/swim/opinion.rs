@@ -91,6 +91,7 @@ impl Swim {
             if is_doubted {
                 let (by, from, to) = (news.from, news.incarnation, self.incarnation);
                 turn.out.push(Output::Refuted { by, from, to });
+                self.ail(1, turn.settings);
             }
         }
         if is_doubted || !is_beaten {

@@ -12,6 +12,7 @@ pub(super) const LAN: Settings = Settings {
     gossip_nodes: 3,
     push_pull: Span::seconds(30),
     retransmit_mult: 4,
+    awareness_max: 8,
 };
 
 pub(super) const DEMO: Settings = Settings {
@@ -194,7 +195,10 @@ fn a_member_asked_to_probe_passes_the_ack_back_under_the_askers_number() {
     let mut bench = Bench::new();
     let request = Message::PingRequest { sequence: 77, target: N3, news: Box::default() };
     let ping = bench.act(|swim, turn| swim.receive(N2, &request, turn));
-    assert_eq!(ping, [Output::Send { to: N3, message: Message::Ping { sequence: 1, news: Box::default() } }]);
+    assert_eq!(
+        ping[0],
+        Output::Send { to: N3, message: Message::Ping { sequence: 1, news: Box::default() } }
+    );
     let ack = Message::Ack { sequence: 1, news: Box::default() };
     let passed = bench.act(|swim, turn| swim.receive(N3, &ack, turn));
     assert_eq!(
@@ -216,4 +220,53 @@ fn whoever_missed_a_refutation_is_told_again() {
     let answer = Message::Ack { sequence: 9, news: [news(N1, Alive, 1, N1)].into() };
     let outputs = bench.act(|swim, turn| swim.receive(N3, &late, turn));
     assert_eq!(outputs, [Output::Send { to: N3, message: answer }]);
+}
+
+/// Runs one probe that nobody answers, in which `nacks` of three helpers say that they failed too; gives the pause to
+/// the next probe.
+fn pause_after_a_failure(bench: &mut Bench, nacks: usize) -> Span {
+    let first = bench.wake(Wake::Probe);
+    let Some(Output::Send { message: Message::Ping { sequence, .. }, .. }) =
+        first.iter().find(|output| matches!(output, Output::Send { message: Message::Ping { .. }, .. }))
+    else {
+        panic!("a probe begins with a Ping: {first:?}");
+    };
+    bench.wake(Wake::ProbeTimeout);
+    for _ in 0..nacks {
+        bench.act(|swim, turn| swim.receive(N2, &Message::Nack { sequence: *sequence }, turn));
+    }
+    let next = bench.wake(Wake::Probe);
+    let pause = next.iter().rev().find_map(|output| match output {
+        Output::SetTimer { wake: Wake::Probe, after } => Some(*after),
+        _ => None,
+    });
+    bench.swim.probe = None;
+    pause.expect("probing goes on")
+}
+
+#[test]
+fn who_hears_nothing_at_all_doubts_itself_and_probes_more_slowly() {
+    let interval = DEMO.probe_interval;
+    for (nacks, times) in [(3, 1), (2, 2), (0, 4)] {
+        assert_eq!(
+            pause_after_a_failure(&mut Bench::new(), nacks),
+            interval * times,
+            "{nacks} of 3 are heard"
+        );
+    }
+    let mut deaf = Bench::new();
+    deaf.swim.ail(100, &DEMO);
+    assert_eq!(pause_after_a_failure(&mut deaf, 0), interval * 8, "and no slower");
+}
+
+#[test]
+fn a_helper_whose_probe_fails_says_so_once() {
+    let mut bench = Bench::new();
+    let request = Message::PingRequest { sequence: 77, target: N3, news: Box::default() };
+    let outputs = bench.act(|swim, turn| swim.receive(N2, &request, turn));
+    assert_eq!(outputs[1], Output::SetTimer { wake: Wake::Relay, after: DEMO.probe_timeout });
+    bench.now += DEMO.probe_timeout;
+    let nack = Output::Send { to: N2, message: Message::Nack { sequence: 77 } };
+    assert_eq!(bench.wake(Wake::Relay), [nack]);
+    assert_eq!(bench.wake(Wake::Relay), []);
 }
