@@ -65,6 +65,8 @@ metrics! {
     StaleReadPct "stale_read_pct" "%" 2 "stale reads, of the ok reads";
     StaleMsP99 "stale_ms_p99" "ms" 1 "99th percentile of staleness: age since the first newer version was acknowledged";
     StaleVersionsMax "stale_versions_max" "" 0 "most acknowledged versions one read missed";
+    RywViolations "ryw_violations" "/1000 reads" 1 "reads that missed a write which their own session had been told of, per 1000 reads of sessions that knew the key";
+    MonoReadViolations "mono_read_violations" "/1000 reads" 1 "reads of something older than their session had read before, per 1000 such reads";
     LagEntriesMax "lag_entries_max" "entries" 0 "most entries that a replica in reach had not applied";
     LagMsMax "lag_ms_max" "ms" 1 "its replay lag: age of its last applied entry while it lacked any";
     LagMsNaiveMax "lag_ms_naive_max" "ms" 1 "the same whether it lacked any or not: grows on an idle primary";

@@ -2,6 +2,7 @@
 //! `base::metric::METRICS`.
 
 use super::ledger::{Ledger, OpRecord};
+use super::sessions::Broken;
 use super::staleness::Staleness;
 use super::tally::{Bucket, Failover};
 use super::world::World;
@@ -53,6 +54,14 @@ impl<P: Protocol> World<P> {
             set.put(Metric::DirtyReads, records.iter().filter(is_dirty).count() as f64);
         }
         put_staleness(&mut set, &Staleness::of(&self.ledger, window));
+        let broken = Broken::of(&self.ledger, window);
+        for (metric, count) in
+            [(Metric::RywViolations, broken.own_writes), (Metric::MonoReadViolations, broken.backwards)]
+        {
+            if broken.reads > 0 {
+                set.put(metric, f64::from(count) * 1e3 / f64::from(broken.reads));
+            }
+        }
         self.put_traffic(&mut set, window, end);
         self.put_roles(&mut set, &records, window, end);
         set.put(Metric::Conflicts, self.ledger.conflicts_in(window) as f64);

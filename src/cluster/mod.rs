@@ -25,6 +25,7 @@ mod pictures;
 mod requests;
 mod resolve;
 pub mod rules;
+pub mod sessions;
 pub mod spec;
 pub mod staleness;
 pub mod tally;

@@ -56,6 +56,8 @@ enum Task {
 pub struct Outcome {
     /// The command as the first run carried it out.
     pub done: Option<Arc<str>>,
+    /// The runs that did.
+    pub done_in: Vec<usize>,
     /// Why runs refused it: (run, reason).
     pub refused: Vec<(usize, Arc<str>)>,
     /// Faults begun: (run, number).
@@ -202,6 +204,7 @@ impl Player {
             match cluster.apply(&scoped.command) {
                 Applied::Done { text, fault } => {
                     outcome.done.get_or_insert(text);
+                    outcome.done_in.push(run);
                     outcome.faults.extend(fault.map(|number| (run, number)));
                 }
                 Applied::Refused { why, .. } => outcome.refused.push((run, why)),

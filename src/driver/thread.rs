@@ -175,6 +175,10 @@ impl Pacer {
         let outcome = self.player.command(&scoped);
         let scenario = Arc::clone(self.player.scenario());
         let mut said = outcome.done.map_or_else(|| text.to_owned(), |done| done.to_string());
+        if !outcome.refused.is_empty() && !outcome.done_in.is_empty() {
+            let done: Vec<&str> = outcome.done_in.iter().map(|run| scenario.runs[*run].id.as_str()).collect();
+            said.push_str(&format!(" · {} did it", done.join(", ")));
+        }
         for (run, why) in &outcome.refused {
             said.push_str(&format!(" · {} refused: {why}", scenario.runs[*run].id));
         }

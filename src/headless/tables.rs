@@ -65,7 +65,7 @@ pub fn metrics() -> io::Result<Exit> {
 /// If `out` cannot be written.
 fn write_knobs(topology: Topology, out: &mut dyn Write) -> io::Result<()> {
     for row in KNOBS.iter().filter(|row| row.topology == topology) {
-        let default = |text: &str| if text.is_empty() { "all".to_owned() } else { text.to_owned() };
+        let default = |text: &str| if text.is_empty() { "none".to_owned() } else { text.to_owned() };
         writeln!(out, "{}  ({})", row.key, row.kind)?;
         writeln!(out, "    {}", row.meaning)?;
         let change = if row.is_hot { "" } else { "; settled when a cluster begins" };

@@ -7,7 +7,7 @@ use super::{Watch, cells, crowd, member, metrics, network, replica};
 use crate::base::line::{Level, Stamped};
 use crate::base::names::Names;
 use crate::base::text::width;
-use crate::cluster::view::{ClusterView, Health, NodeView};
+use crate::cluster::view::{ClusterView, FaultView, Health, NodeView};
 use crate::driver::frame::Frame;
 use crate::protocol::view::ReplicaDetail;
 use ratatui::layout::Rect;
@@ -204,11 +204,23 @@ fn card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watc
         None => {
             let since = format!("down since {}", node.since);
             pad.row(pen, &[(&since, Token::Bad)]);
-            pad.row(pen, &[("its disk keeps what was flushed", Token::Dim)]);
+            pad.row(pen, &[(left_on_disk(view, node), Token::Dim)]);
         }
         Some(held) => replica::draw(pen, &mut pad, view, node, held),
     }
     draw_lines(pen, lower, node, &view.names);
+}
+
+/// What the crash of a node has left on its disk.
+fn left_on_disk(view: &ClusterView, node: &NodeView) -> &'static str {
+    let is_its =
+        |fault: &&FaultView| fault.nodes.contains(&node.node) && ["crash", "wipe"].contains(&fault.verb);
+    let crash = view.faults.iter().rfind(is_its);
+    match crash.map(|fault| (fault.verb, fault.what.split_whitespace().nth(2))) {
+        Some(("wipe", _) | (_, Some("disk-loss"))) => "its disk is lost",
+        Some((_, Some("power"))) => "its disk keeps what was flushed",
+        _ => "its disk keeps what was written",
+    }
 }
 
 /// A node's newest log lines, the last one at the bottom; a narrow card breaks each into two rows.

@@ -48,6 +48,21 @@ fn a05_a_replica_far_away_answers_with_the_past() {
     holds(&catalogue(3, runs, &timeline, &expectations));
 }
 
+/// A replica a third of a second away: who asks it after another one goes back in time, and misses its own writes. A
+/// session that says what it has seen is never answered with less.
+#[test]
+fn a06_a07_a_session_goes_back_in_time_until_it_brings_a_token() {
+    let runs = ["ack = \"async\"\nread = \"replica-random\"", "ack = \"async\"\nread = \"token\""];
+    let timeline = at("2s", "delay n1>n3 +300ms");
+    let expectations = expect("sick", "metric = \"mono_read_violations\"\nat_least = 20")
+        + &expect("sick", "metric = \"ryw_violations\"\nat_least = 20")
+        + &expect("cured", "metric = \"mono_read_violations\"\nequals = 0")
+        + &expect("cured", "metric = \"ryw_violations\"\nequals = 0")
+        + &expect("cured", "metric = \"avail_read_pct\"\nequals = 100");
+    let few = "[cluster]\nnodes = 3\n[workload]\nrate = 200\nwrites = 0.5\nkeys = 5\nclients = 9";
+    holds(&under(few, runs, &timeline, &expectations));
+}
+
 #[test]
 fn a05_a_bound_keeps_answers_young() {
     let runs = [

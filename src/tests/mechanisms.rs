@@ -43,6 +43,9 @@ fn each_way_to_rejoin_says_what_it_does_with_a_lost_branch() {
         let converged = u32::from(policy != "refuse");
         expectations += &expect(policy, &format!("metric = \"converged\"\nequals = {converged}"));
         expectations += &expect(policy, "lines = \"DIVERGED\"\nat_least = 1");
+        // Whoever keeps them, they are on a disk somewhere.
+        expectations += &expect(policy, "metric = \"lost_rolled_back\"\nat_least = 100");
+        expectations += &expect(policy, "metric = \"lost_vanished\"\nequals = 0");
         let cut = if policy == "refuse" { "equals = 0" } else { "at_least = 100" };
         expectations += &expect(policy, &format!("metric = \"diverged_entries\"\n{cut}"));
     }

@@ -45,6 +45,7 @@ pub const LIKES: &[Likeness] = &[
             ("apply", both("on-receive")),
             ("promotion", both("manual")),
             ("fencing", both("none")),
+            ("rejoin", both("refuse")),
         ],
     ),
     like(
@@ -58,6 +59,7 @@ pub const LIKES: &[Likeness] = &[
             ("apply", both("on-receive")),
             ("promotion", both("manual")),
             ("fencing", both("none")),
+            ("rejoin", both("refuse")),
         ],
     ),
     like(
@@ -76,9 +78,10 @@ pub const LIKES: &[Likeness] = &[
     ),
     like(
         "redis-sentinel",
-        "asynchronous replication watched by three Sentinels with a quorum of two; an old master discards its data",
+        "asynchronous replication, appendfsync everysec, three Sentinels with a quorum of two; an old master discards its data",
         &[
-            ("ack", both("async")),
+            ("ack", both("fire")),
+            ("flush_interval", ["200ms", "1s"]),
             ("apply", both("on-receive")),
             ("promotion", both("auto-monitor")),
             ("sentinels", both("3")),
@@ -96,7 +99,7 @@ pub const LIKES: &[Likeness] = &[
             ("apply", both("on-receive")),
             ("read", both("primary")),
             ("promotion", both("auto-quorum")),
-            ("catch_up", ["2s", "60s"]),
+            ("catch_up", ["2s", "24h"]),
             ("rejoin", both("rollback-file")),
         ],
     ),
@@ -108,7 +111,7 @@ pub const LIKES: &[Likeness] = &[
             ("apply", both("on-receive")),
             ("read", both("majority-committed")),
             ("promotion", both("auto-quorum")),
-            ("catch_up", ["2s", "60s"]),
+            ("catch_up", ["2s", "24h"]),
             ("rejoin", both("rollback-file")),
         ],
     ),

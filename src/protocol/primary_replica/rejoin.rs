@@ -35,7 +35,11 @@ impl PrimaryReplica {
         let rewound = || from >= self.log().first_index();
         match self.config.rejoin {
             Rejoin::Refuse => {
-                self.say_diverged(cx, &self.branch(from, cx.now), primary);
+                let branch = self.branch(from, cx.now);
+                // It keeps them, but no history that counts has them.
+                let ops = branch.entries.iter().filter_map(Entry::operation).collect();
+                cx.ghost(Ghost::Cut { from, entries: 0, ops });
+                self.say_diverged(cx, &branch, primary);
                 cx.say(Line::StaysOut);
                 self.role = Role::StandingOut;
                 return false;

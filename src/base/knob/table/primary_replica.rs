@@ -362,7 +362,7 @@ pub(super) const PRIMARY_REPLICA: &[Knob] = &[
         "layout",
         Word(&["star", "cascade", "chain"]),
         ["star", "star"],
-        "who passes the log on: the primary to all, replicas in a tree of two, each to the next (ack = all)",
+        "who passes the log on: the primary to all, replicas in a tree of two, each to the next (ack = all; a member that is gone stalls it until it is back or decommissioned)",
         "PostgreSQL cascading replication, MongoDB chaining; Chain Replication and CRAQ",
         false,
     ),
