@@ -81,6 +81,23 @@ fn a_fencer_shoots_the_old_primary_before_another_begins() {
     ));
 }
 
+/// The same with a lease: whoever took it waits for a fencer that needs longer than the next look at the store.
+#[test]
+fn whoever_took_the_lease_waits_for_its_fencer() {
+    let slow = "ack = \"async\"\npromotion = \"auto-lease\"\nfencing = [\"epoch\", \"stonith\"]\nstonith_delay = \"1500ms\"";
+    holds(&runs(
+        4,
+        [("slow", slow)],
+        &at("5s", "pause n1"),
+        &[
+            ("slow", "lines = \"STONITH\"\nequals = 1"),
+            ("slow", "metric = \"failovers\"\nequals = 1"),
+            ("slow", "metric = \"failover_ms\"\nbetween = [3500, 9000]"),
+            ("slow", "metric = \"avail_write_pct\"\nduring = [\"15s\", \"20s\"]\nat_least = 65"),
+        ],
+    ));
+}
+
 /// n2 has what the others lack, and may not be elected; whoever is fetches from it first.
 #[test]
 fn an_elected_primary_fetches_what_only_a_minority_has() {

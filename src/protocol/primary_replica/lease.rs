@@ -227,8 +227,11 @@ impl PrimaryReplica {
 
     /// A replica's regular look at the store, whether it hears a primary or not.
     pub(super) fn poll_lease(&mut self, cx: &mut Context<'_>) {
-        if matches!(self.role, Role::Succeeding(_)) {
-            self.role = Role::Replica;
+        match self.role {
+            // The fencer answers; it may take longer than any look.
+            Role::Succeeding(Succession::Fence(_)) => return self.wait_patiently(cx),
+            Role::Succeeding(_) => self.role = Role::Replica,
+            _ => {}
         }
         self.wait_patiently(cx);
         self.ask_store(cx, Wish::Look, self.term);
