@@ -74,6 +74,21 @@ pub struct WorkloadChange {
     pub keys: Option<u32>,
 }
 
+/// An update as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypedUpdate {
+    /// An element for a set.
+    Add(String),
+    /// An element to take out of a set.
+    Remove(String),
+    /// An element for the end of a list.
+    Append(String),
+    /// How far to count.
+    Increment(i32),
+    /// The value that takes the place of siblings.
+    Resolve(String),
+}
+
 /// Everything that can be done to the world. A command that means nothing at the moment it fires becomes a refused
 /// event with a reason; it never fails the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +123,7 @@ pub enum Command {
     Write { key: String, value: String, at: Option<NodeRef>, level: Option<Level> },
     Read { key: String, at: Option<NodeRef>, level: Option<Level> },
     Delete { key: String, at: Option<NodeRef>, level: Option<Level> },
+    Update { update: TypedUpdate, key: String, at: Option<NodeRef>, level: Option<Level> },
     Workload { change: WorkloadChange },
     Burst { rate: u32, lasting: Span },
     Promote { node: NodeRef },
@@ -328,6 +344,46 @@ pub const VERBS: &[Verb] = &[
         false,
     ),
     verb(
+        "add",
+        "add KEY=ELEMENT [at NODE] [level LEVEL]",
+        "add cart=milk at n1",
+        "put an element into a set; a store that cannot does it by reading and writing back",
+        Group::Client,
+        false,
+    ),
+    verb(
+        "remove",
+        "remove KEY=ELEMENT [at NODE] [level LEVEL]",
+        "remove cart=milk",
+        "take an element out of a set",
+        Group::Client,
+        false,
+    ),
+    verb(
+        "append",
+        "append KEY=ELEMENT [at NODE] [level LEVEL]",
+        "append notes=first",
+        "put an element at the end of a list",
+        Group::Client,
+        false,
+    ),
+    verb(
+        "increment",
+        "increment KEY[=AMOUNT] [at NODE] [level LEVEL]",
+        "increment hits=5",
+        "count up by 1 or by AMOUNT, which may be negative",
+        Group::Client,
+        false,
+    ),
+    verb(
+        "resolve",
+        "resolve KEY=VALUE [at NODE] [level LEVEL]",
+        "resolve x=5 at n1",
+        "read all siblings of a key and put one value in their place",
+        Group::Client,
+        false,
+    ),
+    verb(
         "read",
         "read KEY [at NODE] [level one|quorum|local-quorum|all]",
         "read x at n3",
@@ -446,7 +502,7 @@ pub const VERBS: &[Verb] = &[
 ];
 
 /// Verbs of the grammar that this version does not perform yet; the parser says so instead of guessing.
-pub const LATER_VERBS: &[&str] = &["hand-over", "resolve"];
+pub const LATER_VERBS: &[&str] = &["hand-over"];
 
 /// The row of `word`.
 pub fn verb_row(word: &str) -> Option<&'static Verb> {

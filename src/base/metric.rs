@@ -60,6 +60,8 @@ metrics! {
     Conflicts "conflicts" "" 0 "pairs of concurrent versions met at a merge";
     SiblingsMax "siblings_max" "" 0 "largest number of versions kept side by side for one key";
     DivergedEntries "diverged_entries" "entries" 0 "log entries cut off when a node rejoined";
+    FalseSiblings "false_siblings" "" 0 "versions at the end that stand beside one whose writer had seen them";
+    CountedTwice "counted_twice" "" 0 "by how much counters and lists exceed everything that was asked of them";
     Resurrected "resurrected" "keys" 0 "deleted keys whose old value came back";
     StaleReads "stale_reads" "ops" 0 "reads that missed a write acknowledged before they began";
     StaleReadPct "stale_read_pct" "%" 2 "stale reads, of the ok reads";

@@ -1,4 +1,4 @@
-//! The vocabulary every room speaks: names of things, time, chance, operations, commands and the tables
+//! The vocabulary every room speaks: names of things, time, chance, what keys hold, operations, commands and the tables
 //! (verbs, knobs, metrics) that screens, files and the command line read.
 //!
 //! Must not know: any protocol, the cluster, files, terminals, the real clock.
@@ -7,6 +7,7 @@
 
 pub mod chunks;
 pub mod command;
+pub mod data;
 pub mod delay;
 pub mod fixed;
 pub mod ids;
@@ -22,6 +23,7 @@ pub mod rule;
 pub mod spell;
 pub mod text;
 pub mod time;
+pub mod vector;
 
 pub use ids::{ClientId, Key, MessageId, NodeId, OpId, Value, Version};
 pub use time::{Span, VirtualTime};

@@ -1,7 +1,9 @@
 //! The texts behind the numbers: what nodes are called, and the keys and values that people typed.
 
+use super::data::{Data, Update};
 use super::ids::{Key, NodeId, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Node names of one cluster, and the interned keys and values of its operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,11 +43,47 @@ impl Names {
             .unwrap_or_else(|| value.to_string())
     }
 
+    /// What a key holds, as people write it: `5`, `{milk,eggs}`, `[a,b]`, or a count.
+    pub fn data(&self, data: &Data) -> String {
+        let list = |elements: &[Value]| elements.iter().map(|&e| self.value(e)).collect::<Vec<_>>().join(",");
+        match data {
+            Data::One(value) => self.value(*value),
+            Data::Count(count) => count.to_string(),
+            Data::Set(elements) => format!("{{{}}}", list(elements)),
+            Data::List(elements) => format!("[{}]", list(elements)),
+        }
+    }
+
+    /// What an update does, as people write it: `+milk`, `-milk`, `+5`, `..milk`.
+    pub fn update(&self, update: Update) -> String {
+        match update {
+            Update::Add(element) => format!("+{}", self.value(element)),
+            Update::Remove(element) => format!("-{}", self.value(element)),
+            Update::Increment(by) => format!("{by:+}"),
+            Update::Append(element) => format!("..{}", self.value(element)),
+            Update::Resolve(value) => format!("={}", self.value(value)),
+        }
+    }
+
     /// The key a person means by `text`: `k17` is the workload's key 17, anything else is interned.
     pub fn intern_key(&mut self, text: &str) -> Key {
         match text.strip_prefix('k').and_then(canonical_number) {
             Some(number) => Key(number),
             None => Key::typed(self.intern(text)),
+        }
+    }
+
+    /// What a person typed for a key to hold: `{a,b}` is a set, `[a,b]` a list, anything else one value.
+    pub fn intern_data(&mut self, text: &str) -> Data {
+        let inside = |open, close| text.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
+        let mut elements = |list: &str| -> Vec<Value> {
+            let words = list.split(',').map(str::trim).filter(|word| !word.is_empty());
+            words.map(|word| self.intern_value(word)).collect()
+        };
+        match (inside('{', '}'), inside('[', ']')) {
+            (Some(list), _) => Data::set(elements(list)),
+            (None, Some(list)) => Data::List(Arc::new(elements(list))),
+            (None, None) => Data::One(self.intern_value(text)),
         }
     }
 
@@ -83,6 +121,10 @@ mod tests {
         assert_eq!((names.key(typed).as_str(), names.intern_key("k017")), ("k017", typed));
         let value = names.intern_value("5");
         assert_eq!(names.value(value), "5");
+        for text in ["{eggs,milk}", "[a,b,a]", "7", "{}"] {
+            let data = names.intern_data(text);
+            assert_eq!(names.data(&data), text);
+        }
         assert_eq!((names.node(NodeId(0)).as_str(), names.node(NodeId(1)).as_str()), ("east", "n2"));
     }
 }

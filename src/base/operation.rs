@@ -1,27 +1,38 @@
 //! Client operations and their outcomes, as both topologies see them.
 
-use super::ids::{ClientId, Key, NodeId, OpId, Value, Version};
+use super::data::{Change, Data};
+use super::ids::{ClientId, Key, NodeId, OpId, Version};
 use super::time::WallTime;
+use super::vector::{Event, Vector};
+use std::sync::Arc;
 
 /// What a client asks of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The current value of the key.
     Read,
     /// What this very node holds, primary or not, quorum or not: a look at one replica by hand.
     ReadHere,
-    /// Set the key to a value, without looking at the old one (a blind write).
-    Write(Value),
-    /// Remove the key.
-    Delete,
+    /// Change the key.
+    Change(Change),
     /// Not an operation of the history: "who is primary?", asked while a client rediscovers it.
     Locate,
 }
 
 impl Action {
     /// Whether the action changes the store.
-    pub fn is_write(self) -> bool {
-        matches!(self, Action::Write(_) | Action::Delete)
+    pub fn is_write(&self) -> bool {
+        matches!(self, Action::Change(_))
+    }
+
+    /// Whether it removes the key.
+    pub fn is_delete(&self) -> bool {
+        matches!(self, Action::Change(Change::Delete))
+    }
+
+    /// A blind write of `data`.
+    pub fn write(data: impl Into<Data>) -> Action {
+        Action::Change(Change::Write(data.into()))
     }
 }
 
@@ -58,7 +69,7 @@ impl Level {
 }
 
 /// One client request as a node receives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The operation; a resent request carries the same one.
     pub op: OpId,
@@ -76,10 +87,12 @@ pub struct Request {
     pub stamped: WallTime,
     /// How many copies it asks for; `None` for what the knobs say.
     pub level: Option<Level>,
+    /// What its session was last told of the key's past, where the store keeps siblings.
+    pub context: Option<Arc<Vector>>,
 }
 
 /// A node's answer to a [`Request`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The operation answered.
     pub op: OpId,
@@ -89,12 +102,12 @@ pub struct Reply {
 
 /// What a node may answer. The split between [`Answer::Refused`] (certainly did not happen and never will) and
 /// [`Answer::Uncertain`] is what checkers depend on; Maelstrom's error codes draw the same line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A read's result: value and the write it came from, `None` if the key has no value.
     Found(Option<Found>),
-    /// The write is acknowledged, at this place in the key's version order.
-    Written(Version),
+    /// The write is acknowledged.
+    Written(Written),
     /// Definitely not done.
     Refused(Refusal),
     /// Not done here; perhaps at the node hinted at.
@@ -106,15 +119,55 @@ pub enum Answer {
     Uncertain(Doubt),
 }
 
-/// A value that a read found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a read found.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The value; `None` when the newest version is a delete.
-    pub value: Option<Value>,
+    /// What the key holds; `None` when the newest version is a delete. Of siblings the first, or what the application
+    /// makes of them.
+    pub value: Option<Data>,
     /// The write (or delete) that produced it.
     pub written_by: OpId,
     /// That write's place in the key's version order.
     pub version: Version,
+    /// What the store knows of causes, where it does.
+    pub past: Option<Arc<Past>>,
+}
+
+/// An acknowledged write's place among the others of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its place in the key's version order.
+    pub version: Version,
+    /// The event that it is, where the store knows of causes; with what its client has seen by now.
+    pub event: Option<(Event, Arc<Vector>)>,
+}
+
+impl From<Version> for Written {
+    fn from(version: Version) -> Self {
+        Written { version, event: None }
+    }
+}
+
+/// What a store that knows of causes says with what it found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Opaque to the client, who gives it back with its next write of the key.
+    pub context: Arc<Vector>,
+    /// All events that led to what was found. Invisible to clients: it differs from the context where that is pruned,
+    /// and the judges follow causes by it.
+    pub seen: Arc<Vector>,
+    /// The versions that stand side by side, if there are several: what each holds and who wrote it.
+    pub siblings: Vec<(Option<Data>, OpId)>,
+}
+
+impl Found {
+    /// Everything that was found, siblings one by one.
+    pub fn all(&self) -> impl Iterator<Item = (Option<&Data>, OpId)> {
+        let siblings = self.past.iter().flat_map(|past| &past.siblings);
+        let is_alone = self.past.as_ref().is_none_or(|past| past.siblings.is_empty());
+        let alone = is_alone.then_some((self.value.as_ref(), self.written_by));
+        alone.into_iter().chain(siblings.map(|(data, op)| (data.as_ref(), *op)))
+    }
 }
 
 /// Why an operation certainly did not happen.
@@ -138,6 +191,12 @@ pub enum Refusal {
     NobodyAccepted,
     /// What this session has seen or written is no longer part of the history.
     SessionLost,
+    /// What the key holds is of another kind than the update.
+    WrongKind,
+    /// There would be more siblings than the store takes.
+    TooManySiblings,
+    /// The client was to change what it reads, and could not read it.
+    NotRead,
 }
 
 impl Refusal {
@@ -153,6 +212,9 @@ impl Refusal {
             Refusal::Loading => "loading",
             Refusal::NobodyAccepted => "no node accepted it",
             Refusal::SessionLost => "session lost",
+            Refusal::WrongKind => "not of that kind",
+            Refusal::TooManySiblings => "too many siblings",
+            Refusal::NotRead => "it could not be read first",
         }
     }
 }
@@ -189,7 +251,7 @@ impl Doubt {
 }
 
 /// How an operation ended for its client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Still open.
     Pending,
@@ -202,10 +264,10 @@ pub enum Outcome {
 }
 
 /// The result of an operation that succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Success {
     /// An acknowledged write.
-    Written(Version),
+    Written(Written),
     /// An answered read.
     Found(Option<Found>),
 }

@@ -1,6 +1,6 @@
 //! Commands written in the grammar's own words, so that what a screen shows can be typed back.
 
-use super::command::{Command, CrashKind, Healed, Links, NodeRef, WorkloadChange};
+use super::command::{Command, CrashKind, Healed, Links, NodeRef, TypedUpdate, WorkloadChange};
 use super::names::Names;
 use super::operation::Level;
 use super::time::Span;
@@ -53,6 +53,16 @@ impl Command {
             }
             Read { key, at, level } => format!("read {}{}", quoted(key), spell_at(at, *level, names)),
             Delete { key, at, level } => format!("delete {}{}", quoted(key), spell_at(at, *level, names)),
+            Update { update, key, at, level } => {
+                let (word, amount) = match update {
+                    TypedUpdate::Add(element) => ("add", quoted(element)),
+                    TypedUpdate::Remove(element) => ("remove", quoted(element)),
+                    TypedUpdate::Append(element) => ("append", quoted(element)),
+                    TypedUpdate::Increment(by) => ("increment", by.to_string()),
+                    TypedUpdate::Resolve(value) => ("resolve", quoted(value)),
+                };
+                format!("{word} {}={amount}{}", quoted(key), spell_at(at, *level, names))
+            }
             Workload { change } => format!("workload{}", spell_change(change)),
             Burst { rate, lasting } => format!("burst {rate}/s for {lasting}"),
             Promote { node } => format!("promote {}", n(node)),

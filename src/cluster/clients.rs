@@ -7,13 +7,16 @@
 //! as long. What an operation does not do is run twice: it is sent again only if `retries` says so.
 
 use super::spec::{Attach, WorkloadSpec};
+use crate::base::data::Update;
 use crate::base::ids::{ClientId, Key, NodeId, OpId, Version};
-use crate::base::operation::{Outcome, Refusal, Request, Success};
+use crate::base::operation::{Action, Found, Outcome, Refusal, Request, Success};
 use crate::base::random::Keyed;
 use crate::base::time::{Span, VirtualTime};
+use crate::base::vector::Vector;
 use crate::protocol::partitioned::partition_of;
-use crate::protocol::{ReadRoute, Route, Routing};
+use crate::protocol::{ReadRoute, Route, Routing, Updates};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How long a client waits between asking one node and the next.
 pub const ASK_EVERY: Span = Span::millis(100);
@@ -21,7 +24,7 @@ pub const ASK_EVERY: Span = Span::millis(100);
 const HOPS_MAX: u8 = 3;
 
 /// An operation whose client waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct OpenOp {
     /// What is asked.
     pub request: Request,
@@ -31,6 +34,8 @@ pub struct OpenOp {
     pub unsettled: u16,
     /// Ask this node and no other.
     pub pinned: Option<NodeId>,
+    /// What the client will make of what it reads, before it writes that back: the store does not do it.
+    pub then: Option<Update>,
     refused_by: Option<NodeId>,
     hops: u8,
     /// Nodes asked in turn so far.
@@ -49,6 +54,8 @@ struct Client {
     sequence: u32,
     /// The newest version it has written or read in each group of keys.
     tokens: Vec<Option<Version>>,
+    /// What it was last told of the past of each key.
+    contexts: BTreeMap<Key, Arc<Vector>>,
 }
 
 impl Client {
@@ -117,6 +124,7 @@ impl Clients {
             avoided: Vec::new(),
             sequence: 0,
             tokens: tokens.clone(),
+            contexts: BTreeMap::new(),
         };
         let of_the_load = (0..spec.clients).map(home);
         let by_hand = (0..machines).map(NodeId::at);
@@ -155,6 +163,11 @@ impl Clients {
         self.routing = routing;
     }
 
+    /// Which updates the store applies.
+    pub fn updates(&self) -> Updates {
+        self.routing.updates
+    }
+
     /// The next number in `client`'s session.
     pub fn next_sequence(&mut self, client: ClientId) -> u32 {
         let sequence = &mut self.clients[client.index()].sequence;
@@ -176,24 +189,50 @@ impl Clients {
         self.clients[client.index()].tokens[self.group(key)]
     }
 
-    /// A session learns from the outcome of `op`. One that is told that its history is lost begins anew.
-    pub fn learn(&mut self, op: OpId, outcome: Outcome) {
-        let Some(open) = self.open.get(&op) else { return };
-        let group = self.group(open.request.key);
-        let token = &mut self.clients[open.request.client.index()].tokens[group];
-        let seen = match outcome {
-            Outcome::Ok(Success::Written(version)) => Some(version),
-            Outcome::Ok(Success::Found(found)) => found.map(|found| found.version),
-            Outcome::Fail(Refusal::SessionLost) => return *token = None,
-            _ => None,
-        };
-        *token = (*token).max(seen);
+    /// What `client` was last told of the past of `key`.
+    pub fn context(&self, client: ClientId, key: Key) -> Option<Arc<Vector>> {
+        self.clients[client.index()].contexts.get(&key).cloned()
     }
 
-    /// Opens an operation.
-    pub fn open(&mut self, request: Request, pinned: Option<NodeId>) {
-        let op = OpenOp { request, at: None, unsettled: 0, pinned, refused_by: None, hops: 0, turns: 0 };
-        self.open.insert(request.op, op);
+    /// A session learns from the outcome of `op`. One that is told that its history is lost begins anew.
+    pub fn learn(&mut self, op: OpId, outcome: &Outcome) {
+        let Some(open) = self.open.get(&op) else { return };
+        let (key, group) = (open.request.key, self.group(open.request.key));
+        let client = &mut self.clients[open.request.client.index()];
+        let (seen, context) = match outcome {
+            Outcome::Ok(Success::Written(written)) => {
+                (Some(written.version), written.event.as_ref().map(|(_, context)| context))
+            }
+            Outcome::Ok(Success::Found(Some(found))) => {
+                (Some(found.version), found.past.as_ref().map(|past| &past.context))
+            }
+            Outcome::Fail(Refusal::SessionLost) => return client.tokens[group] = None,
+            _ => (None, None),
+        };
+        client.tokens[group] = client.tokens[group].max(seen);
+        if let Some(context) = context {
+            client.contexts.insert(key, Arc::clone(context));
+        }
+    }
+
+    /// Opens an operation. With `then`, the request reads what is to be changed.
+    pub fn open(&mut self, request: Request, pinned: Option<NodeId>, then: Option<Update>) {
+        let op = request.op;
+        let open =
+            OpenOp { request, at: None, unsettled: 0, pinned, then, refused_by: None, hops: 0, turns: 0 };
+        self.open.insert(op, open);
+    }
+
+    /// The client of `op` has read `found` and writes back what it makes of it. `None` if that is of another kind.
+    pub fn write_back(&mut self, op: OpId, update: Update, found: Option<&Found>) -> Option<()> {
+        let open = self.open.get_mut(&op)?;
+        let data = update.of(found.and_then(|found| found.value.as_ref()))?;
+        open.request.action = Action::write(data);
+        open.request.context =
+            found.and_then(|found| found.past.as_ref()).map(|past| Arc::clone(&past.context));
+        (open.then, open.at, open.unsettled) = (None, None, 0);
+        (open.refused_by, open.hops, open.turns) = (None, 0, 0);
+        Some(())
     }
 
     /// How many operations are open.
@@ -218,7 +257,7 @@ impl Clients {
 
     /// Whom to ask first.
     pub fn first(&mut self, op: OpId, now: VirtualTime, can_reach: &dyn Fn(NodeId, NodeId) -> bool) -> Next {
-        let Some(open) = self.open.get(&op).copied() else { return Next::GiveUp };
+        let Some(open) = self.open.get(&op).cloned() else { return Next::GiveUp };
         if let Some(node) = open.pinned {
             return Next::Ask(node);
         }

@@ -5,10 +5,12 @@ use crate::base::chunks::Chunks;
 use crate::base::ids::{ClientId, Key, NodeId, OpId, Version};
 use crate::base::operation::{Action, Outcome, Success};
 use crate::base::time::{Span, VirtualTime};
+use crate::base::vector::Vector;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One client operation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OpRecord {
     /// Who asked.
     pub client: ClientId,
@@ -60,7 +62,7 @@ impl OpRecord {
     }
 
     /// When its client stopped waiting for it.
-    fn closed(&self) -> VirtualTime {
+    pub fn closed(&self) -> VirtualTime {
         if self.outcome == Outcome::Pending { VirtualTime::MAX } else { self.ended }
     }
 
@@ -83,6 +85,8 @@ pub struct Ledger {
     purged: BTreeMap<Key, (Version, OpId)>,
     /// Keys whose old value came back, with the instant at which that was first seen.
     resurrected: BTreeMap<Key, VirtualTime>,
+    /// What the writers of operations had seen, where the store knows of causes.
+    contexts: BTreeMap<OpId, Arc<Vector>>,
     finished: u64,
     /// The last finished operations.
     last: std::collections::VecDeque<OpId>,
@@ -97,6 +101,20 @@ impl Ledger {
         let op = OpId(u32::try_from(self.records.len()).expect("fewer than 2^32 operations fit a session"));
         self.records.push(record);
         op
+    }
+
+    /// The writer of `op` had seen this of the key's past.
+    pub fn note_context(&mut self, op: OpId, context: Arc<Vector>) {
+        self.contexts.insert(op, context);
+    }
+
+    /// Whether the writer of `later` had seen what `earlier` wrote, as the store's vectors tell.
+    pub fn had_seen(&self, later: OpId, earlier: OpId) -> bool {
+        let event = self.get(earlier).and_then(|record| match &record.outcome {
+            Outcome::Ok(Success::Written(written)) => written.event.as_ref().map(|(event, _)| *event),
+            _ => None,
+        });
+        event.zip(self.contexts.get(&later)).is_some_and(|(event, context)| context.knows(event))
     }
 
     /// How many operations there are; the number of the next one.
@@ -140,16 +158,17 @@ impl Ledger {
     /// Beaten by a write that had returned before the loser was invoked: inverted. Invoked after the loser
     /// returned: the ordinary course. Neither: the two were concurrent, a conflict.
     pub fn discard(&mut self, now: VirtualTime, winner: OpId, loser: OpId) -> bool {
-        let (Some(kept), Some(gone)) = (self.get(winner).copied(), self.get(loser).copied()) else {
+        let (Some(kept), Some(gone)) = (self.get(winner), self.get(loser)) else {
             return false;
         };
         let is_inverted = kept.returned() <= gone.scheduled;
         let is_in_order = gone.closed() <= kept.scheduled;
+        let fate = gone.fate;
         if !is_inverted && !is_in_order && self.conflicts.insert((winner, loser)) {
             self.conflict_times.push(now);
         }
-        let is_news = is_inverted && !gone.fate.is_inverted;
-        if (is_news || !gone.fate.is_discarded)
+        let is_news = is_inverted && !fate.is_inverted;
+        if (is_news || !fate.is_discarded)
             && let Some(record) = self.records.get_mut(loser.index())
         {
             record.fate.is_discarded = true;
@@ -179,10 +198,10 @@ impl Ledger {
         self.purged.get(&key).is_some_and(|(purged, _)| version <= *purged)
     }
 
-    /// A value of this version was met. Gives whether this is news of a resurrection: an acknowledged delete of it was
-    /// purged before.
-    pub fn meet(&mut self, now: VirtualTime, key: Key, version: Version) -> bool {
-        let deleted = self.purged.get(&key).filter(|(deleted, _)| version < *deleted);
+    /// A value of this version, written by `op`, was met. Gives whether this is news of a resurrection: an acknowledged
+    /// delete of it was purged before.
+    pub fn meet(&mut self, now: VirtualTime, key: Key, version: Version, op: OpId) -> bool {
+        let deleted = self.purged.get(&key).filter(|&&(deleted, by)| version < deleted && op < by);
         let is_acked = deleted.and_then(|(_, op)| self.get(*op)).is_some_and(OpRecord::is_acked_write);
         is_acked && !self.resurrected.contains_key(&key) && self.resurrected.insert(key, now).is_none()
     }
@@ -213,7 +232,7 @@ mod tests {
             client: ClientId(0),
             sequence: 0,
             key: Key(1),
-            action: Action::Write(Value(0)),
+            action: Action::write(Value(0)),
             scheduled: VirtualTime(scheduled),
             ended: VirtualTime::ZERO,
             outcome: Outcome::Pending,
@@ -228,7 +247,7 @@ mod tests {
         for &(scheduled, ended) in writes {
             let op = ledger.open(write(scheduled));
             if let Some(ended) = ended {
-                ledger.close(op, VirtualTime(ended), None, Outcome::Ok(Success::Written(Version(0))));
+                ledger.close(op, VirtualTime(ended), None, Outcome::Ok(Success::Written(Version(0).into())));
             }
         }
         ledger

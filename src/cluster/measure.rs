@@ -1,18 +1,19 @@
 //! Fills the table of metrics for a window of a run, from the ledger and the counts. Definitions: the rows of
 //! `base::metric::METRICS`.
 
+use super::effects::Effects;
 use super::ledger::{Ledger, OpRecord};
 use super::sessions::Broken;
 use super::staleness::Staleness;
 use super::tally::{Bucket, Failover};
 use super::world::World;
-use crate::base::ids::{Key, OpId, Version};
+use crate::base::ids::{Key, OpId};
 use crate::base::knob::Topology;
 use crate::base::metric::{Metric, MetricSet};
 use crate::base::operation::{Outcome, Success};
 use crate::base::time::{Span, VirtualTime};
-use crate::protocol::{Protocol, Survivors, Traffic, Truth};
-use std::collections::BTreeMap;
+use crate::protocol::{Protocol, Remains, Survivors, Traffic, Truth};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From the first instant to before the second.
 pub type Window = (VirtualTime, VirtualTime);
@@ -34,6 +35,10 @@ pub struct Losses {
     pub inverted: u32,
     /// On no replica any more.
     pub vanished: u32,
+    /// Their effect is not there in the end though it must survive any order.
+    pub concurrent: u32,
+    /// What counters and lists have too much.
+    pub counted_twice: u64,
 }
 
 impl<P: Protocol> World<P> {
@@ -47,7 +52,7 @@ impl<P: Protocol> World<P> {
         put_latencies(&mut set, &records);
         put_losses(&mut set, losses(&self.ledger, truth, window));
         if let Survivors::Log(ops) = &truth.survivors {
-            let is_dirty = |record: &&&OpRecord| match record.outcome {
+            let is_dirty = |record: &&&OpRecord| match &record.outcome {
                 Outcome::Ok(Success::Found(Some(found))) => !ops.contains(&found.written_by),
                 _ => false,
             };
@@ -63,7 +68,7 @@ impl<P: Protocol> World<P> {
             }
         }
         self.put_traffic(&mut set, window, end);
-        self.put_roles(&mut set, &records, window, end);
+        self.put_roles(&mut set, truth, &records, window, end);
         set.put(Metric::Conflicts, self.ledger.conflicts_in(window) as f64);
         set.put(Metric::Copies, f64::from(truth.copies));
         set.put(Metric::Converged, f64::from(u8::from(truth.is_converged)));
@@ -120,13 +125,21 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    fn put_roles(&self, set: &mut MetricSet, records: &[&OpRecord], window: Window, end: VirtualTime) {
+    fn put_roles(
+        &self,
+        set: &mut MetricSet,
+        truth: &Truth,
+        records: &[&OpRecord],
+        window: Window,
+        end: VirtualTime,
+    ) {
         set.put(Metric::WritableNodesMax, writable_at_once(records) as f64);
         let buckets = self.tally.buckets_in(window);
         if self.knobs.topology() == Topology::PeerToPeer {
             set.put(Metric::FailoverMs, longest_wait(records, end).as_millis());
             set.put(Metric::HintsPeakBytes, buckets.iter().map(|b| b.hint_bytes).max().unwrap_or(0) as f64);
             set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
+            set.put(Metric::FalseSiblings, false_siblings(&self.ledger, truth) as f64);
             set.put(Metric::Resurrected, self.ledger.resurrected_in(window) as f64);
             let sum = |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(of).sum::<u64>() as f64;
             set.put(Metric::MerkleBytes, sum(&|bucket| bucket.bytes[Traffic::Compare as usize]));
@@ -208,9 +221,10 @@ fn put_losses(set: &mut MetricSet, losses: Losses) {
     set.put(Metric::LostRolledBack, f64::from(losses.rolled_back));
     set.put(Metric::LostInverted, f64::from(losses.inverted));
     set.put(Metric::LostVanished, f64::from(losses.vanished));
-    // Blind register writes have no effect that must survive any order; only such effects are lost to concurrency.
-    set.put(Metric::LostConcurrent, 0.0);
-    set.put(Metric::LostAcked, f64::from(losses.rolled_back + losses.inverted + losses.vanished));
+    set.put(Metric::LostConcurrent, f64::from(losses.concurrent));
+    let Losses { rolled_back, inverted, vanished, concurrent, counted_twice } = losses;
+    set.put(Metric::LostAcked, f64::from(rolled_back + inverted + vanished + concurrent));
+    set.put(Metric::CountedTwice, counted_twice as f64);
 }
 
 fn put_staleness(set: &mut MetricSet, staleness: &Staleness) {
@@ -230,29 +244,51 @@ fn put_staleness(set: &mut MetricSet, staleness: &Staleness) {
 /// Which acknowledged writes of `window` did not survive, by class (replication.md 7.2).
 pub fn losses(ledger: &Ledger, truth: &Truth, window: Window) -> Losses {
     let mut losses = Losses::default();
+    let mut gone = BTreeSet::new();
     for (number, record) in ledger.records().enumerate() {
-        let Outcome::Ok(Success::Written(version)) = record.outcome else { continue };
-        if record.scheduled < window.0 || record.scheduled >= window.1 {
-            continue;
-        }
-        match &truth.survivors {
-            Survivors::Log(ops) if ops.contains(&OpId(number as u32)) => {}
-            Survivors::Log(_) if record.fate.is_cut => losses.rolled_back += 1,
-            Survivors::Log(_) => losses.vanished += 1,
-            Survivors::Newest(_) if record.fate.is_inverted => losses.inverted += 1,
-            Survivors::Newest(newest) => {
-                let is_forgotten =
-                    || ledger.is_purged(record.key, version) && !newest.contains_key(&record.key);
-                losses.vanished += u32::from(has_vanished(newest, record, version) && !is_forgotten());
-            }
+        let op = OpId(number as u32);
+        let Some(class) = loss(ledger, truth, op, record) else { continue };
+        gone.insert(op);
+        if window.0 <= record.scheduled && record.scheduled < window.1 {
+            *class(&mut losses) += 1;
         }
     }
+    let effects = Effects::of(ledger, &truth.values, &gone, window);
+    (losses.concurrent, losses.counted_twice) = (effects.lost, effects.counted_twice);
     losses
 }
 
-/// Neither the newest version nor beaten by it.
-fn has_vanished(newest: &BTreeMap<Key, (Version, OpId)>, record: &OpRecord, version: Version) -> bool {
-    newest.get(&record.key).is_none_or(|(survivor, _)| *survivor < version)
+/// The count of a class of [`Losses`].
+type Class = fn(&mut Losses) -> &mut u32;
+
+/// The class in which the write `op` is lost as a whole, if it is.
+fn loss(ledger: &Ledger, truth: &Truth, op: OpId, record: &OpRecord) -> Option<Class> {
+    let Outcome::Ok(Success::Written(written)) = &record.outcome else { return None };
+    let remains = match &truth.survivors {
+        Survivors::Log(ops) if ops.contains(&op) => return None,
+        Survivors::Log(_) if record.fate.is_cut => return Some(|losses| &mut losses.rolled_back),
+        Survivors::Log(_) => return Some(|losses| &mut losses.vanished),
+        Survivors::Merged(_) if record.fate.is_inverted => return Some(|losses| &mut losses.inverted),
+        Survivors::Merged(remains) => remains.get(&record.key),
+    };
+    let is_there = match (remains, &written.event) {
+        (Some(remains), Some((event, _))) => remains.seen.as_ref().is_some_and(|seen| seen.knows(*event)),
+        // Neither the newest version nor beaten by it.
+        (Some(remains), None) => remains.version >= written.version,
+        (None, _) => ledger.is_purged(record.key, written.version),
+    };
+    (!is_there).then_some(|losses| &mut losses.vanished)
+}
+
+/// Versions that stand beside one whose writer had seen them.
+fn false_siblings(ledger: &Ledger, truth: &Truth) -> usize {
+    let Survivors::Merged(remains) = &truth.survivors else { return 0 };
+    let of_key = |remains: &Remains| {
+        let ops = &remains.written_by;
+        let is_false = |op: &&OpId| ops.iter().any(|&later| later != **op && ledger.had_seen(later, **op));
+        ops.iter().filter(is_false).count()
+    };
+    remains.values().map(of_key).sum()
 }
 
 /// The busiest of `members` nodes over their mean; nothing where steps are not counted by node.

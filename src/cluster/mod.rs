@@ -13,6 +13,7 @@
 pub mod agenda;
 pub mod clients;
 pub mod disk;
+pub mod effects;
 pub mod faults;
 pub mod host;
 pub mod ledger;

@@ -9,7 +9,8 @@ use super::trace::Mark;
 use super::view::Health;
 use super::world::surroundings;
 use super::world::{Backup, Event, World};
-use crate::base::command::{Command, CrashKind, Healed, Links, NodeRef};
+use crate::base::command::{Command, CrashKind, Healed, Links, NodeRef, TypedUpdate};
+use crate::base::data::{Change, Update};
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::{Topology, knob_row};
 use crate::base::line::Line;
@@ -83,7 +84,10 @@ impl<P: Protocol> World<P> {
             Command::Pause { node } => self.pause_command(command, text, named(node)),
             Command::Release { links } => self.release(links),
             Command::Heal { what } => self.heal(what),
-            Command::Write { .. } | Command::Read { .. } | Command::Delete { .. } => self.operate(command),
+            Command::Write { .. }
+            | Command::Read { .. }
+            | Command::Delete { .. }
+            | Command::Update { .. } => self.operate(command),
             Command::Workload { change } => {
                 self.workload.change(*change);
                 self.reschedule_arrival();
@@ -349,9 +353,21 @@ impl<P: Protocol> World<P> {
         let names = Arc::make_mut(&mut self.names);
         let (key, action, at, level) = match command {
             Command::Write { key, value, at, level } => {
-                (names.intern_key(key), Action::Write(names.intern_value(value)), at, *level)
+                (names.intern_key(key), Action::write(names.intern_data(value)), at, *level)
             }
-            Command::Delete { key, at, level } => (names.intern_key(key), Action::Delete, at, *level),
+            Command::Delete { key, at, level } => {
+                (names.intern_key(key), Action::Change(Change::Delete), at, *level)
+            }
+            Command::Update { update, key, at, level } => {
+                let update = match update {
+                    TypedUpdate::Add(element) => Update::Add(names.intern_value(element)),
+                    TypedUpdate::Remove(element) => Update::Remove(names.intern_value(element)),
+                    TypedUpdate::Append(element) => Update::Append(names.intern_value(element)),
+                    TypedUpdate::Increment(by) => Update::Increment(*by),
+                    TypedUpdate::Resolve(value) => Update::Resolve(names.intern_value(value)),
+                };
+                (names.intern_key(key), Action::Change(Change::Update(update)), at, *level)
+            }
             // Without a level it is a look at what that node has.
             Command::Read { key, at: at @ Some(_), level: None } => {
                 (names.intern_key(key), Action::ReadHere, at, None)

@@ -73,12 +73,12 @@ impl<P: Protocol> World<P> {
             Some(OperationView {
                 op,
                 client: record.client,
-                action: record.action,
+                action: record.action.clone(),
                 key: record.key,
                 node: record.node,
                 at: record.ended,
                 latency: record.latency(),
-                outcome: record.outcome,
+                outcome: record.outcome.clone(),
             })
         };
         self.ledger.last().filter_map(picture).collect()

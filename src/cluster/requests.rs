@@ -2,14 +2,21 @@
 
 use super::clients::{ASK_EVERY, Next};
 use super::ledger::{OpRecord, WriteFate};
+use super::spec::WorkloadKind;
 use super::trace::Mark;
 use super::view::Health;
+use super::workload::Arrival;
 use super::world::{Event, World};
-use crate::base::ids::{ClientId, Key, NodeId, OpId, Value};
+use crate::base::data::{Change, Update};
+use crate::base::ids::{ClientId, Key, NodeId, OpId};
 use crate::base::line::Line;
-use crate::base::operation::{Action, Answer, Doubt, Level, Outcome, Refusal, Reply, Request, Success};
+use crate::base::operation::{
+    Action, Answer, Doubt, Found, Level, Outcome, Refusal, Reply, Request, Success,
+};
+use crate::base::random::Keyed;
 use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::{Input, Protocol, Traffic};
+use std::sync::Arc;
 
 impl<P: Protocol> World<P> {
     /// The load brings an operation.
@@ -17,11 +24,17 @@ impl<P: Protocol> World<P> {
         if generation != self.load_generation {
             return;
         }
-        let arrival = self.workload.draw();
-        let next_op = OpId(self.ledger.records_len());
-        let action = if arrival.is_write { Action::Write(Value(next_op.0)) } else { Action::Read };
-        self.invoke(arrival.client, (arrival.key, action, None), None, false);
+        let Arrival { client, key, action } = self.workload.draw(OpId(self.ledger.records_len()));
+        self.invoke(client, (key, action, None), None, false);
         self.schedule_arrival();
+    }
+
+    /// A write was acknowledged a while ago: someone looks at what it wrote.
+    pub(super) fn probe(&mut self, write: OpId) {
+        let Some(key) = self.ledger.get(write).map(|record| record.key) else { return };
+        let clients = self.setup.workload.clients as u64;
+        let client = Keyed::new(self.setup.seed, "probe").below(u64::from(write.0), 0, clients);
+        self.invoke(ClientId(client as u16), (key, Action::Read, None), None, false);
     }
 
     /// Someone asks by hand, beside `at` or beside the first node.
@@ -49,7 +62,7 @@ impl<P: Protocol> World<P> {
             client,
             sequence,
             key,
-            action,
+            action: action.clone(),
             scheduled: self.now,
             ended: VirtualTime::ZERO,
             outcome: Outcome::Pending,
@@ -58,10 +71,26 @@ impl<P: Protocol> World<P> {
             is_by_hand,
         });
         self.trace.note(self.now, Mark::Invoked, None, [u64::from(op.0), u64::from(key.0)]);
+        // What the store does not do, its client does: it reads, and writes back what it makes of that.
+        let is_by_client = !is_by_hand && self.setup.workload.kind == WorkloadKind::ReadModifyWrite;
+        let then = match &action {
+            Action::Change(Change::Update(update))
+                if is_by_client || !self.clients.updates().has(*update) =>
+            {
+                Some(*update)
+            }
+            _ => None,
+        };
+        let action = if then.is_some() { Action::Read } else { action };
+        let context = self.clients.context(client, key).filter(|_| action.is_write());
+        if let Some(context) = &context {
+            self.ledger.note_context(op, Arc::clone(context));
+        }
         let token = self.clients.token(client, key);
         let home = self.clients.home(client);
         let stamped = WallTime(self.now.0 as i64 + self.faults.clock_error_us(home, self.now));
-        self.clients.open(Request { op, client, sequence, key, action, token, stamped, level }, pinned);
+        let request = Request { op, client, sequence, key, action, token, stamped, level, context };
+        self.clients.open(request, pinned, then);
         let (timeout, retries) = (self.setup.workload.timeout, self.setup.workload.retries);
         self.agenda.push(self.now + timeout, Event::Deadline { op });
         if retries > 0 {
@@ -98,7 +127,7 @@ impl<P: Protocol> World<P> {
 
     /// A client's request leaves for `node`. Gives what the client does next if the connection is refused.
     fn ask(&mut self, op: OpId, node: NodeId) -> Option<Next> {
-        let open = *self.clients.get(op)?;
+        let open = self.clients.get(op)?.clone();
         let home = self.clients.home(open.request.client);
         if self.machines[node.index()].health == Health::Down && !self.network.is_parted(home, node) {
             return Some(
@@ -128,7 +157,7 @@ impl<P: Protocol> World<P> {
     }
 
     pub(super) fn request_arrives(&mut self, op: OpId, node: NodeId) {
-        let Some(open) = self.clients.get(op).copied() else { return };
+        let Some(open) = self.clients.get(op).cloned() else { return };
         if self.network.is_parted(self.clients.home(open.request.client), node) {
             return;
         }
@@ -141,7 +170,7 @@ impl<P: Protocol> World<P> {
 
     /// A node answers.
     pub(super) fn reply(&mut self, node: NodeId, reply: Reply) {
-        let Some(open) = self.clients.get(reply.op).copied() else { return };
+        let Some(open) = self.clients.get(reply.op).cloned() else { return };
         self.trace.note(self.now, Mark::Replied, Some(node), [u64::from(reply.op.0), 0]);
         self.count_client_message(&open.request, false);
         if self.network.is_parted(self.clients.home(open.request.client), node) {
@@ -149,26 +178,47 @@ impl<P: Protocol> World<P> {
         }
         match self.setup.network.client_delay {
             Span::ZERO => self.answer_arrives(node, reply),
-            delay => self.agenda.push(self.now + delay, Event::Answer { node, reply }),
+            delay => {
+                let number = self.answers.last_key_value().map_or(0, |(last, _)| last + 1);
+                self.answers.insert(number, reply);
+                self.agenda.push(self.now + delay, Event::Answer { node, number });
+            }
         }
     }
 
-    pub(super) fn answer_arrives(&mut self, node: NodeId, reply: Reply) {
+    pub(super) fn delayed_answer_arrives(&mut self, node: NodeId, number: u64) {
+        if let Some(reply) = self.answers.remove(&number) {
+            self.answer_arrives(node, reply);
+        }
+    }
+
+    fn answer_arrives(&mut self, node: NodeId, reply: Reply) {
         let op = reply.op;
-        let outcome = match reply.answer {
-            Answer::NotPrimary { hint } => {
+        let reads_first = self.clients.get(op).and_then(|open| open.then);
+        let outcome = match (reply.answer, reads_first) {
+            (Answer::NotPrimary { hint }, _) => {
                 let next = self.clients.redirected(op, node, hint);
                 return self.follow(op, next);
             }
-            Answer::Found(found) => Outcome::Ok(Success::Found(found)),
-            Answer::Written(version) => Outcome::Ok(Success::Written(version)),
+            (Answer::Found(found), Some(update)) => {
+                return self.write_back(op, node, update, found.as_ref());
+            }
+            // A second answer to what the client has read by now.
+            (Answer::Found(_), None)
+                if self.clients.get(op).is_some_and(|open| open.request.action.is_write()) =>
+            {
+                return;
+            }
+            (Answer::Found(found), None) => Outcome::Ok(Success::Found(found)),
+            (Answer::Written(written), _) => Outcome::Ok(Success::Written(written)),
             // Another node that was asked before may have done it: only its answer, or the deadline, can tell.
-            Answer::Refused(_) if !self.clients.settled(op) => return,
-            Answer::Refused(refusal) => Outcome::Fail(refusal),
-            Answer::Uncertain(doubt) => Outcome::Unknown(doubt),
+            (Answer::Refused(_), _) if !self.clients.settled(op) => return,
+            (Answer::Refused(refusal), _) => Outcome::Fail(refusal),
+            (Answer::Uncertain(_), Some(_)) => Outcome::Fail(Refusal::NotRead),
+            (Answer::Uncertain(doubt), None) => Outcome::Unknown(doubt),
         };
         self.clients.answered(op, node, matches!(outcome, Outcome::Ok(_)));
-        self.clients.learn(op, outcome);
+        self.clients.learn(op, &outcome);
         if matches!(outcome, Outcome::Ok(Success::Written(_)))
             && let Some(other) = self.tally.acked(self.now, node, self.clients.partition(op))
         {
@@ -177,20 +227,38 @@ impl<P: Protocol> World<P> {
         self.finish(op, Some(node), outcome);
     }
 
+    /// The client has read what it wants to change: it writes back what it makes of that.
+    fn write_back(&mut self, op: OpId, node: NodeId, update: Update, found: Option<&Found>) {
+        self.clients.answered(op, node, true);
+        if self.clients.write_back(op, update, found).is_none() {
+            return self.finish(op, Some(node), Outcome::Fail(Refusal::WrongKind));
+        }
+        if let Some(context) = self.clients.get(op).and_then(|open| open.request.context.clone()) {
+            self.ledger.note_context(op, context);
+        }
+        let next = self.with_reach(|clients, now, can_reach| clients.first(op, now, can_reach));
+        self.follow(op, next);
+    }
+
     /// Ends an operation for its client, once.
     fn finish(&mut self, op: OpId, node: Option<NodeId>, outcome: Outcome) {
         self.clients.close(op);
-        if !self.ledger.close(op, self.now, node, outcome) {
+        if !self.ledger.close(op, self.now, node, outcome.clone()) {
             return;
         }
-        let kind = match outcome {
+        let kind = match &outcome {
             Outcome::Pending => 0,
             Outcome::Ok(_) => 1,
             Outcome::Fail(_) => 2,
             Outcome::Unknown(_) => 3,
         };
         self.trace.note(self.now, Mark::Ended, node, [u64::from(op.0), kind]);
-        self.look_for_the_dead(op, node, outcome);
+        self.look_for_the_dead(op, node, &outcome);
+        if let (WorkloadKind::Probe { after }, Outcome::Ok(Success::Written(_))) =
+            (self.setup.workload.kind, &outcome)
+        {
+            self.agenda.push(self.now + after, Event::Probe { write: op });
+        }
         if self.ledger.get(op).is_some_and(|record| record.is_by_hand) {
             let text = self.story_of(op).into();
             self.say(None, Line::ClientOutcome { op, text });
@@ -198,12 +266,12 @@ impl<P: Protocol> World<P> {
     }
 
     /// A read may show what was deleted and forgotten.
-    fn look_for_the_dead(&mut self, op: OpId, node: Option<NodeId>, outcome: Outcome) {
+    fn look_for_the_dead(&mut self, op: OpId, node: Option<NodeId>, outcome: &Outcome) {
         let Outcome::Ok(Success::Found(Some(found))) = outcome else { return };
         let Some(key) = self.ledger.get(op).map(|record| record.key).filter(|_| found.value.is_some()) else {
             return;
         };
-        if self.ledger.meet(self.now, key, found.version) {
+        if self.ledger.meet(self.now, key, found.version, found.written_by) {
             self.say(node, Line::Resurrected { key, by: None });
         }
     }
@@ -212,18 +280,26 @@ impl<P: Protocol> World<P> {
     fn story_of(&self, op: OpId) -> String {
         let Some(record) = self.ledger.get(op) else { return String::new() };
         let key = self.names.key(record.key);
-        let asked = match record.action {
-            Action::Write(value) => format!("write {key}={}", self.names.value(value)),
-            Action::Delete => format!("delete {key}"),
+        let asked = match &record.action {
+            Action::Change(Change::Write(data)) => format!("write {key}={}", self.names.data(data)),
+            Action::Change(Change::Delete) => format!("delete {key}"),
+            Action::Change(Change::Update(update)) => format!("{key} {}", self.names.update(*update)),
             Action::Read | Action::ReadHere | Action::Locate => format!("read {key}"),
         };
         let at = record.node.map_or(String::new(), |node| format!(" at {}", self.names.node(node)));
-        let ended = match record.outcome {
+        let ended = match &record.outcome {
             Outcome::Pending => "open".to_owned(),
             Outcome::Ok(Success::Written(_)) => format!("ok in {:.1} ms", record.latency().as_millis()),
             Outcome::Ok(Success::Found(found)) => {
-                let value = found.and_then(|found| found.value);
-                value.map_or("no value".to_owned(), |value| format!("-> {}", self.names.value(value)))
+                let all = found.iter().flat_map(Found::all).map(|(data, _)| data);
+                let all: Vec<String> = all
+                    .map(|data| data.map_or("no value".to_owned(), |data| self.names.data(data)))
+                    .collect();
+                match all.as_slice() {
+                    [] => "no value".to_owned(),
+                    [one] if one == "no value" => one.clone(),
+                    several => format!("-> {}", several.join(" | ")),
+                }
             }
             Outcome::Fail(refusal) => format!("failed: {}", refusal.word()),
             Outcome::Unknown(doubt) => format!("unknown: {}", doubt.word()),
@@ -237,7 +313,7 @@ impl<P: Protocol> World<P> {
     }
 
     pub(super) fn resend(&mut self, op: OpId, left: u32) {
-        let Some(open) = self.clients.get(op).copied() else { return };
+        let Some(open) = self.clients.get(op).cloned() else { return };
         let pause = self.setup.workload.timeout.scaled(1, u64::from(self.setup.workload.retries) + 1);
         if left > 1 {
             self.agenda.push(self.now + pause, Event::Resend { op, left: left - 1 });
@@ -251,6 +327,7 @@ impl<P: Protocol> World<P> {
     pub(super) fn deadline(&mut self, op: OpId) {
         let Some(open) = self.clients.get(op) else { return };
         let outcome = match open.unsettled > 0 {
+            true if open.then.is_some() => Outcome::Fail(Refusal::NotRead),
             true => Outcome::Unknown(Doubt::Silence),
             false => Outcome::Fail(Refusal::NobodyAccepted),
         };
@@ -261,8 +338,12 @@ impl<P: Protocol> World<P> {
     pub(super) fn reset_connections(&mut self, node: NodeId) {
         for op in self.clients.at(node) {
             let Some(open) = self.clients.get(op) else { continue };
+            let outcome = match open.then {
+                Some(_) => Outcome::Fail(Refusal::NotRead),
+                None => Outcome::Unknown(Doubt::ConnectionReset),
+            };
             if !self.network.is_parted(self.clients.home(open.request.client), node) {
-                self.finish(op, Some(node), Outcome::Unknown(Doubt::ConnectionReset));
+                self.finish(op, Some(node), outcome);
             }
         }
     }

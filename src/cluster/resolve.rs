@@ -44,7 +44,10 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::Hold { links }
         | Command::Release { links }
         | Command::Heal { what: Healed::Links(links) } => fix_links(links, lookup)?,
-        Command::Write { at, .. } | Command::Read { at, .. } | Command::Delete { at, .. } => {
+        Command::Write { at, .. }
+        | Command::Read { at, .. }
+        | Command::Delete { at, .. }
+        | Command::Update { at, .. } => {
             at.iter_mut().try_for_each(|node| fix(node, lookup))?;
         }
         Command::RingMajorities

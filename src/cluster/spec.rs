@@ -114,6 +114,23 @@ impl Default for NetworkSpec {
 pub enum WorkloadKind {
     /// Blind writes and reads of whole values.
     Register,
+    /// The same, but each key is written by one client only: its versions are in the order of its session.
+    SingleWriter,
+    /// Elements, each of its own kind, are added to sets.
+    Set,
+    /// Items are added to carts and taken out again.
+    Cart,
+    /// Counters are counted up.
+    Counter,
+    /// Elements, each of its own kind, are appended to lists.
+    Append,
+    /// Sets are read, and written back with one element more: by the client, whatever the store can do.
+    ReadModifyWrite,
+    /// Blind writes; each is read so long after it was acknowledged.
+    Probe {
+        /// How long after.
+        after: Span,
+    },
     /// Nothing but what the timeline and the user ask.
     None,
 }

@@ -6,8 +6,9 @@
 use super::ledger::Ledger;
 use super::measure::Window;
 use crate::base::ids::{Key, OpId, Version};
-use crate::base::operation::{Action, Outcome, Success};
+use crate::base::operation::{Found, Outcome, Success};
 use crate::base::time::{Span, VirtualTime};
+use crate::base::vector::Event;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A read that missed an acknowledged write.
@@ -38,6 +39,8 @@ struct Acked {
     newest: Vec<Version>,
     /// Those that delete the key.
     deletes: BTreeSet<Version>,
+    /// Where the store knows of causes: the event of each instead, and whether it deletes the key.
+    events: Vec<(VirtualTime, Event, bool)>,
 }
 
 impl Staleness {
@@ -46,13 +49,13 @@ impl Staleness {
         let keys = acknowledged(ledger);
         let mut result = Staleness::default();
         for (number, record) in ledger.records().enumerate() {
-            let Outcome::Ok(Success::Found(found)) = record.outcome else { continue };
+            let Outcome::Ok(Success::Found(found)) = &record.outcome else { continue };
             if record.scheduled < window.0 || record.scheduled >= window.1 {
                 continue;
             }
             result.reads += 1;
-            let version = found.map(|found| found.version);
-            let judged = keys.get(&record.key).and_then(|acked| acked.judge(record.scheduled, version));
+            let judged =
+                keys.get(&record.key).and_then(|acked| acked.judge(record.scheduled, found.as_ref()));
             if let Some((age, missed)) = judged {
                 result.stale.push(StaleRead { op: OpId(number as u32), age, missed });
             }
@@ -64,16 +67,20 @@ impl Staleness {
 fn acknowledged(ledger: &Ledger) -> BTreeMap<Key, Acked> {
     let mut keys: BTreeMap<Key, Acked> = BTreeMap::new();
     for record in ledger.records() {
-        if let Outcome::Ok(Success::Written(version)) = record.outcome {
-            let acked = keys.entry(record.key).or_default();
-            acked.writes.push((record.ended, version));
-            if record.action == Action::Delete {
-                acked.deletes.insert(version);
-            }
+        let Outcome::Ok(Success::Written(written)) = &record.outcome else { continue };
+        let acked = keys.entry(record.key).or_default();
+        if let Some((event, _)) = written.event {
+            acked.events.push((record.ended, event, record.action.is_delete()));
+            continue;
+        }
+        acked.writes.push((record.ended, written.version));
+        if record.action.is_delete() {
+            acked.deletes.insert(written.version);
         }
     }
     for acked in keys.values_mut() {
         acked.writes.sort_unstable();
+        acked.events.sort_unstable();
         let mut newest = Version(0);
         acked.newest = acked
             .writes
@@ -88,9 +95,24 @@ fn acknowledged(ledger: &Ledger) -> BTreeMap<Key, Acked> {
 }
 
 impl Acked {
-    /// Age and number of missed versions, if a read invoked at `invoked` that returned `version` was stale. Nothing
+    /// Age and number of missed versions, if a read invoked at `invoked` that returned `found` was stale. Nothing
     /// found is as good as a delete that is forgotten by now.
-    fn judge(&self, invoked: VirtualTime, version: Option<Version>) -> Option<(Span, usize)> {
+    fn judge(&self, invoked: VirtualTime, found: Option<&Found>) -> Option<(Span, usize)> {
+        if self.events.is_empty() {
+            return self.judge_line(invoked, found.map(|found| found.version));
+        }
+        let before = &self.events[..self.events.partition_point(|(acked, ..)| *acked <= invoked)];
+        if found.is_none() && before.last().is_some_and(|(.., is_delete)| *is_delete) {
+            return None;
+        }
+        let seen = found.and_then(|found| found.past.as_ref()).map(|past| &past.seen);
+        let is_missed = |event: Event| seen.is_none_or(|seen| !seen.knows(event));
+        let mut missed = before.iter().filter(|(_, event, _)| is_missed(*event));
+        let (first, ..) = missed.next()?;
+        Some((invoked.since(*first), 1 + missed.count()))
+    }
+
+    fn judge_line(&self, invoked: VirtualTime, version: Option<Version>) -> Option<(Span, usize)> {
         let before = self.writes.partition_point(|&(acked, _)| acked <= invoked);
         let newest = before.checked_sub(1).map(|last| self.newest[last]);
         let version = version.or(newest.filter(|newest| self.deletes.contains(newest))).unwrap_or(Version(0));
@@ -112,25 +134,29 @@ mod tests {
             writes.iter().map(|&(at, version)| (VirtualTime(at), Version(version))).collect();
         let newest =
             (0..writes.len()).map(|upto| writes[..=upto].iter().map(|w| w.1).max().expect("one")).collect();
-        Acked { writes, newest, deletes: BTreeSet::new() }
+        Acked { writes, newest, ..Acked::default() }
     }
 
     #[test]
     fn age_counts_from_the_first_newer_version() {
         let key = acked(&[(10, 1), (20, 2), (30, 3)]);
-        assert_eq!(key.judge(VirtualTime(35), Some(Version(1))), Some((Span(15), 2)));
-        assert_eq!(key.judge(VirtualTime(35), Some(Version(3))), None);
-        assert_eq!(key.judge(VirtualTime(15), Some(Version(1))), None, "nothing newer was acknowledged yet");
+        assert_eq!(key.judge_line(VirtualTime(35), Some(Version(1))), Some((Span(15), 2)));
+        assert_eq!(key.judge_line(VirtualTime(35), Some(Version(3))), None);
+        assert_eq!(
+            key.judge_line(VirtualTime(15), Some(Version(1))),
+            None,
+            "nothing newer was acknowledged yet"
+        );
     }
 
     #[test]
     fn nothing_is_what_a_forgotten_delete_leaves() {
         let mut key = acked(&[(10, 1), (20, 2)]);
-        assert_eq!(key.judge(VirtualTime(25), None), Some((Span(15), 2)));
+        assert_eq!(key.judge_line(VirtualTime(25), None), Some((Span(15), 2)));
         key.deletes.insert(Version(2));
-        assert_eq!(key.judge(VirtualTime(25), None), None);
+        assert_eq!(key.judge_line(VirtualTime(25), None), None);
         assert_eq!(
-            key.judge(VirtualTime(15), None),
+            key.judge_line(VirtualTime(15), None),
             Some((Span(5), 1)),
             "the delete was not acknowledged yet"
         );
@@ -139,7 +165,7 @@ mod tests {
     #[test]
     fn acknowledgements_may_come_out_of_version_order() {
         let key = acked(&[(10, 5), (20, 3)]);
-        assert_eq!(key.judge(VirtualTime(25), Some(Version(4))), Some((Span(15), 1)));
-        assert_eq!(key.judge(VirtualTime(25), Some(Version(5))), None);
+        assert_eq!(key.judge_line(VirtualTime(25), Some(Version(4))), Some((Span(15), 1)));
+        assert_eq!(key.judge_line(VirtualTime(25), Some(Version(5))), None);
     }
 }

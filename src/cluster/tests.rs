@@ -82,7 +82,7 @@ impl Protocol for Teller {
             Input::Timer(timer) => cx.set_timer(timer, Span::millis(20)),
             Input::Flushed { upto } => {
                 for (_, op) in self.waiting.extract_if(.., |(position, _)| *position <= upto) {
-                    cx.reply(op, Answer::Written(Version(1)));
+                    cx.reply(op, Answer::Written(Version(1).into()));
                 }
             }
             Input::Operator(_) | Input::Fenced { .. } => {}
@@ -105,7 +105,12 @@ impl Protocol for Teller {
     }
 
     fn routing(_: &()) -> Routing {
-        Routing { to: Route::AnyNode, discovery_refresh: Span::seconds(1), partitions: 1 }
+        Routing {
+            to: Route::AnyNode,
+            discovery_refresh: Span::seconds(1),
+            partitions: 1,
+            updates: Updates::All,
+        }
     }
 
     fn owners(&self, _: Key) -> Vec<NodeId> {
@@ -113,7 +118,13 @@ impl Protocol for Teller {
     }
 
     fn truth(_: &[Option<&Self>]) -> Truth {
-        Truth { survivors: Survivors::Log(BTreeSet::new()), is_converged: true, keys_diverged: 0, copies: 1 }
+        Truth {
+            survivors: Survivors::Log(BTreeSet::new()),
+            is_converged: true,
+            keys_diverged: 0,
+            values: Default::default(),
+            copies: 1,
+        }
     }
 }
 
@@ -195,8 +206,12 @@ fn every_run_faces_the_same_operations() {
     let arrivals = |setup: RunSetup| {
         let mut host = Inline::<Teller>::new(setup);
         host.advance(at(2_000));
-        let ops: Vec<_> =
-            host.world.ledger().records().map(|op| (op.scheduled, op.client, op.key, op.action)).collect();
+        let ops: Vec<_> = host
+            .world
+            .ledger()
+            .records()
+            .map(|op| (op.scheduled, op.client, op.key, op.action.clone()))
+            .collect();
         ops
     };
     let mut slow = setup(5);

@@ -200,7 +200,7 @@ pub struct FaultView {
 }
 
 /// A finished client operation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OperationView {
     /// The operation.
     pub op: OpId,

@@ -3,26 +3,34 @@
 
 use super::spec::{Distribution, WorkloadKind, WorkloadSpec};
 use crate::base::command::WorkloadChange;
+use crate::base::data::{Change, Update};
 use crate::base::fixed::{self, ONE};
-use crate::base::ids::{ClientId, Key};
+use crate::base::ids::{ClientId, Key, OpId, Value};
+use crate::base::operation::Action;
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime};
 use std::sync::Arc;
 
-/// What arrives: a client wants to read or write a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What arrives: a client wants something of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// Who.
     pub client: ClientId,
     /// Which key.
     pub key: Key,
-    /// Whether it writes.
-    pub is_write: bool,
+    /// What.
+    pub action: Action,
 }
+
+/// Items that are put into carts.
+const ITEMS: u64 = 20;
+/// Of the changes of a cart, how many per million take something out.
+const TAKEN_OUT_PPM: u32 = 300_000;
 
 /// The generator of arrivals.
 #[derive(Clone, Debug)]
 pub struct Workload {
+    kind: WorkloadKind,
     stream: Stream,
     rate: u32,
     burst: Option<(u32, VirtualTime)>,
@@ -43,6 +51,7 @@ impl Workload {
             Distribution::Zipf { exponent_milli } => Some(exponent_milli),
         };
         Workload {
+            kind: spec.kind,
             stream: Stream::new(seed, "workload"),
             rate: spec.rate,
             burst: None,
@@ -65,8 +74,8 @@ impl Workload {
         Some(now + Span((gap / i128::from(ONE)) as u64))
     }
 
-    /// What arrives.
-    pub fn draw(&mut self) -> Arrival {
+    /// What arrives as the operation numbered `op`. A value that an operation writes is its number.
+    pub fn draw(&mut self, op: OpId) -> Arrival {
         let client = ClientId(self.stream.below(self.clients) as u16);
         let is_write = self.stream.chance(self.writes_ppm);
         let key = match self.weights.last() {
@@ -76,7 +85,26 @@ impl Workload {
                 self.weights.partition_point(|&upto| upto <= point) as u64
             }
         };
-        Arrival { client, key: Key(key as u32), is_write }
+        let (key, own) = (Key(key as u32), Value(op.0));
+        let update = |update| Action::Change(Change::Update(update));
+        let (client, action) = match self.kind {
+            _ if !is_write => (client, Action::Read),
+            WorkloadKind::SingleWriter => {
+                (ClientId((u64::from(key.0) % self.clients) as u16), Action::write(own))
+            }
+            WorkloadKind::Set | WorkloadKind::ReadModifyWrite => (client, update(Update::Add(own))),
+            WorkloadKind::Append => (client, update(Update::Append(own))),
+            WorkloadKind::Counter => (client, update(Update::Increment(1))),
+            WorkloadKind::Cart => {
+                let item = Value(self.stream.below(ITEMS) as u32);
+                let is_taken_out = self.stream.chance(TAKEN_OUT_PPM);
+                (client, update(if is_taken_out { Update::Remove(item) } else { Update::Add(item) }))
+            }
+            WorkloadKind::Register | WorkloadKind::Probe { .. } | WorkloadKind::None => {
+                (client, Action::write(own))
+            }
+        };
+        Arrival { client, key, action }
     }
 
     /// Operations per second at `now`.
@@ -129,7 +157,7 @@ mod tests {
         let (mut now, mut all) = (VirtualTime::ZERO, Vec::new());
         while let Some(at) = load.next_after(now).filter(|&at| at < until) {
             now = at;
-            all.push((at, load.draw()));
+            all.push((at, load.draw(OpId(all.len() as u32))));
         }
         all
     }
@@ -138,7 +166,7 @@ mod tests {
     fn arrivals_are_poisson_at_their_rate_and_share() {
         let all = arrivals(&WorkloadSpec::default(), VirtualTime(100_000_000));
         assert!((19_400..20_600).contains(&all.len()), "{} in 100 s at 200/s", all.len());
-        let writes = all.iter().filter(|(_, arrival)| arrival.is_write).count();
+        let writes = all.iter().filter(|(_, arrival)| arrival.action.is_write()).count();
         assert!((9_600..10_400).contains(&writes), "{writes} writes");
         let long_gaps = all.windows(2).filter(|pair| pair[1].0.since(pair[0].0) > Span::millis(5)).count();
         // P(gap > mean) = 1/e

@@ -29,6 +29,7 @@ use crate::base::operation::Reply;
 use crate::base::random::Keyed;
 use crate::base::time::{VirtualTime, WallTime};
 use crate::protocol::{Effect, Ghost, Input, Message, Protocol, Sizes, Surroundings, Timer};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The length of a key in the size model.
@@ -54,7 +55,9 @@ pub(super) enum Event {
     /// A client sends a silent operation again.
     Resend { op: OpId, left: u32 },
     /// An answer reaches its client.
-    Answer { node: NodeId, reply: Reply },
+    Answer { node: NodeId, number: u64 },
+    /// A write was acknowledged a while ago.
+    Probe { write: OpId },
     /// An operation's time is up.
     Deadline { op: OpId },
     /// The fencer acts.
@@ -124,6 +127,8 @@ pub struct World<P: Protocol> {
     pub(super) workload: Workload,
     pub(super) load_generation: u32,
     pub(super) ledger: Ledger,
+    /// Answers on a slow way to their clients.
+    pub(super) answers: BTreeMap<u64, Reply>,
     pub(super) tally: Tally,
     pub(super) rules: RuleWatch,
     pub(super) trace: Trace,
@@ -177,6 +182,7 @@ impl<P: Protocol> World<P> {
             workload: Workload::new(setup.seed, &setup.workload),
             load_generation: 0,
             ledger: Ledger::default(),
+            answers: BTreeMap::new(),
             tally: Tally::new(machines),
             rules: RuleWatch::default(),
             trace: Trace::new(machines),
@@ -270,7 +276,8 @@ impl<P: Protocol> World<P> {
             Event::Request { op, node } => self.request_arrives(op, node),
             Event::AskAgain { op } => self.ask_next(op),
             Event::Resend { op, left } => self.resend(op, left),
-            Event::Answer { node, reply } => self.answer_arrives(node, reply),
+            Event::Answer { node, number } => self.delayed_answer_arrives(node, number),
+            Event::Probe { write } => self.probe(write),
             Event::Deadline { op } => self.deadline(op),
             Event::Fence { by, target, success_ppm } => self.shoot(by, target, success_ppm),
         }
@@ -449,8 +456,8 @@ impl<P: Protocol> World<P> {
                 self.tally.purged(self.now);
                 self.ledger.purge(key, version, op);
             }
-            Ghost::Returned { key, version, from } => {
-                if self.ledger.meet(self.now, key, version) {
+            Ghost::Returned { key, version, op, from } => {
+                if self.ledger.meet(self.now, key, version, op) {
                     self.say(Some(node), Line::Resurrected { key, by: Some(from) });
                 }
             }

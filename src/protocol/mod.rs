@@ -18,12 +18,14 @@ pub mod peer_to_peer;
 pub mod primary_replica;
 pub mod view;
 
+use crate::base::data::{Data, Update};
 use crate::base::ids::{Key, NodeId, OpId, Version};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::operation::{Answer, Reply, Request};
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime, WallTime};
+use crate::base::vector::Vector;
 use kit::log::{Epoch, Position};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -316,6 +318,8 @@ pub enum Ghost {
         key: Key,
         /// Its version.
         version: Version,
+        /// The write that made it.
+        op: OpId,
         /// Who told it.
         from: NodeId,
     },
@@ -451,6 +455,29 @@ pub struct Routing {
     pub discovery_refresh: Span,
     /// Groups of keys that have a primary each (`partitioned`); 1 where there is one group, or no primary.
     pub partitions: u16,
+    /// Which updates the store applies. What it does not apply, a client reads, changes and writes back.
+    pub updates: Updates,
+}
+
+/// Which updates a store applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Updates {
+    /// All: it has an order in which to apply them.
+    All,
+    /// Those that have their effect in any order: counting, and adding to sets and removing from them.
+    Merging,
+    /// None: it keeps what it is given.
+    None,
+}
+
+impl Updates {
+    /// Whether `update` is among them.
+    pub fn has(self, update: Update) -> bool {
+        match (self, update) {
+            (_, Update::Resolve(_)) | (Updates::None, _) | (Updates::Merging, Update::Append(_)) => false,
+            (Updates::All | Updates::Merging, _) => true,
+        }
+    }
 }
 
 /// Whom a client asks.
@@ -487,6 +514,8 @@ pub struct Truth {
     pub is_converged: bool,
     /// Keys whose live holders differ.
     pub keys_diverged: usize,
+    /// What each key holds in the end; of siblings each one.
+    pub values: BTreeMap<Key, Vec<Data>>,
     /// Copies of each key that the cluster keeps.
     pub copies: u32,
 }
@@ -496,6 +525,17 @@ pub struct Truth {
 pub enum Survivors {
     /// The operations in the authoritative log.
     Log(BTreeSet<OpId>),
-    /// The newest version of each key, merged over all nodes.
-    Newest(BTreeMap<Key, (Version, OpId)>),
+    /// What is left of each key, merged over all nodes.
+    Merged(BTreeMap<Key, Remains>),
+}
+
+/// What is left of a key after everything was merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remains {
+    /// The newest version, where versions are in a line.
+    pub version: Version,
+    /// All events that led here, where the store knows of causes.
+    pub seen: Option<Arc<Vector>>,
+    /// Who wrote what is there: the newest write, or each sibling.
+    pub written_by: Vec<OpId>,
 }

@@ -318,9 +318,11 @@ impl Protocol for Partitioned {
             (0..partitions).map(|partition| PrimaryReplica::truth(&group(partition))).collect();
         let survivors = truths.iter().filter_map(|truth| match &truth.survivors {
             Survivors::Log(ops) => Some(ops.iter().copied()),
-            Survivors::Newest(_) => None,
+            Survivors::Merged(_) => None,
         });
+        let values = truths.iter().flat_map(|truth| truth.values.clone()).collect();
         Truth {
+            values,
             survivors: Survivors::Log(survivors.flatten().collect()),
             is_converged: truths.iter().all(|truth| truth.is_converged),
             keys_diverged: truths.iter().map(|truth| truth.keys_diverged).sum(),

@@ -1,6 +1,7 @@
 //! Read-only pictures of one replica for panels and checkers. Plain data: no protocol type leaks through.
 
-use crate::base::ids::{Key, NodeId, OpId, Value, Version};
+use crate::base::data::{Change, Data};
+use crate::base::ids::{Key, NodeId, OpId, Version};
 use crate::base::time::{Span, VirtualTime};
 
 /// What a replica shows.
@@ -37,14 +38,14 @@ pub const CUT_SHOWN: usize = 40;
 pub struct KeyRow {
     /// The key.
     pub key: Key,
-    /// Its value here; `None` for a tombstone.
-    pub value: Option<Value>,
+    /// What it holds here; `None` for a tombstone.
+    pub value: Option<Data>,
     /// The write that made it.
     pub written_by: OpId,
     /// Its place in the key's version order.
     pub version: Version,
-    /// Versions kept side by side (1 without conflicts).
-    pub siblings: u32,
+    /// Versions kept side by side, with who wrote them; none where there is no conflict.
+    pub siblings: Vec<(Option<Data>, OpId)>,
 }
 
 /// The part of a view that depends on the topology.
@@ -187,7 +188,7 @@ pub struct MonitorView {
 }
 
 /// One log entry on one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogCell {
     /// Its index.
     pub index: u64,
@@ -200,7 +201,7 @@ pub struct LogCell {
 }
 
 /// What a log entry says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CellContent {
     /// A reign begins.
     Opening,
@@ -210,8 +211,8 @@ pub enum CellContent {
         op: OpId,
         /// The key.
         key: Key,
-        /// The new value; `None` for a delete.
-        value: Option<Value>,
+        /// What is done to it.
+        change: Change,
     },
     /// A node becomes a member.
     Join(NodeId),

@@ -4,6 +4,7 @@
 use super::Watch;
 use super::look::{Sign, Token};
 use super::pen::Pen;
+use crate::base::data::Change;
 use crate::cluster::view::{ClusterView, Health, NodeView};
 use crate::driver::frame::Frame;
 use crate::protocol::view::{CellContent, CellState, LogCell, PrimaryReplicaView, ReplicaDetail, Role};
@@ -113,14 +114,15 @@ pub(super) fn draw_table(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &F
 /// What an entry changes, in words.
 pub(super) fn content(view: &ClusterView, cell: &LogCell) -> String {
     let names = &view.names;
-    match cell.content {
+    match &cell.content {
         CellContent::Opening => "opens".to_owned(),
-        CellContent::Write { key, value: Some(value), .. } => {
-            format!("{}={}", names.key(key), names.value(value))
-        }
-        CellContent::Write { key, value: None, .. } => format!("{} deleted", names.key(key)),
-        CellContent::Join(node) => format!("{} joins", names.node(node)),
-        CellContent::Leave(node) => format!("{} leaves", names.node(node)),
+        CellContent::Write { key, change, .. } => match change {
+            Change::Write(data) => format!("{}={}", names.key(*key), names.data(data)),
+            Change::Update(update) => format!("{} {}", names.key(*key), names.update(*update)),
+            Change::Delete => format!("{} deleted", names.key(*key)),
+        },
+        CellContent::Join(node) => format!("{} joins", names.node(*node)),
+        CellContent::Leave(node) => format!("{} leaves", names.node(*node)),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::look::{Sign, Token};
 use super::member;
 use super::pen::Pen;
+use crate::base::data::Data;
 use crate::base::ids::NodeId;
 use crate::base::line::size;
 use crate::cluster::view::{ClusterView, NodeView};
@@ -120,23 +121,40 @@ pub(super) fn opinions_strip(
     }
 }
 
-/// The key table: the keys that changed last, in as many columns as fit, marked where other nodes know better.
+/// The key table: the keys that changed last, in as many columns as fit, marked where other nodes know better. Keys
+/// with siblings, and those that hold several elements, have rows of their own.
 fn draw_keys(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, keys: &[KeyRow]) {
     let per_row = usize::from(pad.area.width / 18).max(1);
-    for chunk in keys.chunks(per_row) {
+    let is_wide =
+        |key: &KeyRow| !key.siblings.is_empty() || matches!(key.value, Some(Data::Set(_) | Data::List(_)));
+    let (wide, narrow): (Vec<&KeyRow>, Vec<&KeyRow>) = keys.iter().partition(|key| is_wide(key));
+    for key in wide {
+        let Some(row) = pad.next() else { return };
+        draw_key(pen, row, view, key);
+    }
+    for chunk in narrow.chunks(per_row) {
         let Some(row) = pad.next() else { return };
         for (nth, key) in chunk.iter().enumerate() {
-            let value = key.value.map_or_else(|| "deleted".to_owned(), |value| view.names.value(value));
-            let siblings =
-                if key.siblings > 1 { format!(" {} siblings", key.siblings) } else { String::new() };
-            let is_old = is_stale(view, key);
-            let mark = if is_old { " stale" } else { "" };
-            let text = format!("{}={value}{siblings}{mark}", view.names.key(key.key));
-            let token = if is_old { Token::Warn } else { Token::Plain };
-            let wide = if per_row == 1 { row.width } else { 17 };
-            pen.text(row.x + nth as u16 * 18, row.y, wide, &text, token);
+            let width = if per_row == 1 { row.width } else { 17 };
+            draw_key(pen, Rect { x: row.x + nth as u16 * 18, width, ..row }, view, key);
         }
     }
+}
+
+/// One key: `x=5`, or its siblings side by side: `x 2 siblings: 5 | 7`.
+fn draw_key(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, key: &KeyRow) {
+    let shown = |data: Option<&Data>| data.map_or("deleted".to_owned(), |data| view.names.data(data));
+    let name = view.names.key(key.key);
+    let is_old = is_stale(view, key);
+    let mark = if is_old { " stale" } else { "" };
+    let text = if key.siblings.is_empty() {
+        format!("{name}={}{mark}", shown(key.value.as_ref()))
+    } else {
+        let siblings: Vec<String> = key.siblings.iter().map(|(data, _)| shown(data.as_ref())).collect();
+        format!("{name} {} siblings: {}{mark}", siblings.len(), siblings.join(" | "))
+    };
+    let token = if is_old || !key.siblings.is_empty() { Token::Warn } else { Token::Plain };
+    pen.text(area.x, area.y, area.width, &text, token);
 }
 
 /// Whether another live node shows a newer version of this key.

@@ -190,6 +190,10 @@ impl Line {
             Line::LwwDrop { key, stored_is_newer_by } => {
                 format!("{} write discarded, stored timestamp is {stored_is_newer_by} newer", k(key))
             }
+            Line::Siblings { key, siblings } => format!("{} now has {siblings} siblings", k(key)),
+            Line::SiblingsWarn { key, siblings, limit } => {
+                format!("{} has {siblings} siblings, {limit} are worth a warning", k(key))
+            }
             Line::Tombstone { key } => format!("tombstone for {}", k(key)),
             Line::Purged { tombstones, grace } => format!("{tombstones} tombstones purged after {grace}"),
             Line::Resurrected { key, by: Some(by) } => format!("{} resurrected by {}", k(key), n(by)),

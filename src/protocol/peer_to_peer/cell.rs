@@ -1,6 +1,7 @@
 //! A value with its place in the order of last-write-wins, and the clock that gives it that place.
 
-use crate::base::ids::{Key, NodeId, OpId, Value, Version};
+use crate::base::data::Data;
+use crate::base::ids::{Key, NodeId, OpId, Version};
 use crate::base::time::{Span, WallTime};
 use twox_hash::XxHash3_64;
 
@@ -18,19 +19,19 @@ const DELETE_BIT: u64 = 1 << 7;
 /// The order of cells is that of [`Version`]: greater timestamp, then delete over value, then the low seven bits of
 /// the coordinator's number; should two coordinators share those, the larger value. It is total, so merging cells is
 /// commutative, associative and idempotent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {
     /// `timestamp << 8 | is_delete << 7 | coordinator % 128`.
     pub version: Version,
     /// The value; `None` for a tombstone.
-    pub value: Option<Value>,
+    pub value: Option<Data>,
     /// The write that made it. Invisible to clients and not on the wire: the judges follow writes by it.
     pub written_by: OpId,
 }
 
 impl Cell {
     /// What `written_by` makes of the key at `stamp`, coordinated by `node`.
-    pub(super) fn new(stamp: u64, node: NodeId, value: Option<Value>, written_by: OpId) -> Cell {
+    pub(super) fn new(stamp: u64, node: NodeId, value: Option<Data>, written_by: OpId) -> Cell {
         let delete = if value.is_none() { DELETE_BIT } else { 0 };
         let tie = delete + u64::from(node.0) % DELETE_BIT;
         Cell { version: Version((stamp.min(LAST_STAMP) << TIE_BITS) + tie), value, written_by }
@@ -51,16 +52,23 @@ impl Cell {
         Span(self.stamp().saturating_sub(other.stamp()))
     }
 
-    /// How old its timestamp is where the wall clock shows `wall`.
-    pub(super) fn age(&self, wall: WallTime) -> Span {
-        Span(stamp(wall).saturating_sub(self.stamp()))
-    }
-
     /// A hash of key, version and value (XXH3): what a digest read answers.
     pub(super) fn digest(&self, key: Key) -> u64 {
-        let value = self.value.map_or(u64::MAX, |value| u64::from(value.0));
-        let words = [u64::from(key.0), self.version.0, value].map(u64::to_le_bytes);
-        XxHash3_64::oneshot(words.as_flattened())
+        let hash = |value: u64| {
+            XxHash3_64::oneshot(
+                [u64::from(key.0), self.version.0, value].map(u64::to_le_bytes).as_flattened(),
+            )
+        };
+        match &self.value {
+            None => hash(u64::MAX),
+            Some(Data::One(value)) => hash(u64::from(value.0)),
+            Some(Data::Count(count)) => hash(count.cast_unsigned()),
+            Some(data @ (Data::Set(_) | Data::List(_))) => {
+                data.elements().iter().fold(hash(1 << 32), |sum, element| {
+                    XxHash3_64::oneshot_with_seed(sum, &element.0.to_le_bytes())
+                })
+            }
+        }
     }
 }
 
@@ -92,19 +100,24 @@ pub(super) fn stamp(wall: WallTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ids::Value;
     use proptest::prelude::*;
+
+    fn one(value: u32) -> Data {
+        Data::One(Value(value))
+    }
 
     fn cells() -> impl Strategy<Value = Cell> {
         (0_u64..4, 0_u16..300, prop::option::of(0_u32..4), 0_u32..4)
-            .prop_map(|(stamp, node, value, op)| Cell::new(stamp, NodeId(node), value.map(Value), OpId(op)))
+            .prop_map(|(stamp, node, value, op)| Cell::new(stamp, NodeId(node), value.map(one), OpId(op)))
     }
 
     proptest! {
         #[test]
         fn merging_is_commutative_associative_and_idempotent(a in cells(), b in cells(), c in cells()) {
-            prop_assert_eq!(a.max(b), b.max(a));
-            prop_assert_eq!(a.max(b).max(c), a.max(b.max(c)));
-            prop_assert_eq!(a.max(a), a);
+            prop_assert_eq!((&a).max(&b), (&b).max(&a));
+            prop_assert_eq!((&a).max(&b).max(&c), (&a).max((&b).max(&c)));
+            prop_assert_eq!((&a).max(&a), &a);
         }
 
         #[test]
@@ -117,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_delete_wins_the_tie_of_a_microsecond_and_loses_to_the_next() {
-        let write = |stamp, node| Cell::new(stamp, NodeId(node), Some(Value(9)), OpId(1));
+        let write = |stamp, node| Cell::new(stamp, NodeId(node), Some(one(9)), OpId(1));
         let delete = Cell::new(5, NodeId(0), None, OpId(2));
         assert!(delete > write(5, 4) && delete < write(6, 0));
         assert!(write(5, 4) > write(5, 3));

@@ -12,9 +12,10 @@ pub(super) enum Topic {
     ReadRepair,
     LwwDrop,
     DiskFull,
+    Siblings,
 }
 
-const TOPICS: usize = Topic::DiskFull as usize + 1;
+const TOPICS: usize = Topic::Siblings as usize + 1;
 
 /// After this much silence a topic is news again.
 const FORGOTTEN_AFTER: Span = Span::seconds(2);

@@ -9,6 +9,7 @@ use crate::protocol::kit::phi;
 use crate::protocol::kit::quorum::majority;
 use crate::protocol::kit::ring::{Copies, Placement, Ring};
 use crate::protocol::kit::swim::Settings;
+use crate::protocol::kit::versions::Pruning;
 use crate::protocol::{Sizes, Surroundings};
 
 /// Who counts towards R and W.
@@ -37,6 +38,33 @@ pub enum Stamping {
     /// The coordinator's hybrid logical clock (Kulkarni et al. 2014): its wall clock, but later than every version
     /// it has met.
     Hybrid,
+}
+
+/// How two copies of a key become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// The last write wins (Cassandra).
+    Lww,
+    /// Siblings under one vector of nodes (Riak before 2.0).
+    VectorsOfNodes,
+    /// Siblings under vectors of clients, cut back by these rules (Dynamo; Riak before 1.0).
+    VectorsOfClients(Option<Pruning>),
+    /// Siblings with a dot each (Riak 2.0).
+    Dotted {
+        /// Whether the application that reads them makes one set of those that are sets (Dynamo's cart).
+        unites: bool,
+    },
+    /// Types that merge: counters, sets, multi-value registers (Shapiro et al. 2011; Riak data types).
+    Crdt(CounterKind),
+}
+
+/// How counters travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CounterKind {
+    /// As states of a PN-counter: one that comes twice changes nothing.
+    State,
+    /// As additions: one that comes twice counts twice.
+    Operations,
 }
 
 /// How nodes find out who is up.
@@ -93,6 +121,12 @@ pub struct Config {
     pub digest_reads: bool,
     /// How long a strict read waits before it asks one more node; `None` for never.
     pub speculative: Option<Span>,
+    /// How two copies of a key become one.
+    pub conflict: Conflict,
+    /// From how many siblings of a key on it is worth a warning.
+    pub sibling_warn: usize,
+    /// A write that would leave more is refused.
+    pub sibling_max: usize,
     /// Whose clock gives a write its place.
     pub stamping: Stamping,
     /// Whether a coordinator keeps writes for owners that miss them. A sloppy fallback always does: it acknowledged.
@@ -160,6 +194,9 @@ impl Config {
             basic_quorum: knobs.flag("basic_quorum"),
             digest_reads: knobs.flag("digest_reads"),
             speculative: knobs.maybe_span("speculative"),
+            conflict: conflict(knobs),
+            sibling_warn: count("sibling_warn"),
+            sibling_max: count("sibling_max"),
             stamping: match knobs.word("ts_source") {
                 "client" => Stamping::Client,
                 "hlc" => Stamping::Hybrid,
@@ -189,6 +226,11 @@ impl Config {
             },
             sizes: around.sizes,
         }
+    }
+
+    /// Whether those who read make one set of siblings that are sets.
+    pub(super) fn unites(&self) -> bool {
+        self.conflict == Conflict::Dotted { unites: true }
     }
 
     /// The pause after which a read asks one more node; its whole time-out if it never does.
@@ -238,6 +280,29 @@ impl Config {
     }
 }
 
+fn conflict(knobs: &Knobs) -> Conflict {
+    match (knobs.word("conflict"), knobs.word("actors")) {
+        ("version-vector", "client") => {
+            let count = |key| knobs.count(key) as usize;
+            let pruning = Pruning {
+                small: count("small_vclock"),
+                big: count("big_vclock"),
+                young: knobs.span("young_vclock"),
+                old: knobs.span("old_vclock"),
+            };
+            Conflict::VectorsOfClients(knobs.flag("prune").then_some(pruning))
+        }
+        ("version-vector", _) => Conflict::VectorsOfNodes,
+        ("dotted", _) => Conflict::Dotted { unites: false },
+        ("union", _) => Conflict::Dotted { unites: true },
+        ("crdt", _) => Conflict::Crdt(match knobs.word("counters") {
+            "operations" => CounterKind::Operations,
+            _ => CounterKind::State,
+        }),
+        _ => Conflict::Lww,
+    }
+}
+
 fn swim_settings(knobs: &Knobs) -> Settings {
     Settings {
         probe_interval: knobs.span("probe_interval"),
@@ -275,7 +340,9 @@ mod tests {
     fn every_word_of_a_knob_means_something_of_its_own() {
         let mut knobs = Knobs::defaults(Topology::PeerToPeer, Profile::Demo);
         let nobody = |_: &str| None;
-        for (key, word) in [("quorum", "sloppy"), ("read_repair", "async"), ("ring", "even1")] {
+        for (key, word) in
+            [("quorum", "sloppy"), ("read_repair", "async"), ("ring", "even1"), ("conflict", "crdt")]
+        {
             let before = Config::new(&knobs, &FIVE);
             knobs.set(key, word, &nobody).unwrap();
             assert_ne!(Config::new(&knobs, &FIVE), before, "{key} = {word}");

@@ -11,22 +11,22 @@
 //! Exactly R nodes are asked; whenever patience runs out, one more. With blocking repair the answer waits until R of
 //! the nodes asked are known to be current: a later quorum read never goes back behind it.
 
-use super::cell::Cell;
 use super::chatter::Topic;
 use super::config::{Quorum, ReadRepair};
 use super::message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
+use super::object::Object;
 use super::replica::digest;
 use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::line::Line;
-use crate::base::operation::{Answer, Doubt, Found, Level, Request};
+use crate::base::operation::{Answer, Doubt, Level, Request};
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::kit::quorum::majority;
 use std::sync::Arc;
 
 /// A node that was asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Contact {
     node: NodeId,
     /// What it said last; `None` while it owes an answer.
@@ -36,14 +36,14 @@ struct Contact {
 }
 
 /// How far a read is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
     /// Waits for R answers.
     Asking,
-    /// Knows the newest version and waits until R nodes have it.
-    Repairing(Cell),
+    /// Knows what the answers come to and waits until R nodes have it.
+    Repairing(Object),
     /// Has answered; late answers may still show a stale owner.
-    Answered(Option<Cell>),
+    Answered(Option<Object>),
 }
 
 /// A read under way.
@@ -72,11 +72,8 @@ impl PendingRead {
 
     /// Those that say there is nothing.
     fn not_found(&self) -> usize {
-        let is_nothing = |contact: &&Contact| match contact.known {
-            Some(Known::Data(cell)) => cell.is_none(),
-            Some(Known::Digest(digest)) => digest == 0,
-            None => false,
-        };
+        let is_nothing =
+            |contact: &&Contact| matches!(contact.known, Some(Known::Data(None) | Known::Digest(0)));
         self.contacts.iter().filter(is_nothing).count()
     }
 
@@ -85,21 +82,27 @@ impl PendingRead {
     }
 
     /// The first data that came.
-    fn data(&self) -> Option<Option<Cell>> {
-        self.contacts.iter().find_map(|contact| match contact.known {
-            Some(Known::Data(cell)) => Some(cell),
+    fn data(&self) -> Option<Option<Object>> {
+        self.contacts.iter().find_map(|contact| match &contact.known {
+            Some(Known::Data(object)) => Some(object.clone()),
             _ => None,
         })
     }
 
-    /// Digests equal to that of `cell` are as good as the data. Gives the nodes whose digest differs; they owe an
+    /// Digests equal to that of `object` are as good as the data. Gives the nodes whose digest differs; they owe an
     /// answer again.
-    fn compare_digests(&mut self, cell: Option<Cell>) -> Vec<NodeId> {
-        let expected = digest(self.key, cell);
+    fn compare_digests(&mut self, object: Option<&Object>) -> Vec<NodeId> {
+        let is_waiting = |contact: &Contact| matches!(contact.known, Some(Known::Digest(_)));
+        if !self.contacts.iter().any(is_waiting) {
+            return Vec::new();
+        }
+        let expected = digest(self.key, object);
         let mut differing = Vec::new();
         for contact in &mut self.contacts {
             match contact.known {
-                Some(Known::Digest(digest)) if digest == expected => contact.known = Some(Known::Data(cell)),
+                Some(Known::Digest(digest)) if digest == expected => {
+                    contact.known = Some(Known::Data(object.cloned()));
+                }
                 Some(Known::Digest(_)) => {
                     contact.known = None;
                     differing.push(contact.node);
@@ -110,13 +113,15 @@ impl PendingRead {
         differing
     }
 
-    /// The newest version among the answers.
-    fn newest(&self) -> Option<Cell> {
-        let cells = self.contacts.iter().filter_map(|contact| match contact.known {
-            Some(Known::Data(cell)) => cell,
+    /// What the answers come to.
+    fn merged(&self) -> Option<Object> {
+        let copies = self.contacts.iter().filter_map(|contact| match &contact.known {
+            Some(Known::Data(object)) => object.as_ref(),
             _ => None,
         });
-        cells.max()
+        copies.fold(None, |all: Option<Object>, copy| {
+            Some(all.map_or_else(|| copy.clone(), |all| all.joined(copy)))
+        })
     }
 }
 
@@ -129,8 +134,8 @@ impl PeerToPeer {
             None => (self.config.read_quorum, self.config.owners_wanted().0),
             Some(level) => (self.config.copies_for(level, key, self.me), 0),
         };
-        if self.refuses_unavailable(cx, request, level, (need, need_owners)) {
-            return;
+        if let Some(answer) = self.unavailable(cx, request, level, (need, need_owners)) {
+            return cx.reply(op, answer);
         }
         let id = self.next_request();
         let contacts = Vec::with_capacity(need);
@@ -189,8 +194,8 @@ impl PeerToPeer {
         };
         // A digest that comes twice must not hide the data that came in between.
         if contact.known.is_none() {
-            contact.known = Some(known);
             let is_nothing = matches!(known, Known::Data(None) | Known::Digest(0));
+            contact.known = Some(known);
             if is_nothing && !self.config.counts_not_found {
                 self.ask_one_more(cx, id, ReadMode::Data);
             }
@@ -223,7 +228,7 @@ impl PeerToPeer {
         }
         let Some(pending) = self.reads.get_mut(&id) else { return };
         let Some(data) = pending.data() else { return };
-        let (key, differing) = (pending.key, pending.compare_digests(data));
+        let (key, differing) = (pending.key, pending.compare_digests(data.as_ref()));
         for node in differing {
             cx.send(node, Message::Read { request: id, key, mode: ReadMode::Data });
         }
@@ -235,32 +240,37 @@ impl PeerToPeer {
         self.finish_read(cx, id);
     }
 
-    /// R full answers are there: the newest is the answer, now or after the repair.
+    /// R full answers are there: what they come to is the answer, now or after the repair.
     fn conclude(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let policy = self.config.read_repair;
         let Some(pending) = self.reads.get_mut(&id) else { return };
-        match (policy, pending.newest()) {
-            (ReadRepair::Blocking, Some(newest)) => pending.phase = Phase::Repairing(newest),
-            (_, newest) => {
-                pending.phase = Phase::Answered(newest);
-                cx.reply(pending.op, found(newest));
+        let unites = self.config.unites();
+        match (policy, pending.merged()) {
+            (ReadRepair::Blocking, Some(merged)) => pending.phase = Phase::Repairing(merged),
+            (_, merged) => {
+                cx.reply(pending.op, found(merged.as_ref(), unites));
+                pending.phase = Phase::Answered(merged);
             }
         }
     }
 
-    /// Tells the newest version to every owner among the contacts that showed an older one, once.
+    /// Tells what the answers come to to every owner among the contacts that showed less, once.
     fn repair_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let policy = self.config.read_repair;
         let config = Arc::clone(&self.config);
         let Some(pending) = self.reads.get_mut(&id) else { return };
-        let (Phase::Repairing(newest) | Phase::Answered(Some(newest))) = pending.phase else { return };
-        if policy == ReadRepair::None {
-            return;
-        }
+        // Late answers may know more than the client was told.
+        let merged = match &pending.phase {
+            Phase::Repairing(merged) => Some(merged.clone()),
+            Phase::Answered(Some(_)) => pending.merged(),
+            Phase::Answered(None) | Phase::Asking => None,
+        };
+        let Some(merged) = merged.filter(|_| policy != ReadRepair::None) else { return };
         let key = pending.key;
         let mut stale = Vec::new();
         for contact in &mut pending.contacts {
-            let is_behind = matches!(contact.known, Some(Known::Data(cell)) if cell < Some(newest));
+            let is_behind =
+                matches!(&contact.known, Some(Known::Data(held)) if held.as_ref() != Some(&merged));
             if is_behind && !contact.is_repaired && config.ring.is_owner(key, contact.node) {
                 contact.is_repaired = true;
                 stale.push(contact.node);
@@ -269,7 +279,8 @@ impl PeerToPeer {
         for node in stale {
             let is_blocking = policy == ReadRepair::Blocking;
             self.say(cx, Topic::ReadRepair, Line::ReadRepair { key, stale: node, is_blocking });
-            let write = Write { request: id, key, cell: newest, hint_for: None, purpose: Purpose::Repair };
+            let object = merged.clone();
+            let write = Write { request: id, key, object, hint_for: None, purpose: Purpose::Repair };
             self.tell(cx, node, write);
         }
     }
@@ -278,14 +289,15 @@ impl PeerToPeer {
     fn finish_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let watches_late_answers = self.config.read_repair == ReadRepair::Async;
         let Some(pending) = self.reads.get_mut(&id) else { return };
-        if let Phase::Repairing(newest) = pending.phase {
+        if let Phase::Repairing(merged) = &pending.phase {
+            let has_it = |known: &Known| matches!(known, Known::Data(Some(held)) if held == merged);
             let awaits_repair =
-                |contact: &&Contact| contact.is_repaired && contact.known != Some(Known::Data(Some(newest)));
+                |contact: &&Contact| contact.is_repaired && !contact.known.as_ref().is_some_and(has_it);
             let missing = pending.contacts.iter().filter(awaits_repair).count();
             // Fewer than R may have been enough to answer, where all that could be asked were.
             if pending.answers() - missing >= pending.need.min(pending.answers()) {
-                pending.phase = Phase::Answered(Some(newest));
-                cx.reply(pending.op, found(Some(newest)));
+                cx.reply(pending.op, found(Some(merged), self.config.unites()));
+                pending.phase = Phase::Answered(Some(merged.clone()));
             }
         }
         let is_watched = watches_late_answers && pending.answers() < pending.of();
@@ -298,9 +310,11 @@ impl PeerToPeer {
     /// A stale node has the newest version on its disk.
     pub(super) fn count_repair(&mut self, cx: &mut Cx<'_>, from: NodeId, ack: WriteAck) {
         let Some(pending) = self.reads.get_mut(&ack.request) else { return };
-        let (Phase::Repairing(newest) | Phase::Answered(Some(newest))) = pending.phase else { return };
+        let (Phase::Repairing(merged) | Phase::Answered(Some(merged))) = pending.phase.clone() else {
+            return;
+        };
         if let Some(contact) = pending.contact_mut(from) {
-            contact.known = Some(Known::Data(Some(newest)));
+            contact.known = Some(Known::Data(Some(merged)));
         }
         self.finish_read(cx, ack.request);
     }
@@ -332,7 +346,7 @@ impl PeerToPeer {
     }
 }
 
-/// What a client is told about `cell`.
-pub(super) fn found(cell: Option<Cell>) -> Answer {
-    Answer::Found(cell.map(|Cell { version, value, written_by }| Found { value, written_by, version }))
+/// What a client is told about `object`.
+pub(super) fn found(object: Option<&Object>, unites: bool) -> Answer {
+    Answer::Found(object.map(|object| object.found(unites)))
 }

@@ -12,14 +12,17 @@
 
 use super::cell::{self, Cell};
 use super::chatter::Topic;
-use super::config::{HintPlace, Quorum, Stamping};
+use super::config::{Conflict, HintPlace, Quorum, Stamping};
 use super::message::{Message, Purpose, RequestId, Write, WriteAck};
+use super::object::{Author, Object};
 use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
-use crate::base::ids::{Key, NodeId, OpId, Value};
+use crate::base::data::Change;
+use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::line::Line;
-use crate::base::operation::{Answer, Doubt, Level, Refusal, Request};
+use crate::base::operation::{Answer, Doubt, Level, Refusal, Request, Written};
 use crate::base::time::{Span, VirtualTime};
+use crate::base::vector::Actor;
 use std::sync::Arc;
 
 /// How far one owner's copy is.
@@ -35,12 +38,29 @@ enum Copy {
     Missed,
 }
 
+/// Who waits for a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// The client.
+    Client,
+    /// A node that owns no copy and forwarded it.
+    Node {
+        /// That node.
+        node: NodeId,
+        /// The number it gave the request.
+        request: RequestId,
+    },
+}
+
 /// A write under way.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PendingWrite {
     pub(super) op: OpId,
     pub(super) key: Key,
-    cell: Cell,
+    object: Object,
+    /// What its client is told in the end.
+    written: Written,
+    asker: Asker,
     began: VirtualTime,
     pub(super) need: usize,
     /// Of these, how many must be owners.
@@ -78,33 +98,41 @@ impl PendingWrite {
 }
 
 impl PeerToPeer {
-    /// Begins a client's write; no `value` deletes the key.
-    pub(super) fn begin_write(&mut self, cx: &mut Cx<'_>, request: &Request, value: Option<Value>) {
+    /// Begins a write on behalf of `asker`.
+    pub(super) fn begin_write(&mut self, cx: &mut Cx<'_>, request: &Request, change: &Change, asker: Asker) {
         let Request { op, key, .. } = *request;
         let level = request.level.or(self.config.level);
         let (need, of_owners) = match level {
             None => (self.config.write_quorum, self.config.owners_wanted().1),
             Some(level) => (self.config.copies_for(level, key, self.me), 0),
         };
-        if level != Some(Level::Any) && self.refuses_unavailable(cx, request, level, (need, of_owners)) {
-            return;
+        if level != Some(Level::Any)
+            && let Some(answer) = self.unavailable(cx, request, level, (need, of_owners))
+        {
+            return self.answer(cx, asker, op, answer);
+        }
+        if asker == Asker::Client
+            && let Some(owner) = self.owner_to_ask(key)
+        {
+            return self.forward(cx, owner, request);
         }
         if cx.disk_full && self.config.ring.is_owner(key, self.me) {
             self.say(cx, Topic::DiskFull, Line::DiskFull);
-            return cx.reply(op, Answer::Refused(Refusal::DiskFull));
+            return self.answer(cx, asker, op, Answer::Refused(Refusal::DiskFull));
         }
-        if value.is_none() {
+        let (object, written) = match self.make(cx, request, change) {
+            Ok(made) => made,
+            Err(refusal) => return self.answer(cx, asker, op, Answer::Refused(refusal)),
+        };
+        if *change == Change::Delete {
             cx.say(Line::Tombstone { key });
         }
-        let stamp = match self.config.stamping {
-            Stamping::Client => cell::stamp(request.stamped),
-            Stamping::Coordinator | Stamping::Hybrid => self.clock.stamp(cx.wall),
-        };
-        let cell = Cell::new(stamp, self.me, value, op);
         let pending = PendingWrite {
             op,
             key,
-            cell,
+            object,
+            written,
+            asker,
             began: cx.now,
             need,
             need_owners: of_owners,
@@ -116,17 +144,68 @@ impl PeerToPeer {
         self.send_out(cx, pending);
     }
 
+    /// What the write makes of the key, and what its client is told in the end.
+    fn make(
+        &mut self,
+        cx: &Cx<'_>,
+        request: &Request,
+        change: &Change,
+    ) -> Result<(Object, Written), Refusal> {
+        if self.config.conflict == Conflict::Lww {
+            if let Change::Update(_) = change {
+                return Err(Refusal::WrongKind);
+            }
+            let stamp = match self.config.stamping {
+                Stamping::Client => cell::stamp(request.stamped),
+                Stamping::Coordinator | Stamping::Hybrid => self.clock.stamp(cx.wall),
+            };
+            let cell = Cell::new(stamp, self.me, change.of(None), request.op);
+            let version = cell.version;
+            return Ok((Object::Latest(cell), version.into()));
+        }
+        let held = self.look_up(request.key);
+        let is_own = |actor: Actor| actor.is_node(self.me, cx.incarnation);
+        let actor = match self.config.conflict {
+            Conflict::VectorsOfClients(_) => Actor::client(request.client),
+            _ => held
+                .as_ref()
+                .and_then(|held| held.latest_actor(is_own))
+                .unwrap_or_else(|| Actor::node(self.me, cx.incarnation, self.forgotten)),
+        };
+        let nothing = Arc::default();
+        let context = request.context.as_ref().unwrap_or(&nothing);
+        let author = Author { op: request.op, actor, context, stamp: cell::stamp(cx.wall) };
+        let object = Object::put(held.as_ref(), change, &author, self.config.conflict);
+        let object = object.ok_or(Refusal::WrongKind)?;
+        let is_more = object.sibling_count() > held.as_ref().map_or(0, Object::sibling_count);
+        if is_more && object.sibling_count() > self.config.sibling_max {
+            return Err(Refusal::TooManySiblings);
+        }
+        let written = object.written(actor);
+        Ok((object, written))
+    }
+
+    /// Tells whoever asked.
+    pub(super) fn answer(&mut self, cx: &mut Cx<'_>, asker: Asker, op: OpId, answer: Answer) {
+        match asker {
+            Asker::Client => cx.reply(op, answer),
+            Asker::Node { node, request } => {
+                cx.send(node, Message::Forwarded { request, answer: Box::new(answer) });
+            }
+        }
+    }
+
     /// Tells every owner, or whoever stands in for it.
     fn send_out(&mut self, cx: &mut Cx<'_>, pending: PendingWrite) {
         let config = Arc::clone(&self.config);
         let id = self.next_request();
-        let (key, cell) = (pending.key, pending.cell);
+        let (key, object) = (pending.key, pending.object.clone());
         self.writes.insert(id, pending);
         cx.set_timer(timer(Alarm::Write(id)), config.write_patience().min(config.write_timeout));
         for (place, &owner) in config.ring.owners(key).iter().enumerate() {
             if self.believes_up(owner) {
-                let purpose = Purpose::Client;
-                self.tell(cx, owner, Write { request: id, key, cell, hint_for: None, purpose });
+                let (purpose, object) = (Purpose::Client, object.clone());
+                self.tell(cx, owner, Write { request: id, key, object, hint_for: None, purpose });
             } else {
                 self.replace(cx, id, place);
             }
@@ -134,18 +213,18 @@ impl PeerToPeer {
         self.settle_write(cx, id);
     }
 
-    /// Refuses `request` if fewer nodes than it needs, or fewer owners, are believed up; nothing is sent then.
-    pub(super) fn refuses_unavailable(
+    /// The refusal of `request` if fewer nodes than it needs, or fewer owners, are believed up; nothing is sent then.
+    pub(super) fn unavailable(
         &mut self,
         cx: &mut Cx<'_>,
         request: &Request,
         level: Option<Level>,
         (need, of_owners): (usize, usize),
-    ) -> bool {
-        let Request { op, key, .. } = *request;
+    ) -> Option<Answer> {
+        let key = request.key;
         let owners = self.config.ring.owners(key).iter().filter(|&&node| self.believes_up(node)).count();
         let (reachable, need) = match self.count_reachable(key, level) {
-            enough if enough >= need && owners >= of_owners => return false,
+            enough if enough >= need && owners >= of_owners => return None,
             enough if enough >= need => (owners, of_owners),
             too_few => (too_few, need),
         };
@@ -153,8 +232,7 @@ impl PeerToPeer {
         let topic = if is_write { Topic::UnavailableWrite } else { Topic::UnavailableRead };
         let line = Line::Unavailable { key, is_write, need: need as u32, alive: reachable as u32 };
         self.say(cx, topic, line);
-        cx.reply(op, Answer::Refused(Refusal::Unavailable));
-        true
+        Some(Answer::Refused(Refusal::Unavailable))
     }
 
     /// How many nodes a quorum for `key` could count now.
@@ -181,7 +259,7 @@ impl PeerToPeer {
     fn replace(&mut self, cx: &mut Cx<'_>, id: RequestId, place: usize) {
         let config = Arc::clone(&self.config);
         let Some(pending) = self.writes.get(&id) else { return };
-        let (key, cell) = (pending.key, pending.cell);
+        let (key, object) = (pending.key, pending.object.clone());
         let list = config.ring.preference(key);
         let (owner, fallback) = (list[place], self.next_fallback(pending, list, cx.disk_full));
         let is_sloppy = self.config.quorum != Quorum::Strict;
@@ -194,20 +272,20 @@ impl PeerToPeer {
         match fallback {
             Some(at) if is_sloppy => {
                 pending.next_fallback = at + 1;
-                let hint_for = Some(owner);
-                self.tell(cx, list[at], Write { request: id, key, cell, hint_for, purpose: Purpose::Client });
+                let (hint_for, purpose) = (Some(owner), Purpose::Client);
+                self.tell(cx, list[at], Write { request: id, key, object, hint_for, purpose });
             }
             _ if is_missed && is_hint_enough && self.takes_hints_for(cx, owner) => {
                 let (hint_for, purpose) = (Some(owner), Purpose::Client);
-                self.take_write(cx, self.me, Write { request: id, key, cell, hint_for, purpose });
+                self.take_write(cx, self.me, Write { request: id, key, object, hint_for, purpose });
             }
-            _ if is_missed => self.leave_hint(cx, id, owner, key, cell),
+            _ if is_missed => self.leave_hint(cx, id, owner, key, object),
             _ => {}
         }
     }
 
     /// Leaves a hint for `owner` that counts for nothing: here, or at the next node of the preference list.
-    fn leave_hint(&mut self, cx: &mut Cx<'_>, id: RequestId, owner: NodeId, key: Key, cell: Cell) {
+    fn leave_hint(&mut self, cx: &mut Cx<'_>, id: RequestId, owner: NodeId, key: Key, object: Object) {
         let config = Arc::clone(&self.config);
         let list = config.ring.preference(key);
         let others = list.get(config.ring.copies()..).unwrap_or_default();
@@ -216,11 +294,11 @@ impl PeerToPeer {
             Some(keeper) if keeper != self.me => {
                 if self.takes_hints_for(cx, owner) {
                     let hint_for = Some(owner);
-                    let write = Write { request: id, key, cell, hint_for, purpose: Purpose::Client };
+                    let write = Write { request: id, key, object, hint_for, purpose: Purpose::Client };
                     cx.send(keeper, Message::Write(write));
                 }
             }
-            _ => self.keep_hint(cx, owner, key, cell),
+            _ => self.keep_hint(cx, owner, key, object),
         }
     }
 
@@ -261,8 +339,10 @@ impl PeerToPeer {
         let is_enough = counted >= pending.need && pending.acks_of_owners() >= pending.need_owners;
         if !pending.is_answered && is_enough {
             pending.is_answered = true;
-            cx.reply(pending.op, Answer::Written(pending.cell.version));
+            let (asker, op, written) = (pending.asker, pending.op, pending.written.clone());
+            self.answer(cx, asker, op, Answer::Written(written));
         }
+        let Some(pending) = self.writes.get(&id) else { return };
         if pending.is_answered && pending.is_over() {
             self.writes.remove(&id);
             cx.cancel_timer(timer(Alarm::Write(id)));
@@ -288,18 +368,18 @@ impl PeerToPeer {
     /// Time is up: hints for whoever is missing, and the truth for the client.
     fn expire_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let Some(pending) = self.writes.remove(&id) else { return };
-        let PendingWrite { op, key, cell, need, .. } = pending;
+        let PendingWrite { op, key, need, asker, .. } = pending;
         let config = Arc::clone(&self.config);
         for (&owner, copy) in config.ring.owners(key).iter().zip(&pending.copies) {
             if *copy == Copy::Asked {
-                self.leave_hint(cx, id, owner, key, cell);
+                self.leave_hint(cx, id, owner, key, pending.object.clone());
             }
         }
         if !pending.is_answered {
             let got = pending.acks() as u32;
             let line = Line::QuorumTimeout { key, is_write: true, got, need: need as u32 };
             self.say(cx, Topic::WriteTimeout, line);
-            cx.reply(op, Answer::Uncertain(Doubt::QuorumTimeout));
+            self.answer(cx, asker, op, Answer::Uncertain(Doubt::QuorumTimeout));
         }
     }
 }

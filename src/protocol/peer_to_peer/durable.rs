@@ -1,29 +1,29 @@
 //! What a node's disk holds: its table and the hints it keeps for others.
 
-use super::cell::Cell;
+use super::object::Object;
 use crate::base::ids::{Key, NodeId};
 use std::collections::BTreeMap;
 
 /// A write kept for another node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// Its place in the holder's order; grows over all lives of the holder.
     pub number: u64,
     /// The key.
     pub key: Key,
-    /// The version, with its original timestamp: handing it over twice changes nothing.
-    pub cell: Cell,
+    /// What it missed, as it was: handing it over twice changes nothing, unless it is an addition.
+    pub object: Object,
 }
 
 /// One change on the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// The newest version of a key (Cassandra's commit log).
-    Cell {
+    /// What is kept of a key from now on (Cassandra's commit log).
+    Object {
         /// The key.
         key: Key,
-        /// Its version.
-        cell: Cell,
+        /// The copy.
+        object: Object,
     },
     /// A tombstone has outlived its grace.
     Purged {
@@ -49,8 +49,8 @@ pub enum Record {
 /// The disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Durable {
-    /// The newest version of each key.
-    pub cells: BTreeMap<Key, Cell>,
+    /// What is kept of each key.
+    pub objects: BTreeMap<Key, Object>,
     /// The hints for each target, by number.
     pub hints: BTreeMap<NodeId, BTreeMap<u64, Hint>>,
 }
@@ -59,18 +59,18 @@ impl crate::protocol::Durable for Durable {
     type Record = Record;
 
     fn persist(&mut self, record: &Record) {
-        match *record {
-            Record::Cell { key, cell } => {
-                self.cells.insert(key, cell);
+        match record {
+            Record::Object { key, object } => {
+                self.objects.insert(*key, object.clone());
             }
             Record::Purged { key } => {
-                self.cells.remove(&key);
+                self.objects.remove(key);
             }
             Record::Hint { target, hint } => {
-                self.hints.entry(target).or_default().insert(hint.number, hint);
+                self.hints.entry(*target).or_default().insert(hint.number, hint.clone());
             }
             Record::HandedOver { target, upto } => {
-                if let Some(hints) = self.hints.get_mut(&target) {
+                if let Some(hints) = self.hints.get_mut(target) {
                     *hints = hints.split_off(&(upto + 1));
                 }
             }

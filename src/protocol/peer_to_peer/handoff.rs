@@ -7,11 +7,11 @@
 //!
 //! Best effort, no substitute for repair: outside the window nothing is kept, and hints die with their holder's disk.
 
-use super::cell::Cell;
 use super::chatter::Topic;
 use super::durable::{Hint, Record};
 use super::hints::BatchEnd;
 use super::message::Message;
+use super::object::Object;
 use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId};
@@ -21,15 +21,15 @@ use crate::protocol::Ghost;
 use crate::protocol::view::PeerStatus;
 
 impl PeerToPeer {
-    /// Keeps `cell` for an owner that missed it, as far as the policy allows.
-    pub(super) fn keep_hint(&mut self, cx: &mut Cx<'_>, target: NodeId, key: Key, cell: Cell) {
+    /// Keeps `object` for an owner that missed it, as far as the policy allows.
+    pub(super) fn keep_hint(&mut self, cx: &mut Cx<'_>, target: NodeId, key: Key, object: Object) {
         if target == self.me || !self.takes_hints_for(cx, target) {
             return;
         }
         if cx.disk_full {
             self.say(cx, Topic::DiskFull, Line::DiskFull);
         } else if self.has_room_for_hints(cx, target) {
-            self.store_hint(cx, target, key, cell);
+            self.store_hint(cx, target, key, object);
             self.flush(cx);
         }
     }
@@ -58,9 +58,9 @@ impl PeerToPeer {
         !is_over
     }
 
-    /// Keeps `cell` for `target`. The caller asks for the flush.
-    pub(super) fn store_hint(&mut self, cx: &mut Cx<'_>, target: NodeId, key: Key, cell: Cell) {
-        let hint = self.hints.keep(target, key, cell);
+    /// Keeps `object` for `target`. The caller asks for the flush.
+    pub(super) fn store_hint(&mut self, cx: &mut Cx<'_>, target: NodeId, key: Key, object: Object) {
+        let hint = self.hints.keep(target, key, object);
         cx.append(Record::Hint { target, hint });
         cx.ghost(Ghost::HintBytes(self.hints.bytes()));
         let queue = self.hints.queue(target);
@@ -121,7 +121,7 @@ impl PeerToPeer {
         let Some(last) = hints.last().filter(|_| !cx.disk_full) else { return };
         let before = *cx.appended;
         for hint in hints {
-            self.apply(cx, from, hint.key, hint.cell);
+            self.apply(cx, from, hint.key, &hint.object);
         }
         if *cx.appended != before {
             self.flush(cx);

@@ -3,9 +3,9 @@
 //! A coordinator keeps them for owners that missed a write (Cassandra), a sloppy fallback for the owner in whose
 //! place it was asked (Dynamo, Riak); the latter are also what the fallback answers to reads meanwhile.
 
-use super::cell::Cell;
 use super::durable::Hint;
 use super::message::hint_bytes;
+use super::object::Object;
 use crate::base::ids::{Key, NodeId};
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::Sizes;
@@ -20,8 +20,8 @@ const BATCHES_PER_SECOND: u64 = 10;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Queue {
     hints: VecDeque<Hint>,
-    /// The newest of them for each key.
-    newest: BTreeMap<Key, Cell>,
+    /// What they come to for each key, and how many there are of it.
+    newest: BTreeMap<Key, (Object, usize)>,
     bytes: u64,
     /// The last hint of the batch that waits for its acknowledgement.
     in_flight: Option<u64>,
@@ -60,17 +60,26 @@ impl Queue {
     }
 
     fn push(&mut self, hint: Hint, sizes: Sizes) {
-        self.bytes += hint_bytes(&hint.cell, sizes);
-        self.newest.entry(hint.key).and_modify(|cell| *cell = hint.cell.max(*cell)).or_insert(hint.cell);
+        self.bytes += hint_bytes(&hint.object, sizes);
+        match self.newest.get_mut(&hint.key) {
+            Some((held, count)) => {
+                held.merge(&hint.object);
+                *count += 1;
+            }
+            None => drop(self.newest.insert(hint.key, (hint.object.clone().settled(), 1))),
+        }
         self.hints.push_back(hint);
     }
 
     fn pop(&mut self, sizes: Sizes) {
         if let Some(hint) = self.hints.pop_front() {
-            self.bytes -= hint_bytes(&hint.cell, sizes);
+            self.bytes -= hint_bytes(&hint.object, sizes);
             self.handed_over += 1;
-            if self.newest.get(&hint.key) == Some(&hint.cell) {
-                self.newest.remove(&hint.key);
+            if let Some((_, count)) = self.newest.get_mut(&hint.key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.newest.remove(&hint.key);
+                }
             }
         }
     }
@@ -147,15 +156,15 @@ impl Hints {
         self.bytes
     }
 
-    /// Keeps `cell` for `target`.
+    /// Keeps `object` for `target`.
     ///
     /// # Panics
     /// If the target is the holder: what a node holds for itself is its table.
-    pub(super) fn keep(&mut self, target: NodeId, key: Key, cell: Cell) -> Hint {
+    pub(super) fn keep(&mut self, target: NodeId, key: Key, object: Object) -> Hint {
         assert_ne!(target, self.holder, "a hint's target is never its holder");
-        let hint = Hint { number: self.next_number, key, cell };
+        let hint = Hint { number: self.next_number, key, object };
         self.next_number += 1;
-        self.push(target, hint);
+        self.push(target, hint.clone());
         hint
     }
 
@@ -166,14 +175,17 @@ impl Hints {
         self.bytes += queue.bytes;
     }
 
-    /// The newest version of `key` kept here for anybody.
-    pub(super) fn newest(&self, key: Key) -> Option<Cell> {
-        self.queues.iter().filter_map(|queue| queue.newest.get(&key)).max().copied()
+    /// What is kept of `key` here, for anybody.
+    pub(super) fn newest(&self, key: Key) -> Option<Object> {
+        let copies = self.queues.iter().filter_map(|queue| queue.newest.get(&key)).map(|(copy, _)| copy);
+        copies.fold(None, |all: Option<Object>, copy| {
+            Some(all.map_or_else(|| copy.clone(), |all| all.joined(copy)))
+        })
     }
 
-    /// The newest version of each key kept for each target, in order.
-    pub(super) fn iter_newest(&self) -> impl Iterator<Item = (Key, Cell)> + '_ {
-        self.queues.iter().flat_map(|queue| queue.newest.iter().map(|(&key, &cell)| (key, cell)))
+    /// What is kept of each key for each target, in order.
+    pub(super) fn iter_newest(&self) -> impl Iterator<Item = (Key, &Object)> + '_ {
+        self.queues.iter().flat_map(|queue| queue.newest.iter().map(|(&key, (object, _))| (key, object)))
     }
 
     /// How long the throttle holds everything back at `now`.
@@ -193,13 +205,13 @@ impl Hints {
         let queue = &mut self.queues[target.index()];
         let fits = |hint: &&Hint| {
             let is_first = bytes == 0;
-            bytes += hint_bytes(&hint.cell, self.sizes);
+            bytes += hint_bytes(&hint.object, self.sizes);
             is_first || bytes <= most_bytes
         };
-        let batch: Box<[Hint]> = queue.hints.iter().take(BATCH).take_while(fits).copied().collect();
+        let batch: Box<[Hint]> = queue.hints.iter().take(BATCH).take_while(fits).cloned().collect();
         queue.in_flight = batch.last().map(|hint| hint.number);
         if let Some(rate) = throttle {
-            let sent: u64 = batch.iter().map(|hint| hint_bytes(&hint.cell, self.sizes)).sum();
+            let sent: u64 = batch.iter().map(|hint| hint_bytes(&hint.object, self.sizes)).sum();
             self.free_at = self.free_at.max(now) + Span::seconds(1).scaled(sent, rate);
         }
         batch
@@ -227,14 +239,16 @@ impl Hints {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cell::Cell;
     use super::*;
+    use crate::base::data::Data;
     use crate::base::ids::{OpId, Value};
 
     const SIZES: Sizes = Sizes { key: 8, value: 992 }; // 1 024 bytes a hint
     const TARGET: NodeId = NodeId(2);
 
-    fn cell(stamp: u64) -> Cell {
-        Cell::new(stamp, NodeId(0), Some(Value(1)), OpId(1))
+    fn cell(stamp: u64) -> Object {
+        Object::Latest(Cell::new(stamp, NodeId(0), Some(Data::One(Value(1))), OpId(1)))
     }
 
     fn hints(count: u64) -> Hints {
@@ -283,7 +297,7 @@ mod tests {
     fn a_second_life_never_reuses_numbers() {
         let kept = hints(2);
         let numbers: BTreeMap<u64, Hint> =
-            kept.queue(TARGET).hints.iter().map(|&hint| (hint.number, hint)).collect();
+            kept.queue(TARGET).hints.iter().map(|hint| (hint.number, hint.clone())).collect();
         let mut second = Hints::new(NodeId(0), 3, 2, SIZES, BTreeMap::from([(TARGET, numbers.clone())]));
         assert_eq!(second.bytes(), kept.bytes());
         let next = second.keep(TARGET, Key(7), cell(9)).number;

@@ -1,9 +1,11 @@
 //! What nodes say to each other.
 
-use super::cell::Cell;
 use super::durable::Hint;
+use super::object::Object;
 use super::repair::SessionId;
+use crate::base::data::Change;
 use crate::base::ids::{Key, NodeId};
+use crate::base::operation::{Action, Answer, Request};
 use crate::protocol::kit::{phi, swim};
 use crate::protocol::{Detail, Label, Sizes, Traffic};
 use std::sync::Arc;
@@ -22,15 +24,15 @@ pub enum Purpose {
     Repair,
 }
 
-/// A version of a key, to be kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A copy of a key, to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
     /// The coordinator's request.
     pub request: RequestId,
     /// The key.
     pub key: Key,
-    /// The version.
-    pub cell: Cell,
+    /// The copy.
+    pub object: Object,
     /// The owner in whose place the receiver is asked: it keeps a hint.
     pub hint_for: Option<NodeId>,
     /// Why.
@@ -58,11 +60,11 @@ pub enum ReadMode {
 }
 
 /// What a node knows of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// Its version there, if any.
-    Data(Option<Cell>),
-    /// A hash of that version, 0 if there is none.
+    /// Its copy there, if any.
+    Data(Option<Object>),
+    /// A hash of that copy, 0 if there is none.
     Digest(u64),
 }
 
@@ -73,6 +75,20 @@ pub enum Message {
     Write(Write),
     /// Kept.
     WriteAck(WriteAck),
+    /// Coordinate this client's write for me: you own the key, and I do not.
+    Forward {
+        /// The number of the request here.
+        request: RequestId,
+        /// What the client asks.
+        asked: Box<Request>,
+    },
+    /// What a write that was forwarded came to.
+    Forwarded {
+        /// The number of the request there.
+        request: RequestId,
+        /// The answer for the client.
+        answer: Box<Answer>,
+    },
     /// What do you know of this key?
     Read {
         /// The coordinator's request.
@@ -123,8 +139,8 @@ pub enum Message {
         place: u32,
         /// How many batches there are.
         of: u32,
-        /// Keys with their versions.
-        cells: Arc<[(Key, Cell)]>,
+        /// Keys with their copies.
+        copies: Arc<[(Key, Object)]>,
     },
     /// All batches are on this node's disk.
     Streamed {
@@ -147,12 +163,18 @@ const HALF: u64 = 4;
 const ENTRY: u64 = 24;
 
 /// The bytes of a hint, queued or on the wire.
-pub(super) fn hint_bytes(cell: &Cell, sizes: Sizes) -> u64 {
-    ENTRY + sizes.key + value_bytes(cell, sizes)
+pub(super) fn hint_bytes(object: &Object, sizes: Sizes) -> u64 {
+    ENTRY + sizes.key + object.bytes(sizes)
 }
 
-fn value_bytes(cell: &Cell, sizes: Sizes) -> u64 {
-    if cell.is_tombstone() { 0 } else { sizes.value }
+fn request_bytes(request: &Request, sizes: Sizes) -> u64 {
+    let value = match &request.action {
+        Action::Change(Change::Write(data)) => data.bytes(sizes.value),
+        Action::Change(Change::Update(_)) => FIELD,
+        _ => 0,
+    };
+    let context = request.context.as_ref().map_or(0, |context| 2 * FIELD * context.len() as u64);
+    sizes.key + value + context
 }
 
 fn news_bytes(news: &[swim::News]) -> u64 {
@@ -164,20 +186,21 @@ impl crate::protocol::Message for Message {
         use swim::Message as Swim;
         HEADER
             + match self {
-                Message::Write(write) => 3 * FIELD + sizes.key + value_bytes(&write.cell, sizes),
+                Message::Write(write) => 3 * FIELD + sizes.key + write.object.bytes(sizes),
                 Message::WriteAck(_) => 2 * FIELD,
+                Message::Forward { asked, .. } => 3 * FIELD + request_bytes(asked, sizes),
+                Message::Forwarded { .. } => 3 * FIELD,
                 Message::Read { .. } => 2 * FIELD + sizes.key,
-                Message::ReadReply { known: Known::Data(Some(cell)), .. } => {
-                    2 * FIELD + value_bytes(cell, sizes)
+                Message::ReadReply { known: Known::Data(Some(object)), .. } => {
+                    2 * FIELD + object.bytes(sizes)
                 }
                 Message::ReadReply { .. } => 2 * FIELD,
-                Message::Hints { hints } => hints.iter().map(|hint| hint_bytes(&hint.cell, sizes)).sum(),
+                Message::Hints { hints } => hints.iter().map(|hint| hint_bytes(&hint.object, sizes)).sum(),
                 Message::HintsAck { .. } => FIELD,
                 Message::Compare { nodes, .. } => 3 * FIELD + (HALF + FIELD) * nodes.len() as u64,
                 Message::Differ { leaves, .. } => 2 * FIELD + HALF * leaves.len() as u64,
-                Message::Stream { cells, .. } => {
-                    let row = |(_, cell): &(Key, Cell)| ENTRY + sizes.key + value_bytes(cell, sizes);
-                    3 * FIELD + cells.iter().map(row).sum::<u64>()
+                Message::Stream { copies, .. } => {
+                    3 * FIELD + copies.iter().map(|(_, copy)| hint_bytes(copy, sizes)).sum::<u64>()
                 }
                 Message::Streamed { .. } => 2 * FIELD,
                 Message::Swim(Swim::Ping { news, .. } | Swim::Ack { news, .. }) => FIELD + news_bytes(news),
@@ -201,6 +224,7 @@ impl crate::protocol::Message for Message {
                     Purpose::Repair => Traffic::Repair,
                 }
             }
+            Message::Forward { .. } | Message::Forwarded { .. } => Traffic::Write,
             Message::Read { .. } | Message::ReadReply { .. } => Traffic::Read,
             Message::Hints { .. } | Message::HintsAck { .. } => Traffic::Repair,
             Message::Stream { .. } | Message::Streamed { .. } => Traffic::Repair,
@@ -219,6 +243,8 @@ impl crate::protocol::Message for Message {
                 ("WriteAckFor", Detail::Node(*owner))
             }
             Message::WriteAck(_) => ("WriteAck", Detail::None),
+            Message::Forward { asked, .. } => ("Forward", Detail::Key(asked.key)),
+            Message::Forwarded { .. } => ("Forwarded", Detail::None),
             Message::Read { key, mode: ReadMode::Data, .. } => ("Read", Detail::Key(*key)),
             Message::Read { key, mode: ReadMode::Digest, .. } => ("ReadDigest", Detail::Key(*key)),
             Message::ReadReply { known: Known::Data(_), .. } => ("Data", Detail::None),
@@ -227,7 +253,7 @@ impl crate::protocol::Message for Message {
             Message::HintsAck { .. } => ("HintsAck", Detail::None),
             Message::Compare { level, .. } => ("Compare", Detail::Count(u64::from(*level))),
             Message::Differ { leaves, .. } => ("Differ", Detail::Count(leaves.len() as u64)),
-            Message::Stream { cells, .. } => ("Stream", Detail::Count(cells.len() as u64)),
+            Message::Stream { copies, .. } => ("Stream", Detail::Count(copies.len() as u64)),
             Message::Streamed { .. } => ("Streamed", Detail::None),
             Message::Swim(message) => swim_label(message),
             Message::Phi(phi::Message::Syn { .. }) => ("Syn", Detail::None),
@@ -252,7 +278,9 @@ fn swim_label(message: &swim::Message) -> (&'static str, Detail) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cell::Cell;
     use super::*;
+    use crate::base::data::Data;
     use crate::base::ids::{OpId, Value};
     use crate::protocol::Message as _;
 
@@ -260,15 +288,20 @@ mod tests {
 
     #[test]
     fn bytes_follow_the_size_model() {
-        let cell = Cell::new(1, NodeId(0), Some(Value(1)), OpId(1));
+        let cell = Cell::new(1, NodeId(0), Some(Data::One(Value(1))), OpId(1));
+        let object = Object::Latest(cell);
         let request = RequestId(1);
         let bytes = |message: Message| message.bytes(SIZES);
-        let write = Write { request, key: Key(1), cell, hint_for: None, purpose: Purpose::Client };
+        let write =
+            Write { request, key: Key(1), object: object.clone(), hint_for: None, purpose: Purpose::Client };
         assert_eq!(bytes(Message::Write(write)), 40 + 24 + 10 + 1_000);
-        assert_eq!(bytes(Message::ReadReply { request, known: Known::Data(Some(cell)) }), 40 + 16 + 1_000);
+        assert_eq!(
+            bytes(Message::ReadReply { request, known: Known::Data(Some(object.clone())) }),
+            40 + 16 + 1_000
+        );
         assert_eq!(bytes(Message::ReadReply { request, known: Known::Digest(7) }), 40 + 16);
-        let hint = Hint { number: 1, key: Key(1), cell };
-        assert_eq!(bytes(Message::Hints { hints: [hint, hint].into() }), 40 + 2 * (24 + 10 + 1_000));
+        let hint = Hint { number: 1, key: Key(1), object };
+        assert_eq!(bytes(Message::Hints { hints: [hint.clone(), hint].into() }), 40 + 2 * (24 + 10 + 1_000));
     }
 
     #[test]

@@ -6,18 +6,20 @@
 //!            |        |        |
 //!            |        |        hints for owners that missed it, handed over when they are back
 //!            |        opinions about who is up: SWIM or heartbeats, each node its own
-//!            versions: the coordinator's wall clock, last write wins
+//!            conflicts: the last write wins, or siblings, or types that merge
 //! ```
 //!
 //! | file | story |
 //! |---|---|
 //! | `coordinate_write`, `coordinate_read` | a request, from the client to the quorum and back |
+//! | `forward` | a write that only an owner can coordinate |
 //! | `replica` | keeping what is told, saying what is known, acknowledging after the flush |
 //! | `hints`, `handoff` | writes kept for others |
 //! | `repair` | comparing keys with another owner by Merkle trees |
 //! | `purge` | deletes: tombstones and their end |
 //! | `membership` | who is up, by SWIM or by gossiped heartbeats |
-//! | `cell`, `store`, `durable` | versions, the table, the disk |
+//! | `object`, `cell` | a copy of a key, and how two become one |
+//! | `store`, `durable` | the table, the disk |
 //! | `view` | what panels see; what has survived |
 //!
 //! Must not know: the network, clients' deadlines, who is really up. Start with [`PeerToPeer`] and its `step`, then
@@ -29,10 +31,12 @@ mod config;
 mod coordinate_read;
 mod coordinate_write;
 mod durable;
+mod forward;
 mod handoff;
 mod hints;
 mod membership;
 mod message;
+mod object;
 mod purge;
 mod repair;
 mod replica;
@@ -45,21 +49,23 @@ mod view;
 pub use cell::Cell;
 pub use config::{Config, Quorum, ReadRepair};
 pub use durable::{Durable, Hint, Record};
+pub use object::{Object, Sibling};
 pub use repair::SessionId;
 
 pub use message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
 
 use super::view::ReplicaView;
-use super::{Context, Input, Order, Protocol, Route, Routing, Surroundings, Truth};
-use crate::base::ids::{Key, NodeId};
+use super::{Context, Input, Order, Protocol, Route, Routing, Surroundings, Truth, Updates};
+use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Request};
 use crate::base::time::VirtualTime;
 use cell::Clock;
 use chatter::{Chatter, Topic};
+use config::Conflict;
 use coordinate_read::PendingRead;
-use coordinate_write::PendingWrite;
+use coordinate_write::{Asker, PendingWrite};
 use hints::Hints;
 use membership::Detector;
 use repair::Repairs;
@@ -86,11 +92,15 @@ pub struct PeerToPeer {
     repairs: Repairs,
     /// Whether a timer will look after the tombstones.
     is_compacting: bool,
+    /// Keys purged in this life: whoever begins to count one of them anew does so under another name.
+    forgotten: u32,
     // as a coordinator
     clock: Clock,
     last_request: RequestId,
     writes: BTreeMap<RequestId, PendingWrite>,
     reads: BTreeMap<RequestId, PendingRead>,
+    /// Writes that an owner coordinates in this node's place.
+    forwarded: BTreeMap<RequestId, OpId>,
     chatter: Chatter,
 }
 
@@ -110,15 +120,17 @@ impl Protocol for PeerToPeer {
             me: cx.me,
             members: cx.members,
             detector,
-            store: Store::new(durable.cells),
+            store: Store::new(durable.objects),
             hints: Hints::new(cx.me, cx.members, cx.incarnation, config.sizes, durable.hints),
             owed: Owed::default(),
             repairs: Repairs::new(cx.incarnation),
             is_compacting: false,
+            forgotten: 0,
             clock: Clock::default(),
             last_request: RequestId(u64::from(cx.incarnation) << 32),
             writes: BTreeMap::new(),
             reads: BTreeMap::new(),
+            forwarded: BTreeMap::new(),
             chatter: Chatter::default(),
             config,
         };
@@ -139,6 +151,7 @@ impl Protocol for PeerToPeer {
             Input::Timer(timer) => match timers::alarm(timer) {
                 Some(Alarm::Write(id)) => self.wake_write(cx, id),
                 Some(Alarm::Read(id)) => self.wake_read(cx, id),
+                Some(Alarm::Forward(id)) => self.give_up_forwarded(cx, id),
                 Some(Alarm::Replay(target)) => self.retry_replay(cx, target),
                 Some(Alarm::AntiEntropy) => self.wake_anti_entropy(cx),
                 Some(Alarm::Sessions) => self.give_up_idle(cx),
@@ -173,7 +186,12 @@ impl Protocol for PeerToPeer {
     }
 
     fn routing(config: &Config) -> Routing {
-        Routing { to: Route::AnyNode, discovery_refresh: config.discovery_refresh, partitions: 1 }
+        Routing {
+            to: Route::AnyNode,
+            discovery_refresh: config.discovery_refresh,
+            partitions: 1,
+            updates: if let Conflict::Crdt(_) = config.conflict { Updates::Merging } else { Updates::None },
+        }
     }
 
     fn owners(&self, key: Key) -> Vec<NodeId> {
@@ -190,6 +208,8 @@ impl PeerToPeer {
         match message {
             Message::Write(write) => self.take_write(cx, from, write),
             Message::WriteAck(ack) => self.take_write_ack(cx, from, ack),
+            Message::Forward { request, asked } => self.take_forward(cx, from, request, &asked),
+            Message::Forwarded { request, answer } => self.take_forwarded(cx, request, *answer),
             Message::Read { request, key, mode } => {
                 let known = self.known(key, mode);
                 cx.send(from, Message::ReadReply { request, known });
@@ -201,8 +221,8 @@ impl PeerToPeer {
                 self.take_compare(cx, from, session, level, &nodes);
             }
             Message::Differ { session, leaves } => self.take_differ(cx, session, &leaves),
-            Message::Stream { session, place, of, cells } => {
-                self.take_stream(cx, from, session, (place, of), &cells);
+            Message::Stream { session, place, of, copies } => {
+                self.take_stream(cx, from, session, (place, of), &copies);
             }
             Message::Streamed { session } => self.take_streamed(cx, session),
             Message::Swim(message) => self.take_swim(cx, from, &message),
@@ -218,11 +238,13 @@ impl PeerToPeer {
     }
 
     fn serve(&mut self, cx: &mut Cx<'_>, request: &Request) {
-        match request.action {
-            Action::Write(value) => self.begin_write(cx, request, Some(value)),
-            Action::Delete => self.begin_write(cx, request, None),
+        match &request.action {
+            Action::Change(change) => self.begin_write(cx, request, change, Asker::Client),
             Action::Read => self.begin_read(cx, request),
-            Action::ReadHere => cx.reply(request.op, coordinate_read::found(self.look_up(request.key))),
+            Action::ReadHere => {
+                let found = coordinate_read::found(self.look_up(request.key).as_ref(), self.config.unites());
+                cx.reply(request.op, found);
+            }
             // Every node is as good as any other.
             Action::Locate => cx.reply(request.op, Answer::NotPrimary { hint: Some(self.me) }),
         }

@@ -1,8 +1,9 @@
 //! Deletes: a delete is a tombstone, kept for its grace and then purged. A node that missed the delete and comes back
 //! after the purge spreads the old value again (Cassandra's zombies).
 
+use super::object::Object;
 use super::timers::{Alarm, timer};
-use super::{Cell, Cx, PeerToPeer, Record};
+use super::{Cx, PeerToPeer, Record};
 use crate::base::ids::Key;
 use crate::base::line::Line;
 use crate::base::time::{Span, WallTime};
@@ -26,13 +27,15 @@ impl PeerToPeer {
     /// Purges what has outlived its grace.
     pub(super) fn compact(&mut self, cx: &mut Cx<'_>) {
         self.is_compacting = false;
-        let old: Vec<(Key, Cell)> =
-            self.store.dead().filter(|(key, cell)| self.may_purge(cx.wall, *key, cell)).collect();
+        let old = self.store.dead().filter(|(key, object)| self.may_purge(cx.wall, *key, object));
+        let old: Vec<(Key, Object)> = old.map(|(key, object)| (key, object.clone())).collect();
         let purged = old.len() as u64;
-        for (key, cell) in old {
+        for (key, object) in old {
             self.store.purge(key);
+            self.forgotten = self.forgotten.saturating_add(1);
             cx.append(Record::Purged { key });
-            cx.ghost(Ghost::Purged { key, version: cell.version, op: cell.written_by });
+            let op = object.writers().last().copied().unwrap_or_default();
+            cx.ghost(Ghost::Purged { key, version: object.version(), op });
         }
         if purged > 0 {
             self.flush(cx);
@@ -41,7 +44,7 @@ impl PeerToPeer {
         self.watch_tombstones(cx);
     }
 
-    fn may_purge(&self, wall: WallTime, key: Key, tombstone: &Cell) -> bool {
+    fn may_purge(&self, wall: WallTime, key: Key, tombstone: &Object) -> bool {
         let others = || self.config.ring.owners(key).iter().filter(|&&owner| owner != self.me);
         let is_repaired = || others().all(|&owner| self.repairs.repaired(owner) > Some(tombstone.stamp()));
         tombstone.age(wall) > self.config.gc_grace && (!self.config.only_purge_repaired || is_repaired())

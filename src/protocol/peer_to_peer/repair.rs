@@ -13,8 +13,9 @@
 //!
 //! Best effort: a session in which something is lost is given up after a while, and the next one begins anew.
 
-use super::cell::{self, Cell};
+use super::cell;
 use super::message::Message;
+use super::object::Object;
 use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId};
@@ -151,8 +152,8 @@ impl PeerToPeer {
     fn open_session(&mut self, cx: &mut Cx<'_>, peer: NodeId, is_by_hand: bool) -> Session {
         let mut tree = Tree::new(self.config.merkle_depth);
         let mut keys = 0;
-        for (key, cell) in self.shared_with(peer) {
-            tree.toggle(ring::hash(key), cell.digest(key));
+        for (key, object) in self.shared_with(peer) {
+            tree.toggle(ring::hash(key), object.digest(key));
             keys += 1;
         }
         cx.busy(HASH_A_KEY * keys);
@@ -172,7 +173,7 @@ impl PeerToPeer {
         }
     }
 
-    fn shared_with(&self, peer: NodeId) -> impl Iterator<Item = (Key, Cell)> + '_ {
+    fn shared_with(&self, peer: NodeId) -> impl Iterator<Item = (Key, &Object)> + '_ {
         let is_shared = move |key: &Key| {
             let owners = self.config.ring.owners(*key);
             owners.contains(&self.me) && owners.contains(&peer)
@@ -245,12 +246,13 @@ impl PeerToPeer {
         let Some(session) = self.repairs.sessions.get(&id) else { return };
         let (peer, wanted) = (session.peer, leaves.iter().copied().collect::<BTreeSet<u32>>());
         let lies_there = |key: &Key| wanted.contains(&session.tree.leaf(ring::hash(*key)));
-        let cells: Vec<(Key, Cell)> = self.shared_with(peer).filter(|(key, _)| lies_there(key)).collect();
+        let there = self.shared_with(peer).filter(|(key, _)| lies_there(key));
+        let copies: Vec<(Key, Object)> = there.map(|(key, object)| (key, object.clone())).collect();
         // Who has nothing there says so, in a batch of nothing.
-        let of = cells.len().div_ceil(BATCH).max(1);
+        let of = copies.len().div_ceil(BATCH).max(1);
         for place in 0..of {
-            let cells = cells.chunks(BATCH).nth(place).map_or_else(Arc::default, Arc::from);
-            cx.send(peer, Message::Stream { session: id, place: place as u32, of: of as u32, cells });
+            let copies = copies.chunks(BATCH).nth(place).map_or_else(Arc::default, Arc::from);
+            cx.send(peer, Message::Stream { session: id, place: place as u32, of: of as u32, copies });
         }
     }
 
@@ -261,25 +263,25 @@ impl PeerToPeer {
         from: NodeId,
         id: SessionId,
         (place, of): (u32, u32),
-        cells: &[(Key, Cell)],
+        copies: &[(Key, Object)],
     ) {
         if cx.disk_full || !self.repairs.sessions.contains_key(&id) {
             return;
         }
         let before = *cx.appended;
         let mut changed = 0;
-        for &(key, cell) in cells {
+        for (key, object) in copies {
             let records = *cx.appended;
-            self.apply(cx, from, key, cell);
+            self.apply(cx, from, *key, object);
             changed += u64::from(*cx.appended != records);
         }
         if *cx.appended != before {
             self.flush(cx);
         }
-        cx.ghost(Ghost::Streamed { keys: cells.len() as u64, different: changed });
+        cx.ghost(Ghost::Streamed { keys: copies.len() as u64, different: changed });
         let Some(session) = self.repairs.sessions.get_mut(&id) else { return };
         session.moved = cx.now;
-        session.came += cells.len() as u64;
+        session.came += copies.len() as u64;
         session.changed += changed;
         session.batches.0.insert(place);
         session.batches.1 = Some(of);

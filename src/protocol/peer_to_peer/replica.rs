@@ -4,11 +4,11 @@
 //! `commitlog_sync: batch`; its default, `periodic`, acknowledges up to 10 s before). With a full disk a replica keeps
 //! nothing and stays silent.
 
-use super::cell::Cell;
 use super::chatter::Topic;
 use super::config::Stamping;
 use super::durable::Record;
 use super::message::{Known, Message, Purpose, ReadMode, Write, WriteAck};
+use super::object::Object;
 use super::store::Merged;
 use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId};
@@ -44,59 +44,74 @@ impl Owed {
 impl PeerToPeer {
     /// Keeps what `from` says: in the table, or as a hint for the owner in whose place this node was asked.
     pub(super) fn take_write(&mut self, cx: &mut Cx<'_>, from: NodeId, write: Write) {
-        let Write { request, key, cell, hint_for, purpose } = write;
+        let Write { request, key, object, hint_for, purpose } = write;
         if cx.disk_full {
             return self.say(cx, Topic::DiskFull, Line::DiskFull);
         }
         match hint_for {
             Some(owner) => {
-                self.store_hint(cx, owner, key, cell);
+                self.store_hint(cx, owner, key, object);
                 self.flush(cx);
             }
-            None => self.keep(cx, from, key, cell, purpose),
+            None => self.keep(cx, from, key, &object, purpose),
         }
         self.owe(cx, from, Message::WriteAck(WriteAck { request, hint_for, purpose }));
     }
 
-    /// Keeps `cell` in the table. A client's write that is beaten at its own coordinator is worth a line: real systems
-    /// drop it without a word.
-    fn keep(&mut self, cx: &mut Cx<'_>, from: NodeId, key: Key, cell: Cell, purpose: Purpose) {
+    /// Keeps `object` in the table. A client's write that is beaten at its own coordinator is worth a line: real
+    /// systems drop it without a word.
+    fn keep(&mut self, cx: &mut Cx<'_>, from: NodeId, key: Key, object: &Object, purpose: Purpose) {
         let is_own = from == self.me && purpose == Purpose::Client;
-        match self.apply(cx, from, key, cell) {
-            Merged::Stored { .. } => self.flush(cx),
-            Merged::Discarded { by } if is_own => {
-                let line = Line::LwwDrop { key, stored_is_newer_by: by.newer_by(&cell) };
+        match (self.apply(cx, from, key, object), object) {
+            (Merged::Stored { .. }, _) => self.flush(cx),
+            (Merged::Discarded { by: Object::Latest(by) }, Object::Latest(cell)) if is_own => {
+                let line = Line::LwwDrop { key, stored_is_newer_by: by.newer_by(cell) };
                 self.say(cx, Topic::LwwDrop, line);
             }
             _ => {}
         }
     }
 
-    /// Merges `cell`, which `from` told, into the table and the disk. The caller asks for the flush.
-    pub(super) fn apply(&mut self, cx: &mut Cx<'_>, from: NodeId, key: Key, cell: Cell) -> Merged {
-        if self.config.stamping == Stamping::Hybrid {
-            self.clock.meet(&cell);
+    /// Merges `object`, which `from` told, into the table and the disk. The caller asks for the flush.
+    pub(super) fn apply(&mut self, cx: &mut Cx<'_>, from: NodeId, key: Key, object: &Object) -> Merged {
+        if let (Stamping::Hybrid, Object::Latest(cell)) = (self.config.stamping, object) {
+            self.clock.meet(cell);
         }
-        let merged = self.store.merge(key, cell);
-        let beaten = match merged {
-            Merged::Stored { before } => {
-                cx.append(Record::Cell { key, cell });
-                if cell.is_tombstone() {
+        let merged = self.store.merge(key, object);
+        match &merged {
+            Merged::Stored { before, after } => {
+                cx.append(Record::Object { key, object: after.clone() });
+                if after.is_tombstone() {
                     self.watch_tombstones(cx);
-                } else if before.is_none() && cell.age(cx.wall) > self.config.gc_grace {
+                } else if before.is_none() && after.age(cx.wall) > self.config.gc_grace {
                     // So old, and nothing is known of it here: it may have been deleted and forgotten.
-                    cx.ghost(Ghost::Returned { key, version: cell.version, from });
+                    let op = after.writers().last().copied().unwrap_or_default();
+                    cx.ghost(Ghost::Returned { key, version: after.version(), op, from });
                 }
-                before.map(|before| (cell, before))
+                if let Some(before) = before {
+                    note_discarded(cx, key, after, before);
+                    self.note_siblings(cx, key, before, after);
+                }
             }
-            Merged::Discarded { by } => Some((by, cell)),
-            Merged::Known => None,
-        };
-        if let Some((winner, loser)) = beaten.filter(|(winner, loser)| winner.written_by != loser.written_by)
-        {
-            cx.ghost(Ghost::Discarded { key, winner: winner.written_by, loser: loser.written_by });
+            Merged::Discarded { by } => note_discarded(cx, key, by, object),
+            Merged::Known => {}
         }
         merged
+    }
+
+    /// More versions stand side by side than before.
+    fn note_siblings(&mut self, cx: &mut Cx<'_>, key: Key, before: &Object, after: &Object) {
+        let (had, count) = (before.sibling_count(), after.sibling_count());
+        if count <= had {
+            return;
+        }
+        cx.ghost(Ghost::Siblings(count as u32));
+        let warn = self.config.sibling_warn;
+        if had < warn && count >= warn {
+            cx.say(Line::SiblingsWarn { key, siblings: count as u64, limit: warn as u64 });
+        } else if count.is_power_of_two() {
+            self.say(cx, Topic::Siblings, Line::Siblings { key, siblings: count as u64 });
+        }
     }
 
     /// Asks for a flush of everything appended so far.
@@ -127,23 +142,36 @@ impl PeerToPeer {
         }
     }
 
-    /// The newest version of `key` this node holds: in its table, or kept for an owner in whose place it was asked.
-    pub(super) fn look_up(&self, key: Key) -> Option<Cell> {
+    /// What this node holds of `key`: in its table, or kept for an owner in whose place it was asked.
+    pub(super) fn look_up(&self, key: Key) -> Option<Object> {
         // An owner answers from its table alone: what it keeps for another owner went through that table first.
-        if self.config.ring.is_owner(key, self.me) { self.store.get(key) } else { self.hints.newest(key) }
+        if self.config.ring.is_owner(key, self.me) {
+            self.store.get(key).cloned()
+        } else {
+            self.hints.newest(key)
+        }
     }
 
     /// As much of that as `mode` asks for.
     pub(super) fn known(&self, key: Key, mode: ReadMode) -> Known {
-        let cell = self.look_up(key);
+        let object = self.look_up(key);
         match mode {
-            ReadMode::Data => Known::Data(cell),
-            ReadMode::Digest => Known::Digest(digest(key, cell)),
+            ReadMode::Data => Known::Data(object),
+            ReadMode::Digest => Known::Digest(digest(key, object.as_ref())),
         }
     }
 }
 
+/// Where versions are in a line, one of two writes is gone now.
+fn note_discarded(cx: &mut Cx<'_>, key: Key, kept: &Object, gone: &Object) {
+    if let (Object::Latest(kept), Object::Latest(gone)) = (kept, gone)
+        && kept.written_by != gone.written_by
+    {
+        cx.ghost(Ghost::Discarded { key, winner: kept.written_by, loser: gone.written_by });
+    }
+}
+
 /// The digest of what is known of `key`; 0 for nothing.
-pub(super) fn digest(key: Key, cell: Option<Cell>) -> u64 {
-    cell.map_or(0, |cell| cell.digest(key))
+pub(super) fn digest(key: Key, object: Option<&Object>) -> u64 {
+    object.map_or(0, |object| object.digest(key))
 }

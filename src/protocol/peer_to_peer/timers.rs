@@ -12,6 +12,8 @@ pub(super) enum Alarm {
     Write(RequestId),
     /// The next thing a coordinated read waits for.
     Read(RequestId),
+    /// The answer to a write that was forwarded.
+    Forward(RequestId),
     /// The hints for this node.
     Replay(NodeId),
     /// The next comparison with another node.
@@ -44,6 +46,7 @@ pub(super) fn timer(alarm: Alarm) -> Timer {
         Alarm::Compaction => (11, 0),
         Alarm::Phi => (12, 0),
         Alarm::Swim(Wake::Relay) => (13, 0),
+        Alarm::Forward(request) => (14, request.0),
     };
     Timer(kind << KIND_SHIFT | about)
 }
@@ -66,6 +69,7 @@ pub(super) fn alarm(timer: Timer) -> Option<Alarm> {
         11 => Alarm::Compaction,
         12 => Alarm::Phi,
         13 => Alarm::Swim(Wake::Relay),
+        14 => Alarm::Forward(RequestId(about)),
         _ => return None,
     })
 }
@@ -80,6 +84,7 @@ mod tests {
         for wanted in [
             Alarm::Write(request),
             Alarm::Read(request),
+            Alarm::Forward(request),
             Alarm::Replay(NodeId(999)),
             Alarm::AntiEntropy,
             Alarm::Sessions,

@@ -1,13 +1,14 @@
 //! What panels see of a node, and what has survived of a cluster.
 
 use super::PeerToPeer;
-use super::cell::Cell;
 use super::hints::Queue;
+use super::object::Object;
 use crate::base::ids::{Key, NodeId, OpId};
+use crate::base::operation::Found;
 use crate::protocol::view::{
     HintView, KeyRow, Opinion, PeerStatus, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView,
 };
-use crate::protocol::{Survivors, Truth};
+use crate::protocol::{Remains, Survivors, Truth};
 use std::collections::BTreeMap;
 
 /// The most requests a view gives.
@@ -15,12 +16,10 @@ const PENDING_SHOWN: usize = 8;
 
 impl PeerToPeer {
     pub(super) fn replica_view(&self) -> ReplicaView {
-        let row = |(key, cell): (Key, Cell)| KeyRow {
-            key,
-            value: cell.value,
-            written_by: cell.written_by,
-            version: cell.version,
-            siblings: 1,
+        let row = |(key, object): (Key, &Object)| {
+            let Found { value, written_by, version, past } = object.found(self.config.unites());
+            let siblings = past.map_or_else(Vec::new, |past| past.siblings.clone());
+            KeyRow { key, value, written_by, version, siblings }
         };
         ReplicaView {
             keys: self.store.recent().map(row).collect(),
@@ -74,22 +73,38 @@ fn pending_view(op: OpId, key: Key, is_write: bool, counts: [usize; 3]) -> Pendi
     PendingView { op, key, is_write, got, need, of }
 }
 
-/// The newest version of each key over all living nodes, hints included: a write that exists only as a hint still
-/// exists. Converged are the nodes when every living owner of every key holds that version itself.
+/// What is left of each key over all living nodes, hints included: a write that exists only as a hint still exists.
+/// Converged are the nodes when every living owner of every key holds all of that itself.
 pub(super) fn truth(nodes: &[Option<&PeerToPeer>]) -> Truth {
     let living = || nodes.iter().copied().flatten();
-    let mut newest: BTreeMap<Key, Cell> = BTreeMap::new();
-    for (key, cell) in living().flat_map(|node| node.store.iter().chain(node.hints.iter_newest())) {
-        newest.entry(key).and_modify(|held| *held = cell.max(*held)).or_insert(cell);
+    let mut whole: BTreeMap<Key, Object> = BTreeMap::new();
+    for (key, object) in living().flat_map(|node| node.store.iter().chain(node.hints.iter_newest())) {
+        whole.entry(key).and_modify(|held| held.merge(object)).or_insert_with(|| object.clone());
     }
     // A tombstone that one owner has purged and another has not is the same nothing.
-    let shown = |cell: Option<Cell>| cell.filter(|cell| !cell.is_tombstone());
-    let is_diverged = |&(&key, cell): &(&Key, &Cell)| {
-        let differs = |node: &PeerToPeer| shown(node.store.get(key)) != shown(Some(*cell));
+    fn shown(object: Option<&Object>) -> Option<&Object> {
+        object.filter(|object| !object.is_tombstone())
+    }
+    let is_diverged = |&(&key, object): &(&Key, &Object)| {
+        let differs = |node: &PeerToPeer| shown(node.store.get(key)) != shown(Some(object));
         living().any(|node| node.config.ring.is_owner(key, node.me) && differs(node))
     };
-    let keys_diverged = newest.iter().filter(is_diverged).count();
+    let keys_diverged = whole.iter().filter(is_diverged).count();
     let copies = living().next().map_or(0, |node| node.config.ring.copies() as u32);
-    let survivors = newest.into_iter().map(|(key, cell)| (key, (cell.version, cell.written_by))).collect();
-    Truth { survivors: Survivors::Newest(survivors), is_converged: keys_diverged == 0, keys_diverged, copies }
+    let left = whole.iter().filter(|(_, object)| !object.is_tombstone());
+    // Where the application unites siblings, what counts is what it reads.
+    let unites = living().any(|node| node.config.unites());
+    let values_of = |object: &Object| match object.found(unites).value {
+        Some(united) if unites => vec![united],
+        _ => object.values(),
+    };
+    let values = left.map(|(&key, object)| (key, values_of(object))).collect();
+    let remains = |object: Object| Remains {
+        version: object.version(),
+        seen: object.seen(),
+        written_by: object.writers(),
+    };
+    let survivors =
+        Survivors::Merged(whole.into_iter().map(|(key, object)| (key, remains(object))).collect());
+    Truth { survivors, is_converged: keys_diverged == 0, keys_diverged, values, copies }
 }

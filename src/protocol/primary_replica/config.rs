@@ -253,6 +253,8 @@ pub struct Config {
     pub flush_interval: Span,
     /// Silence after which a client looks for the primary again.
     pub discovery_refresh: Span,
+    /// Whether a request that a client sends twice is done once.
+    pub dedup: bool,
 }
 
 impl Config {
@@ -357,6 +359,7 @@ impl Config {
             link_timeout: knobs.span("link_timeout"),
             flush_interval: knobs.span("flush_interval").max(Span::millis(1)),
             discovery_refresh: knobs.span("discovery_refresh"),
+            dedup: knobs.flag("dedup"),
         }
     }
 
@@ -380,6 +383,7 @@ impl Config {
             to: Route::Primary { reads: self.reads },
             discovery_refresh: self.discovery_refresh,
             partitions: 1,
+            updates: crate::protocol::Updates::All,
         }
     }
 

@@ -93,7 +93,7 @@ impl crate::protocol::Durable for Durable {
         match record {
             Record::Term { term, voted_for } => (self.term, self.voted_for) = (*term, *voted_for),
             Record::Reign { term } => (self.reigned_in, self.term) = (*term, self.term.max(*term)),
-            Record::Append(entry) => drop(self.log.push(*entry)),
+            Record::Append(entry) => drop(self.log.push(entry.clone())),
             Record::Cut(branch) => {
                 self.log.cut(branch.from);
                 self.archive.push(Arc::clone(branch));

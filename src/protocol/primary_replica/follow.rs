@@ -96,7 +96,7 @@ impl PrimaryReplica {
                 Some(_) if !self.diverge(cx, index, primary) => return None,
                 _ => {}
             }
-            self.append(cx, *entry);
+            self.append(cx, entry.clone());
             is_new = true;
         }
         Some(is_new)

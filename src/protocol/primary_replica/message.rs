@@ -2,6 +2,7 @@
 
 use super::durable::Tenure;
 use super::store::Store;
+use crate::base::data::Change;
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::time::{Span, WallTime};
 use crate::protocol::kit::log::{Entry, Epoch, Position};
@@ -327,8 +328,12 @@ pub(super) fn row_bytes(sizes: Sizes) -> u64 {
 }
 
 fn entry_bytes(entry: &Entry, sizes: Sizes) -> u64 {
-    let value = |value| if value { sizes.value } else { 0 };
-    ENTRY_HEADER + entry.write().map_or(0, |write| sizes.key + value(write.value.is_some()))
+    let bytes = |change: &Change| match change {
+        Change::Write(data) => data.bytes(sizes.value),
+        Change::Update(_) => FIELD,
+        Change::Delete => 0,
+    };
+    ENTRY_HEADER + entry.write().map_or(0, |write| sizes.key + bytes(&write.change))
 }
 
 impl crate::protocol::Message for Message {
@@ -461,7 +466,8 @@ mod tests {
             })
         };
         let mut delete = write_of(1, 1, 1);
-        delete.content = Content::Write(Write { value: None, ..delete.write().expect("a write") });
+        delete.content =
+            Content::Write(Write { change: Change::Delete, ..delete.write().expect("a write").clone() });
         assert_eq!(append(&[]).bytes(sizes), 40 + 6 * 8);
         assert_eq!(append(&[entry(1, None)]).bytes(sizes), 88 + 24);
         assert_eq!(append(&[write_of(1, 1, 1), delete]).bytes(sizes), 88 + 24 + 10 + 256 + 24 + 10);

@@ -379,7 +379,7 @@ impl PrimaryReplica {
 
     /// Appends an entry to log, sessions and disk; it is flushed when someone asks for it.
     fn append(&mut self, cx: &mut Context<'_>, entry: Entry) -> u64 {
-        let index = self.store.push(entry, self.config.backlog);
+        let index = self.store.push(entry.clone(), self.config.backlog);
         if !matches!(entry.content, Content::Write(_) | Content::Opening) {
             self.count_members();
         }

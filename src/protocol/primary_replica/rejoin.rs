@@ -130,7 +130,7 @@ impl PrimaryReplica {
         let is_acked = |index: u64, entry: &Entry| {
             index <= self.acked && entry.write().is_some() && entry.epoch.primary() == Some(self.me)
         };
-        let entries: Vec<Entry> = self.log().iter_from(from).map(|(_, entry)| *entry).collect();
+        let entries: Vec<Entry> = self.log().iter_from(from).map(|(_, entry)| entry.clone()).collect();
         let acked = (from..).zip(&entries).filter(|(index, entry)| is_acked(*index, entry)).count() as u64;
         Branch { from, entries, acked, at }
     }

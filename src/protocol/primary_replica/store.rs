@@ -3,9 +3,10 @@
 
 use super::sessions::Sessions;
 use crate::base::chunks::Chunks;
+use crate::base::data::{Change, Data};
 use crate::base::ids::{Key, OpId};
 use crate::base::operation::Found;
-use crate::protocol::kit::log::{Content, Entry, Log, Position};
+use crate::protocol::kit::log::{Content, Entry, Log, Position, Write};
 use crate::protocol::view::{KEYS_SHOWN, KeyRow};
 use std::collections::BTreeMap;
 
@@ -20,6 +21,8 @@ pub struct Store {
     rows: BTreeMap<Key, u64>,
     /// For each applied entry the index of the write it replaced in `rows`, 0 if none.
     replaced: Chunks<u64>,
+    /// What applied updates made of their keys, by index: a log says only what is added.
+    made: BTreeMap<u64, Data>,
     /// The sum of the fingerprints of all rows: equal tables have equal digests.
     digest: u64,
     sessions: Sessions,
@@ -33,7 +36,7 @@ impl Store {
         let mut sessions = Sessions::default();
         log.iter_from(1).for_each(|(index, entry)| sessions.remember(entry, index));
         let changes = log.iter_from(1).filter(|(_, entry)| is_change(entry));
-        let changes = changes.map(|(index, entry)| (index, entry.content)).collect();
+        let changes = changes.map(|(index, entry)| (index, entry.content.clone())).collect();
         let mut store = Store { log, sessions, changes, ..Store::default() };
         store.apply(upto);
         store
@@ -71,11 +74,11 @@ impl Store {
 
     /// Adds an entry to the log, keeping `backlog` entries shippable; gives its index.
     pub(super) fn push(&mut self, entry: Entry, backlog: u64) -> u64 {
-        let index = self.log.push(entry);
-        self.sessions.remember(&entry, index);
         if is_change(&entry) {
-            self.changes.push((index, entry.content));
+            self.changes.push((self.log.last_index() + 1, entry.content.clone()));
         }
+        self.sessions.remember(&entry, self.log.last_index() + 1);
+        let index = self.log.push(entry);
         self.log.trim(backlog, self.applied());
         index
     }
@@ -88,6 +91,12 @@ impl Store {
     }
 
     fn apply_one(&mut self, index: u64) {
+        if let Some(write) = self.log.get(index).and_then(Entry::write)
+            && let Change::Update(_) = write.change
+            && let Some(data) = self.data_at(index, write)
+        {
+            self.made.insert(index, data);
+        }
         let replaced = self.write_at(index).map_or(0, |(key, _)| self.rows.insert(key, index).unwrap_or(0));
         self.digest =
             self.digest.wrapping_add(self.fingerprint(index)).wrapping_sub(self.fingerprint(replaced));
@@ -105,6 +114,7 @@ impl Store {
         self.digest =
             self.digest.wrapping_add(self.fingerprint(replaced)).wrapping_sub(self.fingerprint(index));
         self.replaced.truncate(index as usize - 1);
+        self.made.remove(&index);
     }
 
     /// Cuts the log from `from` on and takes back what was applied of it; gives the entries cut.
@@ -125,6 +135,11 @@ impl Store {
         image
     }
 
+    /// What each key holds, deleted ones left out.
+    pub(super) fn values(&self) -> impl Iterator<Item = (Key, Data)> + '_ {
+        self.rows.iter().filter_map(|(&key, &index)| Some((key, self.found(index)?.value?)))
+    }
+
     /// What a read finds.
     pub(super) fn find(&self, key: Key) -> Option<Found> {
         self.found(*self.rows.get(&key)?)
@@ -141,7 +156,18 @@ impl Store {
     pub(super) fn found(&self, index: u64) -> Option<Found> {
         let entry = self.log.get(index)?;
         let write = entry.write()?;
-        Some(Found { value: write.value, written_by: write.op, version: entry.version(index) })
+        let value = self.data_at(index, write);
+        Some(Found { value, written_by: write.op, version: entry.version(index), past: None })
+    }
+
+    /// What a key holds after `write`, the entry at `index`, applied or not.
+    fn data_at(&self, index: u64, write: &Write) -> Option<Data> {
+        let Change::Update(update) = &write.change else { return write.change.of(None) };
+        if let Some(made) = self.made.get(&index) {
+            return Some(made.clone());
+        }
+        let before = self.found(self.newest_write(write.key, index - 1)).and_then(|found| found.value);
+        update.of(before.as_ref()).or(before)
     }
 
     /// What a read finds that looks no further than `upto`.
@@ -165,8 +191,8 @@ impl Store {
         let newest = |index: u64| {
             let (key, _) = self.write_at(index)?;
             let found = self.find(key).filter(|_| self.rows.get(&key) == Some(&index))?;
-            let Found { value, written_by, version } = found;
-            Some(KeyRow { key, value, written_by, version, siblings: 1 })
+            let Found { value, written_by, version, .. } = found;
+            Some(KeyRow { key, value, written_by, version, siblings: Vec::new() })
         };
         (first..=applied).rev().filter_map(newest).take(KEYS_SHOWN).collect()
     }
@@ -210,7 +236,7 @@ mod tests {
     fn store(entries: &[Entry]) -> Store {
         let mut store = Store::default();
         for entry in entries {
-            store.push(*entry, 1_000);
+            store.push(entry.clone(), 1_000);
         }
         store
     }
@@ -220,7 +246,7 @@ mod tests {
         let mut store = store(&[entry(1, None), write_of(1, 10, 7), write_of(1, 11, 7)]);
         store.apply(2);
         let found = store.find(Key(7)).expect("one write is applied");
-        assert_eq!((found.written_by, found.value), (OpId(10), Some(Value(10))));
+        assert_eq!((found.written_by, found.value), (OpId(10), Some(Value(10).into())));
         store.apply(9);
         assert_eq!(store.find(Key(7)).map(|found| found.written_by), Some(OpId(11)));
         assert_eq!((store.applied(), store.find(Key(8))), (3, None));

@@ -130,7 +130,7 @@ impl PrimaryReplica {
             return;
         }
         for entry in Arc::clone(&pulled.entries).iter() {
-            self.append(cx, *entry);
+            self.append(cx, entry.clone());
         }
         self.begin_reign(cx);
     }

@@ -30,6 +30,11 @@ pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
         survivors,
         is_converged,
         keys_diverged,
+        values: authority
+            .iter()
+            .flat_map(|node| node.store.values())
+            .map(|(key, data)| (key, vec![data]))
+            .collect(),
         copies: authority.map_or(nodes.len(), |first| first.members.len()) as u32,
     }
 }

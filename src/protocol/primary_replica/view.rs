@@ -126,11 +126,13 @@ impl PrimaryReplica {
         LogCell {
             index,
             term: entry.epoch.term(),
-            content: match entry.content {
+            content: match &entry.content {
                 Content::Opening => CellContent::Opening,
-                Content::Write(Write { op, key, value, .. }) => CellContent::Write { op, key, value },
-                Content::Join(node) => CellContent::Join(node),
-                Content::Leave(node) => CellContent::Leave(node),
+                Content::Write(Write { op, key, change, .. }) => {
+                    CellContent::Write { op: *op, key: *key, change: change.clone() }
+                }
+                Content::Join(node) => CellContent::Join(*node),
+                Content::Leave(node) => CellContent::Leave(*node),
             },
             state: self.cell_state(index, entry),
         }

@@ -4,7 +4,8 @@ use super::config::{Ack, SyncPoint};
 use super::reign::{Reign, Waiter};
 use super::ship::Follower;
 use super::{Context, PrimaryReplica, Role};
-use crate::base::ids::{NodeId, OpId, Value};
+use crate::base::data::Change;
+use crate::base::ids::{NodeId, OpId};
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Doubt, Refusal, Request};
 use crate::base::time::Span;
@@ -24,15 +25,14 @@ impl PrimaryReplica {
             cx.say(Line::Fenced { mine: self.term, seen });
             self.follow(cx, None);
         }
-        match request.action {
+        match &request.action {
             _ if matches!(self.role, Role::LeaseStore(_)) && request.action != Action::ReadHere => {
                 self.name_primary(cx, request.op);
             }
             Action::Locate => self.name_primary(cx, request.op),
             Action::ReadHere => self.find_here(cx, request.op, request.key),
             Action::Read => self.read(cx, request),
-            Action::Write(value) => self.write(cx, request, Some(value)),
-            Action::Delete => self.write(cx, request, None),
+            Action::Change(change) => self.write(cx, request, change.clone()),
         }
     }
 
@@ -41,12 +41,13 @@ impl PrimaryReplica {
         cx.reply(op, Answer::NotPrimary { hint: self.primary });
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, request: &Request, value: Option<Value>) {
+    fn write(&mut self, cx: &mut Context<'_>, request: &Request, change: Change) {
         let Some(reign) = self.reign() else {
             return self.name_primary(cx, request.op);
         };
         let (objection, hand_over) = (self.objection_to_writes(cx, reign), reign.hand_over);
-        if let Some(index) = self.store.sessions().find(request.client, request.sequence) {
+        let known = self.store.sessions().find(request.client, request.sequence);
+        if let Some(index) = known.filter(|_| self.config.dedup) {
             return self.answer_duplicate(cx, request.op, index);
         }
         if let Some(hand_over) = hand_over {
@@ -56,7 +57,13 @@ impl PrimaryReplica {
             return;
         }
         let &Request { op, client, sequence, key, .. } = request;
-        let content = Content::Write(Write { op, client, sequence, key, value });
+        if let Change::Update(update) = change
+            && let Some(held) = self.store.find(key).and_then(|found| found.value)
+            && update.of(Some(&held)).is_none()
+        {
+            return cx.reply(op, Answer::Refused(Refusal::WrongKind));
+        }
+        let content = Content::Write(Write { op, client, sequence, key, change });
         let index = self.append(cx, Entry { epoch: self.epoch, written_at: cx.now, content });
         self.wait(cx, index, op);
         self.ship(cx);
@@ -104,7 +111,7 @@ impl PrimaryReplica {
     fn answer_duplicate(&mut self, cx: &mut Context<'_>, op: OpId, index: u64) {
         let is_fenced = self.reign().is_some_and(|reign| reign.is_fenced);
         match self.log().get(index) {
-            Some(entry) if index <= self.acked => cx.reply(op, Answer::Written(entry.version(index))),
+            Some(entry) if index <= self.acked => cx.reply(op, Answer::Written(entry.version(index).into())),
             _ if is_fenced => cx.reply(op, Answer::Uncertain(Doubt::SteppedDown)),
             _ => self.wait(cx, index, op),
         }
@@ -141,7 +148,7 @@ impl PrimaryReplica {
             reign.waiters.pop_front();
             reign.is_wait_said &= !reign.waiters.is_empty();
             if let Some(entry) = self.log().get(waiter.index) {
-                cx.reply(waiter.op, Answer::Written(entry.version(waiter.index)));
+                cx.reply(waiter.op, Answer::Written(entry.version(waiter.index).into()));
             }
         }
     }

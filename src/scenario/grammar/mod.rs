@@ -9,7 +9,9 @@ mod complete;
 pub use complete::{Completion, complete};
 
 use super::model::Scoped;
-use crate::base::command::{Command, CrashKind, Healed, LATER_VERBS, VERBS, Verb, WorkloadChange, verb_row};
+use crate::base::command::{
+    Command, CrashKind, Healed, LATER_VERBS, TypedUpdate, VERBS, Verb, WorkloadChange, verb_row,
+};
 use crate::base::ids::NodeId;
 use crate::base::knob::{Knobs, Profile, Topology, is_settable};
 use crate::base::operation::{LEVELS, Level};
@@ -229,7 +231,9 @@ fn command(verb: &'static Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
             }
         }
         "heal" => Command::Heal { what: healed(arguments)? },
-        "write" | "read" | "delete" => operation(verb, arguments)?,
+        "write" | "read" | "delete" | "add" | "remove" | "append" | "increment" | "resolve" => {
+            operation(verb, arguments)?
+        }
         "workload" => Command::Workload { change: workload(verb, arguments)? },
         "burst" => burst(verb, arguments)?,
         "set" => set(verb, arguments)?,
@@ -323,21 +327,37 @@ fn operation(verb: &Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
     if what.is_empty() {
         return Err(arguments.missing(verb));
     }
-    if verb.word == "write" {
-        let Some((key, value)) = arguments::split_assignment(what) else {
-            return Err(arguments.error(
-                what,
-                "a write needs a key and a value",
-                format!("`{}`", verb.syntax),
-            ));
-        };
-        let (key, value) = (arguments.word(key)?, arguments.word(value)?);
-        return Ok(Command::Write { key, value, at, level });
-    }
-    let key = arguments.word(what)?;
+    let key_alone = || arguments.word(what);
     Ok(match verb.word {
-        "read" => Command::Read { key, at, level },
-        _ => Command::Delete { key, at, level },
+        "read" => Command::Read { key: key_alone()?, at, level },
+        "delete" => Command::Delete { key: key_alone()?, at, level },
+        "increment" => {
+            let (key, amount) = arguments::split_assignment(what).unwrap_or((what, "1"));
+            let Ok(by) = amount.trim().parse() else {
+                let help = format!("a whole number, like `{}`", verb.example);
+                return Err(arguments.error(amount, format!("`{amount}` is no amount to count"), help));
+            };
+            Command::Update { update: TypedUpdate::Increment(by), key: arguments.word(key)?, at, level }
+        }
+        word => {
+            let Some((key, value)) = arguments::split_assignment(what) else {
+                let message = format!("`{word}` needs a key and a value");
+                return Err(arguments.error(what, message, format!("`{}`", verb.syntax)));
+            };
+            let (key, value) = (arguments.word(key)?, arguments.word(value)?);
+            let update = match word {
+                "write" => return Ok(Command::Write { key, value, at, level }),
+                "add" => TypedUpdate::Add(value),
+                "remove" => TypedUpdate::Remove(value),
+                "append" => TypedUpdate::Append(value),
+                _ if value.starts_with(['{', '[']) => {
+                    let help = "to add to sets and to remove from them resolves them";
+                    return Err(arguments.error(what, "siblings are resolved to one value", help));
+                }
+                _ => TypedUpdate::Resolve(value),
+            };
+            Command::Update { update, key, at, level }
+        }
     })
 }
 

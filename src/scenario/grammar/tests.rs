@@ -98,7 +98,7 @@ fn errors_name_the_part_and_what_would_be_right() {
         error("isolte n1"),
         ("isolte".into(), "unknown verb `isolte`; did you mean `isolate`?".into())
     );
-    assert_eq!(error("resolve").1, "`resolve` is not in this version; `:help` lists what is");
+    assert_eq!(error("hand-over").1, "`hand-over` is not in this version; `:help` lists what is");
     assert_eq!(error("loss n1>n2 130%").0, "130%");
     assert_eq!(error("partition n1,n2 | n2,n3").1, "n2 stands in two groups; each node belongs to one group");
     assert_eq!(error("partition n1,n2").1, "a partition has at least two groups; `partition A,B | C,D,E`");
@@ -134,4 +134,15 @@ proptest! {
             Err(error) => prop_assert!(text.get(error.span).is_some()),
         }
     }
+}
+
+#[test]
+fn updates_name_an_element_or_an_amount() {
+    let update = |update, key: &str| Command::Update { update, key: key.into(), at: None, level: None };
+    assert_eq!(read("add cart=milk"), update(TypedUpdate::Add("milk".into()), "cart"));
+    assert_eq!(read("increment hits"), update(TypedUpdate::Increment(1), "hits"));
+    assert_eq!(read("increment hits=-5"), update(TypedUpdate::Increment(-5), "hits"));
+    assert_eq!(read("resolve x=5"), update(TypedUpdate::Resolve("5".into()), "x"));
+    assert!(error("resolve x={a,b}").1.contains("one value"));
+    assert_eq!(error("increment hits=many").0, "many");
 }

@@ -513,6 +513,15 @@ pub(super) const PRIMARY_REPLICA: &[Knob] = &[
     ),
     knob(
         PR,
+        "dedup",
+        Flag,
+        ["true", "true"],
+        "whether a request that a client sends twice is recognised by its session and done once",
+        "Kafka enable.idempotence; MongoDB retryable writes; Raft client sessions",
+        true,
+    ),
+    knob(
+        PR,
         "discovery_refresh",
         Duration,
         ["1s", "5s"],

@@ -1,36 +1,52 @@
 //! A counter that goes up and down at every replica at once: the PN-counter (Shapiro, Preguiça, Baquero, Zawirski
 //! 2011). Every replica counts for itself; the value is the sum.
 
-use super::vector::Actor;
+use crate::base::vector::{Actor, Vector};
 use std::collections::BTreeMap;
 
 /// The counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counter {
-    /// What each actor has added and taken away.
-    counts: BTreeMap<Actor, (u64, u64)>,
+    /// What each actor has added and taken away, and how often.
+    counts: BTreeMap<Actor, Count>,
+}
+
+/// What one actor has counted. All three only grow, so the greater of each is the later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    up: u64,
+    down: u64,
+    events: u64,
 }
 
 impl Counter {
     /// `actor` adds `amount`.
     pub fn add(&mut self, actor: Actor, amount: i64) {
-        let (up, down) = self.counts.entry(actor).or_default();
-        let side = if amount >= 0 { up } else { down };
+        let count = self.counts.entry(actor).or_default();
+        let side = if amount >= 0 { &mut count.up } else { &mut count.down };
         *side = side.saturating_add(amount.unsigned_abs());
+        count.events += 1;
+    }
+
+    /// The additions that are in the sum.
+    pub fn seen(&self) -> Vector {
+        self.counts.iter().map(|(&actor, count)| (actor, count.events)).collect()
     }
 
     /// Takes in what another replica knows.
     pub fn merge(&mut self, other: &Counter) {
-        for (&actor, &(up, down)) in &other.counts {
+        for (&actor, theirs) in &other.counts {
             let own = self.counts.entry(actor).or_default();
-            *own = (own.0.max(up), own.1.max(down));
+            own.up = own.up.max(theirs.up);
+            own.down = own.down.max(theirs.down);
+            own.events = own.events.max(theirs.events);
         }
     }
 
     /// The sum.
     pub fn value(&self) -> i64 {
-        let sum = |side: fn(&(u64, u64)) -> u64| self.counts.values().map(side).map(i128::from).sum::<i128>();
-        let value = sum(|counts| counts.0) - sum(|counts| counts.1);
+        let sum = |side: fn(&Count) -> u64| self.counts.values().map(side).map(i128::from).sum::<i128>();
+        let value = sum(|count| count.up) - sum(|count| count.down);
         value.clamp(i64::MIN.into(), i64::MAX.into()) as i64
     }
 }

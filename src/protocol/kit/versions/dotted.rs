@@ -1,7 +1,7 @@
 //! Dotted version vector sets (Preguiça, Baquero, Almeida, Fonte, Gonçalves 2012; Riak 2.0): siblings of which each
 //! knows the one event that made it, so that a write replaces exactly what its writer had seen.
 
-use super::vector::{Actor, Vector};
+use crate::base::vector::{Actor, Vector};
 use std::collections::BTreeMap;
 
 /// The last events of one actor: `count` of them are known, and the values of the last few are still there.

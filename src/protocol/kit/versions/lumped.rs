@@ -2,7 +2,7 @@
 //! the siblings a writer had seen, so one who has not seen them all replaces none. Two clients that take turns with old
 //! contexts leave one sibling more with every write: the sibling explosion.
 
-use super::vector::{Actor, Order, Vector};
+use crate::base::vector::{Actor, Order, Vector};
 
 /// Siblings and what is known of them as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

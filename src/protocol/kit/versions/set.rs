@@ -1,7 +1,7 @@
 //! A set to which replicas add and from which they remove at once: the observed-remove set without tombstones
 //! (Bieniusa et al. 2012). A remove takes away the additions it has seen; one it has not seen stays.
 
-use super::vector::{Actor, Vector};
+use crate::base::vector::{Actor, Vector};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The set.
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ObservedSet<E> {
     /// The additions of each element that nobody has removed.
     dots: BTreeMap<E, BTreeSet<(Actor, u64)>>,
-    /// All additions that are known, removed or not.
+    /// All additions and removals that are known; an addition may be removed by now.
     seen: Vector,
 }
 
@@ -26,9 +26,15 @@ impl<E: Clone + Ord> ObservedSet<E> {
         self.dots.insert(element, BTreeSet::from([dot]));
     }
 
-    /// Removes the additions of `element` that are known here.
-    pub fn remove(&mut self, element: &E) {
+    /// `actor` removes the additions of `element` that are known here.
+    pub fn remove(&mut self, actor: Actor, element: &E) {
+        self.seen.count(actor);
         self.dots.remove(element);
+    }
+
+    /// The additions and removals that are in the set.
+    pub fn seen(&self) -> &Vector {
+        &self.seen
     }
 
     /// Takes in what another replica knows.
@@ -74,11 +80,11 @@ mod tests {
         let mut left = ObservedSet::default();
         left.add(Actor(1), 7);
         let mut right = left.clone();
-        left.remove(&7);
+        left.remove(Actor(1), &7);
         right.add(Actor(2), 7);
         assert_eq!(joined(&left, &right).elements().collect::<Vec<_>>(), [&7]);
         let mut after = joined(&left, &right);
-        after.remove(&7);
+        after.remove(Actor(1), &7);
         assert_eq!(joined(&after, &right).elements().count(), 0, "a remove that has seen it is for good");
     }
 
@@ -92,7 +98,7 @@ mod tests {
                 let before = replicas[at].clone();
                 match deed {
                     0 => replicas[at].add(Actor(at as u64), element),
-                    1 => replicas[at].remove(&element),
+                    1 => replicas[at].remove(Actor(at as u64), &element),
                     _ => {
                         let other = replicas[from].clone();
                         replicas[at].merge(&other);

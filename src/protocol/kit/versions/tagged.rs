@@ -1,8 +1,8 @@
 //! Siblings with a version vector each, counted by client (Dynamo 4.4; Riak with client ids): correct, but the vectors
 //! grow with the clients. So they are pruned, and a pruned vector takes what came after it for concurrent.
 
-use super::vector::{Actor, Vector};
 use crate::base::time::Span;
+use crate::base::vector::{Actor, Vector};
 use std::collections::BTreeMap;
 
 /// When a vector is cut back (Riak `small_vclock`, `big_vclock`, `young_vclock`, `old_vclock`).
@@ -98,9 +98,9 @@ impl<V: Clone + Ord> Tagged<V> {
         self.siblings.iter().map(|sibling| &sibling.value)
     }
 
-    /// Actors in the longest vector.
-    pub fn actors_max(&self) -> usize {
-        self.siblings.iter().map(|sibling| sibling.past.len()).max().unwrap_or(0)
+    /// Actors in all vectors together.
+    pub fn actors_total(&self) -> usize {
+        self.siblings.iter().map(|sibling| sibling.past.len()).sum()
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
             replica.clone_from(&set);
             set.put(&set.context(), Actor(client), client as u32, client * 10, Some(pruning));
         }
-        assert_eq!((values(&set), set.actors_max()), (vec![5], 2));
+        assert_eq!((values(&set), set.actors_total()), (vec![5], 2));
         // The replica that missed the last write has a vector that the pruned one no longer covers.
         assert_eq!(values(&joined(&set, &replica)), [4, 5]);
     }

@@ -28,7 +28,7 @@ fn a_slow_clock_loses_a_write_that_began_after_its_rival_had_returned() {
 fn a_write_that_timed_out_is_not_undone_and_surfaces_later() {
     let mut network = Network::new(3, &[("w", "3")], 1);
     network.partition(&[0, 0, 1]);
-    let answer = network.answer(0, 4, Action::Write(Value(9)));
+    let answer = network.answer(0, 4, Action::write(Value(9)));
     assert_eq!(answer, Answer::Uncertain(Doubt::QuorumTimeout));
     assert_eq!(network.read(1, 4), Some(OpId(1)));
 }
@@ -40,7 +40,7 @@ fn write_and_read_across_a_cut(quorum: &str) -> (Answer, Answer) {
     network.run_for(Span::millis(50));
     network.partition(&[0, 1, 1, 0, 0]);
     network.run_for(TWO_APART);
-    let written = network.answer(3, 0, Action::Write(Value(9)));
+    let written = network.answer(3, 0, Action::write(Value(9)));
     (written, network.answer(1, 0, Action::Read))
 }
 
@@ -48,14 +48,14 @@ fn write_and_read_across_a_cut(quorum: &str) -> (Answer, Answer) {
 fn a_sloppy_quorum_reads_stale_although_r_and_w_overlap() {
     let (written, read) = write_and_read_across_a_cut("sloppy");
     assert!(matches!(written, Answer::Written(_)));
-    assert!(matches!(read, Answer::Found(Some(found)) if found.written_by == OpId(1)), "{read:?}");
+    assert!(matches!(read, Answer::Found(Some(ref found)) if found.written_by == OpId(1)), "{read:?}");
 }
 
 #[test]
 fn a_strict_quorum_refuses_the_write_that_would_make_reads_stale() {
     let (written, read) = write_and_read_across_a_cut("strict");
     assert!(matches!(written, Answer::Refused(_)));
-    assert!(matches!(read, Answer::Found(Some(found)) if found.written_by == OpId(1)), "{read:?}");
+    assert!(matches!(read, Answer::Found(Some(ref found)) if found.written_by == OpId(1)), "{read:?}");
 }
 
 #[test]

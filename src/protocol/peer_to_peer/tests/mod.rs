@@ -33,5 +33,6 @@ fn request(op: u32, key: Key, action: Action) -> Request {
         token: None,
         stamped: WallTime(0),
         level: None,
+        context: None,
     }
 }

@@ -3,8 +3,9 @@
 use super::super::timers::{Alarm, timer};
 use super::super::*;
 use super::{config, request};
-use crate::base::ids::{OpId, Value, Version};
-use crate::base::operation::{Doubt, Found, Refusal};
+use crate::base::data::Data;
+use crate::base::ids::{Value, Version};
+use crate::base::operation::{Doubt, Refusal};
 use crate::base::random::Stream;
 use crate::base::time::{Span, WallTime};
 use crate::protocol::kit::swim::{self, News};
@@ -73,8 +74,8 @@ impl Bench {
     }
 
     /// Makes the node hold what `op` wrote at `stamp`.
-    fn hold(&mut self, cell: Cell) {
-        self.hear(N5, Message::Write(Write { request: RequestId(1), ..write_of(cell) }));
+    fn hold(&mut self, cell: Object) {
+        self.hear(N5, Message::Write(Write { request: RequestId(1), ..write_of(&cell) }));
         self.flushed();
     }
 }
@@ -96,12 +97,13 @@ const FIRST: RequestId = RequestId((1 << 32) + 1);
 /// The timestamp of a write at the beginning of the world.
 const ZERO: u64 = 1 << 37;
 
-fn cell(stamp: u64, node: NodeId, op: u32) -> Cell {
-    Cell::new(stamp, node, Some(Value(op)), OpId(op))
+fn cell(stamp: u64, node: NodeId, op: u32) -> Object {
+    Object::Latest(Cell::new(stamp, node, Some(Data::One(Value(op))), OpId(op)))
 }
 
-fn write_of(cell: Cell) -> Write {
-    Write { request: FIRST, key: KEY, cell, hint_for: None, purpose: Purpose::Client }
+fn write_of(object: &Object) -> Write {
+    let object = object.clone();
+    Write { request: FIRST, key: KEY, object, hint_for: None, purpose: Purpose::Client }
 }
 
 fn send(to: NodeId, message: Message) -> Effect<PeerToPeer> {
@@ -132,28 +134,27 @@ fn told(known: Known) -> Message {
     Message::ReadReply { request: FIRST, known }
 }
 
-fn found(cell: Cell) -> Answer {
-    let Cell { version, value, written_by } = cell;
-    Answer::Found(Some(Found { value, written_by, version }))
+fn found(object: &Object) -> Answer {
+    Answer::Found(Some(object.found(false)))
 }
 
 #[test]
 fn a_strict_write_goes_to_all_owners_and_is_acknowledged_by_the_second_flush() {
     let mut bench = Bench::new(N1, &[]);
     let cell = cell(ZERO, N1, 7);
-    let begun = bench.ask(7, Action::Write(Value(7)));
+    let begun = bench.ask(7, Action::write(Value(7)));
     assert_eq!(
         begun,
         [
             set(Alarm::Write(FIRST), 300),
-            Effect::Append(Record::Cell { key: KEY, cell }),
+            Effect::Append(Record::Object { key: KEY, object: cell.clone() }),
             Effect::Flush,
-            send(N2, Message::Write(write_of(cell))),
-            send(N3, Message::Write(write_of(cell))),
+            send(N2, Message::Write(write_of(&cell))),
+            send(N3, Message::Write(write_of(&cell))),
         ]
     );
     assert_eq!(bench.hear(N2, ack(Purpose::Client, None)), []);
-    assert_eq!(bench.flushed(), [reply(7, Answer::Written(Version(ZERO << 8)))]);
+    assert_eq!(bench.flushed(), [reply(7, Answer::Written(Version(ZERO << 8).into()))]);
     assert_eq!(bench.hear(N3, ack(Purpose::Client, None)), [cancel(Alarm::Write(FIRST))]);
 }
 
@@ -161,9 +162,9 @@ fn a_strict_write_goes_to_all_owners_and_is_acknowledged_by_the_second_flush() {
 fn a_replica_acknowledges_only_after_its_flush() {
     let mut bench = Bench::new(N2, &[]);
     let cell = cell(ZERO, N1, 7);
-    let taken = bench.hear(N1, Message::Write(write_of(cell)));
-    assert_eq!(taken, [Effect::Append(Record::Cell { key: KEY, cell }), Effect::Flush]);
-    assert_eq!(bench.hear(N3, ask_for(ReadMode::Data)), [send(N3, told(Known::Data(Some(cell))))]);
+    let taken = bench.hear(N1, Message::Write(write_of(&cell)));
+    assert_eq!(taken, [Effect::Append(Record::Object { key: KEY, object: cell.clone() }), Effect::Flush]);
+    assert_eq!(bench.hear(N3, ask_for(ReadMode::Data)), [send(N3, told(Known::Data(Some(cell.clone()))))]);
     assert_eq!(bench.flushed(), [send(N1, ack(Purpose::Client, None))]);
 }
 
@@ -171,7 +172,7 @@ fn a_replica_acknowledges_only_after_its_flush() {
 fn too_few_owners_believed_up_refuse_both_and_send_nothing() {
     let mut bench = Bench::new(N4, &[]);
     bench.lose(&[N1, N2]);
-    for (op, action, is_write) in [(1, Action::Write(Value(1)), true), (2, Action::Read, false)] {
+    for (op, action, is_write) in [(1, Action::write(Value(1)), true), (2, Action::Read, false)] {
         let line = Line::Unavailable { key: KEY, is_write, need: 2, alive: 1 };
         let refused = reply(op, Answer::Refused(Refusal::Unavailable));
         assert_eq!(bench.ask(op, action), [Effect::Say(line), refused]);
@@ -181,11 +182,11 @@ fn too_few_owners_believed_up_refuse_both_and_send_nothing() {
 #[test]
 fn a_write_without_its_quorum_is_uncertain_and_leaves_hints_for_the_missing() {
     let mut bench = Bench::new(N4, &[]);
-    bench.ask(7, Action::Write(Value(7)));
+    bench.ask(7, Action::write(Value(7)));
     bench.hear(N1, ack(Purpose::Client, None));
     let expired = bench.wake(Alarm::Write(FIRST), Span::millis(300));
     let hint = |number: u64, target| {
-        let hint = Hint { number: (1 << 32) + number, key: KEY, cell: cell(ZERO, N4, 7) };
+        let hint = Hint { number: (1 << 32) + number, key: KEY, object: cell(ZERO, N4, 7) };
         Effect::Append(Record::Hint { target, hint })
     };
     let stored = |target| Effect::Say(Line::HintStore { target, queued: 1, bytes: 288 });
@@ -215,13 +216,13 @@ fn a_strict_coordinator_keeps_a_hint_for_an_owner_believed_down_and_does_not_cou
     let mut bench = Bench::new(N4, &[]);
     bench.lose(&[N3]);
     let cell = cell(ZERO, N4, 7);
-    let hint = Hint { number: (1 << 32) + 1, key: KEY, cell };
+    let hint = Hint { number: (1 << 32) + 1, key: KEY, object: cell.clone() };
     assert_eq!(
-        bench.ask(7, Action::Write(Value(7))),
+        bench.ask(7, Action::write(Value(7))),
         [
             set(Alarm::Write(FIRST), 300),
-            send(N1, Message::Write(write_of(cell))),
-            send(N2, Message::Write(write_of(cell))),
+            send(N1, Message::Write(write_of(&cell))),
+            send(N2, Message::Write(write_of(&cell))),
             Effect::Append(Record::Hint { target: N3, hint }),
             Effect::Ghost(Ghost::HintBytes(288)),
             Effect::Say(Line::HintStore { target: N3, queued: 1, bytes: 288 }),
@@ -231,7 +232,7 @@ fn a_strict_coordinator_keeps_a_hint_for_an_owner_believed_down_and_does_not_cou
     assert_eq!(bench.flushed(), []);
     assert_eq!(bench.hear(N1, ack(Purpose::Client, None)), []);
     let last = bench.hear(N2, ack(Purpose::Client, None));
-    assert_eq!(last, [reply(7, Answer::Written(cell.version)), cancel(Alarm::Write(FIRST))]);
+    assert_eq!(last, [reply(7, Answer::Written(cell.version().into())), cancel(Alarm::Write(FIRST))]);
 }
 
 #[test]
@@ -239,15 +240,15 @@ fn a_sloppy_write_asks_fallbacks_for_the_dead_at_once_and_for_the_silent_after_a
     let mut bench = Bench::new(N1, &[("quorum", "sloppy"), ("w", "3")]);
     bench.lose(&[N2]);
     let cell = cell(ZERO, N1, 7);
-    let for_owner = |owner| Message::Write(Write { hint_for: Some(owner), ..write_of(cell) });
+    let for_owner = |owner| Message::Write(Write { hint_for: Some(owner), ..write_of(&cell) });
     assert_eq!(
-        bench.ask(7, Action::Write(Value(7))),
+        bench.ask(7, Action::write(Value(7))),
         [
             set(Alarm::Write(FIRST), 50),
-            Effect::Append(Record::Cell { key: KEY, cell }),
+            Effect::Append(Record::Object { key: KEY, object: cell.clone() }),
             Effect::Flush,
             send(N4, for_owner(N2)),
-            send(N3, Message::Write(write_of(cell))),
+            send(N3, Message::Write(write_of(&cell))),
         ]
     );
     assert_eq!(bench.flushed(), []);
@@ -256,7 +257,7 @@ fn a_sloppy_write_asks_fallbacks_for_the_dead_at_once_and_for_the_silent_after_a
     assert_eq!(later, [set(Alarm::Write(FIRST), 50), send(N5, for_owner(N3))]);
     assert_eq!(
         bench.hear(N5, ack(Purpose::Client, Some(N3))),
-        [reply(7, Answer::Written(cell.version)), cancel(Alarm::Write(FIRST))]
+        [reply(7, Answer::Written(cell.version().into())), cancel(Alarm::Write(FIRST))]
     );
 }
 
@@ -265,8 +266,8 @@ fn a_fallback_keeps_a_hint_instead_of_a_copy_and_serves_it() {
     let mut bench = Bench::new(N4, &[("quorum", "sloppy")]);
     bench.lose(&[N2]);
     let cell = cell(ZERO, N1, 7);
-    let hint = Hint { number: (1 << 32) + 1, key: KEY, cell };
-    let taken = bench.hear(N1, Message::Write(Write { hint_for: Some(N2), ..write_of(cell) }));
+    let hint = Hint { number: (1 << 32) + 1, key: KEY, object: cell.clone() };
+    let taken = bench.hear(N1, Message::Write(Write { hint_for: Some(N2), ..write_of(&cell) }));
     assert_eq!(
         taken,
         [
@@ -278,7 +279,7 @@ fn a_fallback_keeps_a_hint_instead_of_a_copy_and_serves_it() {
     );
     assert_eq!(bench.flushed(), [send(N1, ack(Purpose::Client, Some(N2)))]);
     assert_eq!(bench.node.store.len(), 0);
-    assert_eq!(bench.hear(N1, ask_for(ReadMode::Data)), [send(N1, told(Known::Data(Some(cell))))]);
+    assert_eq!(bench.hear(N1, ask_for(ReadMode::Data)), [send(N1, told(Known::Data(Some(cell.clone()))))]);
 }
 
 #[test]
@@ -289,8 +290,8 @@ fn equal_digests_answer_a_read() {
     assert_eq!(asked, [send(N1, data), send(N2, hash), set(Alarm::Read(FIRST), 75)]);
     let cell = cell(ZERO, N1, 3);
     assert_eq!(bench.hear(N2, told(Known::Digest(cell.digest(KEY)))), []);
-    let last = bench.hear(N1, told(Known::Data(Some(cell))));
-    assert_eq!(last, [reply(7, found(cell)), cancel(Alarm::Read(FIRST))]);
+    let last = bench.hear(N1, told(Known::Data(Some(cell.clone()))));
+    assert_eq!(last, [reply(7, found(&cell)), cancel(Alarm::Read(FIRST))]);
 }
 
 #[test]
@@ -298,15 +299,15 @@ fn a_digest_that_differs_is_resolved_and_the_answer_waits_for_the_repair() {
     let mut bench = Bench::new(N4, &[]);
     bench.ask(7, Action::Read);
     let (old, new) = (cell(ZERO, N1, 3), cell(ZERO + 9, N2, 4));
-    bench.hear(N1, told(Known::Data(Some(old))));
+    bench.hear(N1, told(Known::Data(Some(old.clone()))));
     let differs = bench.hear(N2, told(Known::Digest(new.digest(KEY))));
     assert_eq!(differs, [send(N2, ask_for(ReadMode::Data))]);
-    let merged = bench.hear(N2, told(Known::Data(Some(new))));
+    let merged = bench.hear(N2, told(Known::Data(Some(new.clone()))));
     let line = Line::ReadRepair { key: KEY, stale: N1, is_blocking: true };
-    let repair = Write { purpose: Purpose::Repair, ..write_of(new) };
+    let repair = Write { purpose: Purpose::Repair, ..write_of(&new) };
     assert_eq!(merged, [Effect::Say(line), send(N1, Message::Write(repair))]);
     let repaired = bench.hear(N1, ack(Purpose::Repair, None));
-    assert_eq!(repaired, [reply(7, found(new)), cancel(Alarm::Read(FIRST))]);
+    assert_eq!(repaired, [reply(7, found(&new)), cancel(Alarm::Read(FIRST))]);
 }
 
 #[test]
@@ -316,8 +317,8 @@ fn without_repair_a_read_answers_the_newest_and_tells_nobody() {
     let new = cell(ZERO + 9, N2, 4);
     bench.hear(N1, told(Known::Data(None)));
     bench.hear(N2, told(Known::Digest(new.digest(KEY))));
-    let answered = bench.hear(N2, told(Known::Data(Some(new))));
-    assert_eq!(answered, [reply(7, found(new)), cancel(Alarm::Read(FIRST))]);
+    let answered = bench.hear(N2, told(Known::Data(Some(new.clone()))));
+    assert_eq!(answered, [reply(7, found(&new)), cancel(Alarm::Read(FIRST))]);
 }
 
 #[test]
@@ -341,13 +342,13 @@ fn a_read_asks_one_more_owner_when_patience_runs_out_and_gives_up_at_the_end() {
 fn a_write_that_is_older_than_what_its_coordinator_holds_is_dropped_with_a_line() {
     let mut bench = Bench::new(N1, &[("w", "1")]);
     bench.hold(cell(ZERO + 500_000, N2, 3));
-    let begun = bench.ask(7, Action::Write(Value(7)));
+    let begun = bench.ask(7, Action::write(Value(7)));
     let line = Line::LwwDrop { key: KEY, stored_is_newer_by: Span::millis(500) };
     let ghost = Ghost::Discarded { key: KEY, winner: OpId(3), loser: OpId(7) };
     assert_eq!(begun[1..3], [Effect::Ghost(ghost), Effect::Say(line)]);
     assert_eq!(
         begun[3],
-        reply(7, Answer::Written(Version(ZERO << 8))),
+        reply(7, Answer::Written(Version(ZERO << 8).into())),
         "nothing to flush: acknowledged at once"
     );
 }
@@ -357,22 +358,22 @@ fn a_full_disk_refuses_where_the_coordinator_owns_the_key_and_silences_its_repli
     let mut bench = Bench::new(N1, &[]);
     bench.is_disk_full = true;
     let refused = reply(7, Answer::Refused(Refusal::DiskFull));
-    assert_eq!(bench.ask(7, Action::Write(Value(7))), [Effect::Say(Line::DiskFull), refused]);
-    let taken = bench.hear(N2, Message::Write(write_of(cell(ZERO, N2, 8))));
+    assert_eq!(bench.ask(7, Action::write(Value(7))), [Effect::Say(Line::DiskFull), refused]);
+    let taken = bench.hear(N2, Message::Write(write_of(&cell(ZERO, N2, 8))));
     assert_eq!(taken, [Effect::Say(Line::DiskFull)]);
     assert_eq!(bench.flushed(), []);
     let mut elsewhere = Bench::new(N4, &[]);
     elsewhere.is_disk_full = true;
-    assert_eq!(elsewhere.ask(7, Action::Write(Value(7))).len(), 4, "a timer and three owners to tell");
+    assert_eq!(elsewhere.ask(7, Action::write(Value(7))).len(), 4, "a timer and three owners to tell");
 }
 
 #[test]
 fn a_delete_is_a_write_of_a_tombstone() {
     let mut bench = Bench::new(N4, &[]);
-    let begun = bench.ask(7, Action::Delete);
-    let tombstone = Cell::new(ZERO, N4, None, OpId(7));
+    let begun = bench.ask(7, Action::Change(crate::base::data::Change::Delete));
+    let tombstone = Object::Latest(Cell::new(ZERO, N4, None, OpId(7)));
     assert_eq!(begun[0], Effect::Say(Line::Tombstone { key: KEY }));
-    assert_eq!(begun[2], send(N1, Message::Write(write_of(tombstone))));
+    assert_eq!(begun[2], send(N1, Message::Write(write_of(&tombstone))));
 }
 
 #[test]
@@ -401,7 +402,7 @@ fn a_view_shows_the_oldest_requests_the_newest_keys_and_the_opinions() {
     let mut bench = Bench::new(N4, &[]);
     bench.lose(&[N3]);
     bench.hold(cell(ZERO, N5, 50));
-    (1..=6).for_each(|op| drop(bench.ask(op, Action::Write(Value(op)))));
+    (1..=6).for_each(|op| drop(bench.ask(op, Action::write(Value(op)))));
     (7..=12).for_each(|op| drop(bench.ask(op, Action::Read)));
     let view = bench.node.view(bench.now);
     assert_eq!((view.keys_total, view.keys[0].written_by), (1, OpId(50)));

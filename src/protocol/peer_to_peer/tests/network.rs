@@ -121,7 +121,7 @@ impl Network {
 
     /// A write of a value of its own.
     pub(super) fn write(&mut self, node: u16, key: u32) -> OpId {
-        self.ask(node, key, Action::Write(Value(self.ops + 1)))
+        self.ask(node, key, Action::write(Value(self.ops + 1)))
     }
 
     /// Asks and lets the world go on until the answer is there.
@@ -130,7 +130,7 @@ impl Network {
         while !self.answers.contains_key(&op) {
             assert!(self.advance(), "{op} is never answered");
         }
-        self.answers[&op]
+        self.answers[&op].clone()
     }
 
     /// The write that a read at `node` finds.
@@ -252,7 +252,7 @@ impl Network {
         for effect in effects {
             if let Effect::Append(record) = &effect {
                 appended += 1;
-                self.hosts[at.index()].tail.push((DiskPosition(appended), *record));
+                self.hosts[at.index()].tail.push((DiskPosition(appended), record.clone()));
             }
             self.carry_out(at, effect);
         }

@@ -18,7 +18,7 @@ fn writable(network: &mut Network, node: u16) -> usize {
     (0..100)
         .filter(|&key| {
             let value = crate::base::ids::Value(1_000 + key);
-            match network.answer(node, key, Action::Write(value)) {
+            match network.answer(node, key, Action::write(value)) {
                 Answer::Written(_) => true,
                 Answer::Refused(Refusal::Unavailable) => false,
                 other => panic!("k{key}: {other:?}"),
@@ -113,7 +113,7 @@ fn a_node_that_was_away_gets_what_it_missed_from_hints() {
     network.run_for(Span::seconds(5));
     for key in 0..50 {
         assert!(matches!(
-            network.answer(0, key, Action::Write(crate::base::ids::Value(key))),
+            network.answer(0, key, Action::write(crate::base::ids::Value(key))),
             Answer::Written(_)
         ));
     }
@@ -133,7 +133,7 @@ fn hints_survive_the_restart_of_their_holder_but_not_the_loss_of_its_disk() {
         let mut network = Network::new(5, &[], 1);
         network.crash(2);
         network.run_for(Span::seconds(5));
-        network.answer(3, 1, Action::Write(crate::base::ids::Value(7)));
+        network.answer(3, 1, Action::write(crate::base::ids::Value(7)));
         network.run_for(Span::millis(10));
         network.crash(3);
         if is_wiped {
@@ -188,10 +188,10 @@ fn survivors_are_the_newest_versions_and_a_delete_is_one_of_them() {
     let mut network = Network::new(5, &[], 1);
     network.write(0, 1);
     network.run_for(Span::millis(10));
-    let delete = network.ask(4, 1, Action::Delete);
+    let delete = network.ask(4, 1, Action::Change(crate::base::data::Change::Delete));
     network.run_for(Span::millis(10));
-    let Survivors::Newest(newest) = network.truth().survivors else { panic!("peer-to-peer has no log") };
-    assert_eq!(newest.values().map(|&(_, op)| op).collect::<Vec<_>>(), [delete]);
+    let Survivors::Merged(remains) = network.truth().survivors else { panic!("peer-to-peer has no log") };
+    assert_eq!(remains.into_values().flat_map(|left| left.written_by).collect::<Vec<_>>(), [delete]);
     let Answer::Found(Some(found)) = network.answer(2, 1, Action::Read) else {
         panic!("a tombstone is found")
     };

@@ -9,6 +9,7 @@ mod stories;
 mod writes;
 
 use super::{Config, Context, Durable, Message, PrimaryReplica, Record};
+use crate::base::data::Change;
 use crate::base::ids::{ClientId, Key, NodeId, OpId, Value};
 use crate::base::knob::{Knobs, Profile, Topology};
 use crate::base::operation::{Action, Request};
@@ -28,8 +29,13 @@ pub(super) fn entry(term: u64, write: Option<Write>) -> Entry {
 
 /// Such an entry, written by operation `op`, which is also its number in the session of c1 and its value.
 pub(super) fn write_of(term: u64, op: u32, key: u32) -> Entry {
-    let write =
-        Write { op: OpId(op), client: ClientId(0), sequence: op, key: Key(key), value: Some(Value(op)) };
+    let write = Write {
+        op: OpId(op),
+        client: ClientId(0),
+        sequence: op,
+        key: Key(key),
+        change: Change::Write(Value(op).into()),
+    };
     entry(term, Some(write))
 }
 
@@ -54,12 +60,13 @@ pub(super) fn request(op: u32, action: Action) -> Request {
         token: None,
         stamped: WallTime(0),
         level: None,
+        context: None,
     }
 }
 
 /// The request that makes [`write_of`] with key and value like `op`.
 pub(super) fn write(op: u32) -> Input<PrimaryReplica> {
-    Input::Client(request(op, Action::Write(Value(op))))
+    Input::Client(request(op, Action::write(Value(op))))
 }
 
 /// One node without a world: takes inputs, shows effects.

@@ -180,7 +180,7 @@ impl Network {
         let request = Request {
             client: ClientId(client),
             key: crate::base::Key(key),
-            ..request(op, Action::Write(Value(op)))
+            ..request(op, Action::write(Value(op)))
         };
         self.input(node, Input::Client(request));
         OpId(op)
@@ -195,7 +195,7 @@ impl Network {
         let request = Request {
             client: ClientId(client),
             key: crate::base::Key(key),
-            ..request(op.0, Action::Write(Value(op.0)))
+            ..request(op.0, Action::write(Value(op.0)))
         };
         self.input(node, Input::Client(request));
     }

@@ -16,7 +16,7 @@ fn read(bench: &mut Bench, op: u32) -> Option<Answer> {
 
 fn answer(effects: &super::Effects) -> Option<Answer> {
     let is_read = |effect: &Effect<_>| match effect {
-        Effect::Reply(reply) if reply.op == OpId(90) => Some(reply.answer),
+        Effect::Reply(reply) if reply.op == OpId(90) => Some(reply.answer.clone()),
         _ => None,
     };
     effects.iter().find_map(is_read)
@@ -121,7 +121,10 @@ fn a_primary_that_steps_down_sends_its_readers_on() {
 fn a_committed_read_shows_what_a_majority_has_and_no_more() {
     let mut replica = Bench::of_three(1, &[("ack", "async"), ("read", "majority-committed")]);
     let mut newer = write_of(1, 6, 5);
-    newer.content = Content::Write(Write { value: None, ..newer.write().expect("a write") });
+    newer.content = Content::Write(Write {
+        change: crate::base::data::Change::Delete,
+        ..newer.write().expect("a write").clone()
+    });
     replica.hear(0, append(0, &[entry(1, None), write_of(1, 5, 5), newer], 2));
     assert_eq!(replica.node.store.applied(), 3, "the delete is applied");
     assert_eq!(found(read(&mut replica, 5)), Some(OpId(5)), "and not shown");

@@ -55,7 +55,7 @@ fn what_replicas_show_is_a_knob_of_its_own() {
 #[test]
 fn a_branch_that_history_passed_over_is_cut_kept_and_told() {
     let mut old = Bench::of_three(0, &[("ack", "async")]);
-    old.step(Input::Client(request(5, Action::Write(crate::base::ids::Value(5)))));
+    old.step(Input::Client(request(5, Action::write(crate::base::ids::Value(5)))));
     old.flush();
     let epoch = Epoch::new(2, NodeId(2), 1);
     let opening = Entry { epoch, ..opening() };

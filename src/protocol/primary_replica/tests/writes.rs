@@ -27,7 +27,7 @@ fn reply(op: u32, answer: Answer) -> Effect<super::PrimaryReplica> {
 }
 
 fn written(op: u32, index: u64) -> Effect<super::PrimaryReplica> {
-    reply(op, Answer::Written(Version(1 << 40 | index)))
+    reply(op, Answer::Written(Version(1 << 40 | index).into()))
 }
 
 fn committed(index: u64) -> Effect<super::PrimaryReplica> {
@@ -42,8 +42,12 @@ fn replies(effects: &Effects) -> Vec<&Effect<super::PrimaryReplica>> {
 fn a_write_is_appended_shipped_and_flushed_at_once_and_acknowledged_by_a_majority() {
     let mut primary = primary(&[("ack", "majority")]);
     let wanted = write_of(1, 5, 5);
-    let expected =
-        [record(wanted), send(1, append(1, &[wanted], 1)), send(2, append(1, &[wanted], 1)), Effect::Flush];
+    let expected = [
+        record(wanted.clone()),
+        send(1, append(1, std::slice::from_ref(&wanted), 1)),
+        send(2, append(1, &[wanted], 1)),
+        Effect::Flush,
+    ];
     assert_eq!(primary.step(write(5)), expected);
     assert_eq!(primary.flush(), [], "its own flush is no majority");
     assert_eq!(has_flushed(&mut primary, 2, 2), [committed(2), written(5, 2)]);

@@ -1,11 +1,39 @@
 //! Version vectors (Parker et al. 1983): how many events of each actor are known.
 
+use super::ids::{ClientId, NodeId};
 use std::collections::BTreeMap;
 
 /// Who makes events: a replica in one of its lives, or a client. Two lives of a replica are two actors, for a life
 /// may not know what the one before it counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Actor(pub u64);
+
+impl Actor {
+    /// A node in its `incarnation`-th life, for keys that it met first after it had forgotten `forgotten` others: one
+    /// that counts a forgotten key anew must not count under its old name (the actor epochs of Riak 2.1).
+    pub fn node(node: NodeId, incarnation: u32, forgotten: u32) -> Actor {
+        Actor(u64::from(node.0) << 48 | u64::from(incarnation & 0xFFFF) << 32 | u64::from(forgotten))
+    }
+
+    /// A client.
+    pub fn client(client: ClientId) -> Actor {
+        Actor(1 << 63 | u64::from(client.0))
+    }
+
+    /// Whether this is `node` in its `incarnation`-th life.
+    pub fn is_node(self, node: NodeId, incarnation: u32) -> bool {
+        self.0 >> 32 == Actor::node(node, incarnation, 0).0 >> 32
+    }
+}
+
+/// One event: the `number`-th of its actor, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Event {
+    /// Who made it.
+    pub actor: Actor,
+    /// Which of its events.
+    pub number: u64,
+}
 
 /// How two vectors stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +82,16 @@ impl Vector {
         other.0.iter().all(|(&actor, &count)| self.get(actor) >= count)
     }
 
+    /// Whether `event` is known.
+    pub fn knows(&self, event: Event) -> bool {
+        self.get(event.actor) >= event.number
+    }
+
+    /// How many events are known, of all actors together.
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
     /// How this stands to `other`.
     pub fn order(&self, other: &Vector) -> Order {
         match (self.covers(other), other.covers(self)) {
@@ -94,11 +132,11 @@ impl FromIterator<(Actor, u64)> for Vector {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    pub(crate) fn vectors() -> impl Strategy<Value = Vector> {
+    fn vectors() -> impl Strategy<Value = Vector> {
         prop::collection::btree_map(0_u64..4, 1_u64..5, 0..4)
             .prop_map(|counts| counts.into_iter().map(|(actor, count)| (Actor(actor), count)).collect())
     }
