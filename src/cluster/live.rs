@@ -13,6 +13,7 @@ use crate::base::command::Command;
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Topology;
 use crate::base::metric::MetricSet;
+use crate::base::names::Names;
 use crate::base::rule::Breaches;
 use crate::base::time::VirtualTime;
 use crate::protocol::partitioned::{Partitioned, is_partitioned};
@@ -20,6 +21,7 @@ use crate::protocol::peer_to_peer::PeerToPeer;
 use crate::protocol::primary_replica::PrimaryReplica;
 use crate::protocol::{Protocol, Truth};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// A live cluster.
 pub trait Cluster: Send {
@@ -59,6 +61,8 @@ pub trait Cluster: Send {
     fn breaches(&self) -> Breaches;
     /// Operations whose clients still wait.
     fn open_operations(&self) -> usize;
+    /// What nodes, keys and values are called.
+    fn names(&self) -> Arc<Names>;
     /// A copy that goes on by itself, on the inline host.
     fn checkpoint(&mut self) -> Box<dyn Cluster>;
 }
@@ -180,6 +184,10 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
 
     fn open_operations(&self) -> usize {
         self.host.world().open_operations()
+    }
+
+    fn names(&self) -> Arc<Names> {
+        self.host.world().names()
     }
 
     fn checkpoint(&mut self) -> Box<dyn Cluster> {

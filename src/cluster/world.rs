@@ -240,6 +240,11 @@ impl<P: Protocol> World<P> {
         self.clients.open_count()
     }
 
+    /// What nodes, keys and values are called.
+    pub fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.names)
+    }
+
     /// Nodes there are or were, added ones included.
     pub(super) fn members(&self) -> usize {
         self.started

@@ -7,7 +7,7 @@ use crate::check::{CheckerRow, Findings, Verdict, broken_rules, checker};
 use crate::cluster::live::{Cluster, HostKind};
 use crate::cluster::measure::Window;
 use crate::protocol::Truth;
-use crate::scenario::model::{Expectation, Scenario, Subject};
+use crate::scenario::model::{Expectation, Scenario, Subject, canonical};
 use std::sync::Arc;
 
 /// How often the settling world is looked at.
@@ -55,14 +55,36 @@ pub struct Met {
     pub expectation: usize,
     /// The run, by its place.
     pub run: usize,
-    /// What came out: a number, or nothing if it has no meaning for this run.
-    pub value: Option<f64>,
-    /// The verdict that came out, where one was wanted.
-    pub verdict: Option<Verdict>,
+    /// What came out.
+    pub came: Came,
     /// What was wanted, in words.
     pub wanted: String,
     /// Whether it came out.
     pub is_met: bool,
+}
+
+/// What came out, where something was expected.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Came {
+    /// Nothing: it has no meaning for this run.
+    Nothing,
+    /// A number.
+    Number(f64),
+    /// A verdict.
+    Verdict(Verdict),
+    /// What a key holds, in words.
+    Held(String),
+}
+
+impl std::fmt::Display for Came {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Came::Nothing => f.write_str("nothing"),
+            Came::Number(number) => write!(f, "{number}"),
+            Came::Verdict(verdict) => f.write_str(verdict.word()),
+            Came::Held(held) => f.write_str(held),
+        }
+    }
 }
 
 impl Judgement {
@@ -184,8 +206,8 @@ fn settle(cluster: &mut dyn Cluster, patience: Span) -> (Truth, Option<Span>) {
 
 fn meet(place: usize, expectation: &Expectation, run: usize, settled: &[Settled<'_>], whole: Window) -> Met {
     let window = expectation.during.unwrap_or(whole);
-    let met =
-        |value, verdict, wanted, is_met| Met { expectation: place, run, value, verdict, wanted, is_met };
+    let met = |came, wanted, is_met| Met { expectation: place, run, came, wanted, is_met };
+    let number = |value: Option<f64>| value.map_or(Came::Nothing, Came::Number);
     match &expectation.subject {
         Subject::Metric { metric, wanted, percent_of, compared_to } => {
             let measured = |run: usize| measure(&settled[run], *metric, window, whole);
@@ -201,18 +223,35 @@ fn meet(place: usize, expectation: &Expectation, run: usize, settled: &[Settled<
                 value = value.zip(of).filter(|(_, of)| *of > 0.0).map(|(own, of)| round(own / of));
                 words = format!("{words} times the other run's");
             }
-            met(value, None, words, value.is_some_and(|value| wanted.admits(value)))
+            met(number(value), words, value.is_some_and(|value| wanted.admits(value)))
         }
         Subject::Lines { code, wanted } => {
             let count = settled[run].cluster.lines(code, window) as f64;
-            met(Some(count), None, format!("{} lines {code}", wanted.words()), wanted.admits(count))
+            met(Came::Number(count), format!("{} lines {code}", wanted.words()), wanted.admits(count))
         }
         Subject::Checker { checker, verdict } => {
             let found =
                 settled[run].result.checks.iter().find(|check| check.checker == checker).map(|c| c.verdict);
-            met(None, found, format!("{checker}: {}", verdict.word()), found == Some(*verdict))
+            let came = found.map_or(Came::Nothing, Came::Verdict);
+            met(came, format!("{checker}: {}", verdict.word()), found == Some(*verdict))
+        }
+        Subject::Holds { key, wanted } => {
+            let held = held(&settled[run], key);
+            let words =
+                |held: &[String]| if held.is_empty() { "nothing".to_owned() } else { held.join(" | ") };
+            met(Came::Held(words(&held)), format!("to hold {}", words(wanted)), held == *wanted)
         }
     }
+}
+
+/// What a key holds in the end, siblings one by one, as [`canonical`] puts it.
+fn held(settled: &Settled<'_>, key: &str) -> Vec<String> {
+    let names = settled.cluster.names();
+    let held = settled.truth.values.iter().find(|(known, _)| names.key(**known) == key);
+    let mut held: Vec<String> =
+        held.into_iter().flat_map(|(_, values)| values).map(|data| canonical(&names.data(data))).collect();
+    held.sort();
+    held
 }
 
 fn measure(settled: &Settled<'_>, metric: Metric, window: Window, whole: Window) -> Option<f64> {

@@ -5,7 +5,7 @@ use crate::base::text::{safe, width};
 use crate::base::time::Span;
 use crate::check::Verdict;
 use crate::driver::player::Refused;
-use crate::driver::verdict::{Judgement, Met, RunResult};
+use crate::driver::verdict::{Came, Judgement, Met, RunResult};
 use crate::scenario::model::{Scenario, Subject};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -82,10 +82,16 @@ fn met_json(scenario: &Scenario, met: &Met) -> Value {
         Subject::Metric { metric, .. } => object.insert("metric".into(), json!(metric.row().name)),
         Subject::Lines { code, .. } => object.insert("lines".into(), json!(code)),
         Subject::Checker { checker, .. } => object.insert("checker".into(), json!(checker)),
+        Subject::Holds { key, .. } => object.insert("key".into(), json!(key)),
     };
     let during = expectation.during.map(|(from, to)| [from.0, to.0]);
     object.insert("during_us".into(), json!(during));
-    let value = met.verdict.map_or(json!(met.value), |verdict| json!(verdict.word()));
+    let value = match &met.came {
+        Came::Nothing => Value::Null,
+        Came::Number(number) => json!(number),
+        Came::Verdict(verdict) => json!(verdict.word()),
+        Came::Held(held) => json!(held),
+    };
     object.insert("value".into(), value);
     object.insert("wanted".into(), json!(met.wanted));
     object.insert("met".into(), json!(met.is_met));
@@ -181,20 +187,18 @@ fn write_met(scenario: &Scenario, met: &Met, out: &mut dyn Write) -> io::Result<
     let expectation = &scenario.expectations[met.expectation];
     let mark = if met.is_met { "met   " } else { "MISSED" };
     let run = &scenario.runs[met.run].id;
-    let came = match (met.verdict, met.value) {
-        (Some(verdict), _) => verdict.word().to_owned(),
-        (None, Some(value)) => value.to_string(),
-        (None, None) => "nothing".to_owned(),
-    };
+    let came = met.came.to_string();
+    let came = safe(&came);
     let subject = match &expectation.subject {
         Subject::Metric { metric, .. } => metric.row().name.to_owned(),
         Subject::Lines { code, .. } => format!("lines {code}"),
         Subject::Checker { checker, .. } => checker.clone(),
+        Subject::Holds { key, .. } => safe(key).into_owned(),
     };
     let window = expectation
         .during
         .map_or(String::new(), |(from, to)| format!(" from {} to {}", Span(from.0), Span(to.0)));
-    writeln!(out, "  {mark}  {run}: {subject}{window} is {came}, wanted {}", met.wanted)?;
+    writeln!(out, "  {mark}  {run}: {subject}{window} is {came}, wanted {}", safe(&met.wanted))?;
     if !expectation.why.is_empty() {
         writeln!(out, "          {}", safe(&expectation.why))?;
     }

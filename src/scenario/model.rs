@@ -154,6 +154,24 @@ pub enum Subject {
         /// The verdict wanted.
         verdict: Verdict,
     },
+    /// What a key holds in the end.
+    Holds {
+        /// The key.
+        key: String,
+        /// What is wanted, as [`canonical`] puts it and in order; of siblings each one, for nothing none.
+        wanted: Vec<String>,
+    },
+}
+
+/// One way to write what a key holds: the elements of a set in the order of their names.
+pub fn canonical(text: &str) -> String {
+    let Some(inside) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+        return text.to_owned();
+    };
+    let mut elements: Vec<&str> = inside.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+    elements.sort_unstable();
+    elements.dedup();
+    format!("{{{}}}", elements.join(","))
 }
 
 /// What is wanted of a number.

@@ -46,6 +46,8 @@ presets![
     "clock-skew",
     "sloppy-stale",
     "zombie-delete",
+    "cart",
+    "sibling-explosion",
     "hint-storm",
 ];
 

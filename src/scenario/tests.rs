@@ -140,7 +140,11 @@ fn a_named_configuration_is_refined_by_the_knobs_beside_it() {
 #[test]
 fn what_belongs_to_the_world_is_not_for_a_run() {
     assert_eq!(only(&format!("{HEAD}{RUN}seed = 3\n")).2, "`seed` belongs to the scenario, not to a run");
-    assert!(only(&format!("{HEAD}{RUN}[workload]\nkind = \"carts\"\n")).2.contains("unknown kind of load `carts`"));
+    assert!(
+        only(&format!("{HEAD}{RUN}[workload]\nkind = \"carts\"\n"))
+            .2
+            .contains("unknown kind of load `carts`")
+    );
     assert!(
         only(&format!("{HEAD}{RUN}[[expect]]\nchecker = \"linearizable\"\nverdict = \"pass\"\n"))
             .2

@@ -1,7 +1,7 @@
 //! What happens when, what is asked, what is expected: `[[timeline]]`, `[[predict]]`, `[[expect]]`.
 
 use super::grammar::{Vocabulary, parse};
-use super::model::{AnswerRule, Bound, Entry, Expectation, Prediction, Scoped, Subject};
+use super::model::{AnswerRule, Bound, Entry, Expectation, Prediction, Scoped, Subject, canonical};
 use super::tree::{Found, Section, Walk, number, range};
 use crate::base::line::CODES;
 use crate::base::metric::{BUCKET, METRICS, Metric};
@@ -255,6 +255,8 @@ const EXPECT: &[&str] = &[
     "checker",
     "verdict",
     "lines",
+    "key",
+    "holds",
     "during",
     "between",
     "equals",
@@ -291,8 +293,10 @@ fn expectation(
 }
 
 fn subject(walk: &mut Walk, section: Section<'_>, vocabulary: &Vocabulary) -> Option<Subject> {
-    let given: Vec<&str> =
-        ["metric", "checker", "lines"].into_iter().filter(|key| walk.value(section, key).is_some()).collect();
+    let given: Vec<&str> = ["metric", "checker", "lines", "key"]
+        .into_iter()
+        .filter(|key| walk.value(section, key).is_some())
+        .collect();
     match given.as_slice() {
         ["metric"] => metric_subject(walk, section, vocabulary),
         ["lines"] => {
@@ -307,8 +311,23 @@ fn subject(walk: &mut Walk, section: Section<'_>, vocabulary: &Vocabulary) -> Op
             Some(Subject::Lines { code: code.value, wanted: bound(walk, section)? })
         }
         ["checker"] => checker_subject(walk, section),
+        ["key"] => {
+            let key = walk.text(section, "key")?.value;
+            let Some(value) = walk.value(section, "holds") else {
+                walk.missing(section, "holds", "\"{milk,eggs}\"");
+                return None;
+            };
+            let mut wanted = match value.get_ref().as_str() {
+                Some(text) => vec![canonical(text)],
+                None => {
+                    walk.texts(section, "holds")?.value.iter().map(|text| canonical(&text.value)).collect()
+                }
+            };
+            wanted.sort();
+            Some(Subject::Holds { key, wanted })
+        }
         _ => {
-            let help = "exactly one of `metric`, `checker`, `lines`";
+            let help = "exactly one of `metric`, `checker`, `lines`, `key`";
             walk.problem(range(section.header), "an expectation speaks of one thing", help);
             None
         }

@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod mechanisms;
+mod objects;
 mod peers;
 mod processes;
 mod scaling;

@@ -66,7 +66,7 @@ pub(crate) fn holds(text: &str) {
         assert_eq!(judgement.refused, [], "seed {seed}");
         for met in judgement.expectations.iter().filter(|met| !met.is_met) {
             let run = &scenario.runs[met.run].id;
-            missed.push(format!("seed {seed} {run}: {:?} wanted {}", met.value, met.wanted));
+            missed.push(format!("seed {seed} {run}: {} wanted {}", met.came, met.wanted));
         }
     }
     assert!(missed.is_empty(), "{text}\n{}", missed.join("\n"));

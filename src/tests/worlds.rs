@@ -64,8 +64,8 @@ fn every_preset_meets_its_expectations_on_the_seeds_1_to_20() {
                 let run = &scenario.runs[met.run].id;
                 let why = &scenario.expectations[met.expectation].why;
                 missed.push(format!(
-                    "{} seed {seed} {run}: {:?} wanted {} ({why})",
-                    row.name, met.value, met.wanted
+                    "{} seed {seed} {run}: {} wanted {} ({why})",
+                    row.name, met.came, met.wanted
                 ));
             }
             assert!(

@@ -111,11 +111,6 @@ impl PeerToPeer {
         {
             return self.answer(cx, asker, op, answer);
         }
-        if asker == Asker::Client
-            && let Some(owner) = self.owner_to_ask(key)
-        {
-            return self.forward(cx, owner, request);
-        }
         if cx.disk_full && self.config.ring.is_owner(key, self.me) {
             self.say(cx, Topic::DiskFull, Line::DiskFull);
             return self.answer(cx, asker, op, Answer::Refused(Refusal::DiskFull));

@@ -7,8 +7,9 @@
 //!    | <- ok --- | <-------- Forwarded |
 //! ```
 //!
-//! It is forwarded once. Nobody knows whether an owner that stays silent has done it, and doing it again would make it
-//! a second write.
+//! Strict quorums forward once: nobody knows whether an owner that stays silent has done it. Sloppy ones go on to the
+//! next node (Riak `retry_put_coordinator_failure`), and what is done twice is then there twice: as a sibling more,
+//! or as one count too many.
 
 use super::config::{Conflict, Quorum};
 use super::coordinate_write::Asker;
@@ -17,10 +18,20 @@ use super::timers::{Alarm, timer};
 use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId};
 use crate::base::operation::{Action, Answer, Doubt, Request};
+use crate::base::time::{Span, VirtualTime};
+
+/// A write that another node coordinates in this one's place.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Forwarded {
+    request: Request,
+    began: VirtualTime,
+    /// Whom it was forwarded to, one after the other.
+    tried: Vec<NodeId>,
+}
 
 impl PeerToPeer {
-    /// The node that has to coordinate a write of `key` in this one's place, if there is one.
-    pub(super) fn owner_to_ask(&self, key: Key) -> Option<NodeId> {
+    /// The node that has to coordinate a write of `key` in this one's place, if there is one beside those `tried`.
+    pub(super) fn owner_to_ask(&self, key: Key, tried: &[NodeId]) -> Option<NodeId> {
         let ring = &self.config.ring;
         if self.config.conflict == Conflict::Lww || ring.is_owner(key, self.me) {
             return None;
@@ -29,15 +40,26 @@ impl PeerToPeer {
             Quorum::Strict => ring.owners(key),
             Quorum::Sloppy { .. } => ring.preference(key),
         };
-        nodes.iter().copied().find(|&node| self.believes_up(node)).filter(|&node| node != self.me)
+        let mut usable =
+            nodes.iter().copied().filter(|&node| self.believes_up(node) && !tried.contains(&node));
+        usable.next().filter(|&node| node != self.me)
     }
 
     /// Has `owner` coordinate the write.
     pub(super) fn forward(&mut self, cx: &mut Cx<'_>, owner: NodeId, request: &Request) {
         let id = self.next_request();
-        self.forwarded.insert(id, request.op);
-        cx.set_timer(timer(Alarm::Forward(id)), self.config.write_timeout * 2);
+        let forwarded = Forwarded { request: request.clone(), began: cx.now, tried: vec![owner] };
+        self.forwarded.insert(id, forwarded);
+        cx.set_timer(timer(Alarm::Forward(id)), self.forward_patience());
         cx.send(owner, Message::Forward { request: id, asked: Box::new(request.clone()) });
+    }
+
+    /// How long an owner may take: its own time-out and the way there and back, or less where there are others.
+    fn forward_patience(&self) -> Span {
+        match self.config.quorum {
+            Quorum::Strict => self.config.write_timeout * 2,
+            Quorum::Sloppy { fallback_after, .. } => fallback_after,
+        }
     }
 
     /// `from` owns no copy and has this node coordinate a write.
@@ -55,16 +77,32 @@ impl PeerToPeer {
 
     /// What a forwarded write came to.
     pub(super) fn take_forwarded(&mut self, cx: &mut Cx<'_>, id: RequestId, answer: Answer) {
-        if let Some(op) = self.forwarded.remove(&id) {
+        if let Some(forwarded) = self.forwarded.remove(&id) {
             cx.cancel_timer(timer(Alarm::Forward(id)));
-            cx.reply(op, answer);
+            cx.reply(forwarded.request.op, answer);
         }
     }
 
-    /// The owner stays silent.
-    pub(super) fn give_up_forwarded(&mut self, cx: &mut Cx<'_>, id: RequestId) {
-        if let Some(op) = self.forwarded.remove(&id) {
-            cx.reply(op, Answer::Uncertain(Doubt::QuorumTimeout));
+    /// The owner stays silent: the next node is asked, if there may be one and there is time.
+    pub(super) fn wake_forwarded(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let Some(mut forwarded) = self.forwarded.remove(&id) else { return };
+        let is_sloppy = self.config.quorum != Quorum::Strict;
+        if !is_sloppy || cx.now.since(forwarded.began) >= self.config.write_timeout {
+            return cx.reply(forwarded.request.op, Answer::Uncertain(Doubt::QuorumTimeout));
+        }
+        match self.owner_to_ask(forwarded.request.key, &forwarded.tried) {
+            Some(next) => {
+                forwarded.tried.push(next);
+                let asked = Box::new(forwarded.request.clone());
+                self.forwarded.insert(id, forwarded);
+                cx.set_timer(timer(Alarm::Forward(id)), self.forward_patience());
+                cx.send(next, Message::Forward { request: id, asked });
+            }
+            None => {
+                if let Action::Change(change) = &forwarded.request.action {
+                    self.begin_write(cx, &forwarded.request, change, Asker::Client);
+                }
+            }
         }
     }
 }

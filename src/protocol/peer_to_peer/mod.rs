@@ -56,7 +56,7 @@ pub use message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck}
 
 use super::view::ReplicaView;
 use super::{Context, Input, Order, Protocol, Route, Routing, Surroundings, Truth, Updates};
-use crate::base::ids::{Key, NodeId, OpId};
+use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Request};
@@ -66,6 +66,7 @@ use chatter::{Chatter, Topic};
 use config::Conflict;
 use coordinate_read::PendingRead;
 use coordinate_write::{Asker, PendingWrite};
+use forward::Forwarded;
 use hints::Hints;
 use membership::Detector;
 use repair::Repairs;
@@ -100,7 +101,7 @@ pub struct PeerToPeer {
     writes: BTreeMap<RequestId, PendingWrite>,
     reads: BTreeMap<RequestId, PendingRead>,
     /// Writes that an owner coordinates in this node's place.
-    forwarded: BTreeMap<RequestId, OpId>,
+    forwarded: BTreeMap<RequestId, Forwarded>,
     chatter: Chatter,
 }
 
@@ -151,7 +152,7 @@ impl Protocol for PeerToPeer {
             Input::Timer(timer) => match timers::alarm(timer) {
                 Some(Alarm::Write(id)) => self.wake_write(cx, id),
                 Some(Alarm::Read(id)) => self.wake_read(cx, id),
-                Some(Alarm::Forward(id)) => self.give_up_forwarded(cx, id),
+                Some(Alarm::Forward(id)) => self.wake_forwarded(cx, id),
                 Some(Alarm::Replay(target)) => self.retry_replay(cx, target),
                 Some(Alarm::AntiEntropy) => self.wake_anti_entropy(cx),
                 Some(Alarm::Sessions) => self.give_up_idle(cx),
@@ -239,7 +240,10 @@ impl PeerToPeer {
 
     fn serve(&mut self, cx: &mut Cx<'_>, request: &Request) {
         match &request.action {
-            Action::Change(change) => self.begin_write(cx, request, change, Asker::Client),
+            Action::Change(change) => match self.owner_to_ask(request.key, &[]) {
+                Some(owner) => self.forward(cx, owner, request),
+                None => self.begin_write(cx, request, change, Asker::Client),
+            },
             Action::Read => self.begin_read(cx, request),
             Action::ReadHere => {
                 let found = coordinate_read::found(self.look_up(request.key).as_ref(), self.config.unites());

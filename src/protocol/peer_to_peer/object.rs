@@ -153,7 +153,7 @@ impl Object {
                 };
                 match update {
                     Update::Add(_) => set.add(actor, element),
-                    _ => set.remove(actor, &element),
+                    _ => set.remove(actor, element),
                 }
                 Some(Object::Set(Arc::new(set)))
             }
@@ -171,7 +171,7 @@ impl Object {
             }
             Object::Set(set) => {
                 let mut emptied = ObservedSet::clone(set);
-                set.elements().for_each(|element| emptied.remove(actor, element));
+                set.elements().for_each(|&element| emptied.remove(actor, element));
                 Some(Object::Set(Arc::new(emptied)))
             }
             Object::Sum(sum) => Some(Object::Addition(i32::try_from(-sum.total).ok()?, op)),

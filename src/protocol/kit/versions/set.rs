@@ -1,35 +1,42 @@
 //! A set to which replicas add and from which they remove at once: the observed-remove set without tombstones
 //! (Bieniusa et al. 2012). A remove takes away the additions it has seen; one it has not seen stays.
 
-use crate::base::vector::{Actor, Vector};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::base::vector::{Actor, Event, Vector};
 
 /// The set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedSet<E> {
-    /// The additions of each element that nobody has removed.
-    dots: BTreeMap<E, BTreeSet<(Actor, u64)>>,
+    /// The additions that nobody has removed, in order; an element that was added side by side has several.
+    dots: Vec<(E, Event)>,
     /// All additions and removals that are known; an addition may be removed by now.
     seen: Vector,
 }
 
 impl<E> Default for ObservedSet<E> {
     fn default() -> Self {
-        ObservedSet { dots: BTreeMap::new(), seen: Vector::default() }
+        ObservedSet { dots: Vec::new(), seen: Vector::default() }
     }
 }
 
-impl<E: Clone + Ord> ObservedSet<E> {
+impl<E: Copy + Ord> ObservedSet<E> {
     /// `actor` adds `element`; what it had seen of earlier additions is one with this one.
     pub fn add(&mut self, actor: Actor, element: E) {
-        let dot = (actor, self.seen.count(actor));
-        self.dots.insert(element, BTreeSet::from([dot]));
+        let event = Event { actor, number: self.seen.count(actor) };
+        self.forget(element);
+        let place = self.dots.partition_point(|(other, _)| *other < element);
+        self.dots.insert(place, (element, event));
     }
 
     /// `actor` removes the additions of `element` that are known here.
-    pub fn remove(&mut self, actor: Actor, element: &E) {
+    pub fn remove(&mut self, actor: Actor, element: E) {
         self.seen.count(actor);
-        self.dots.remove(element);
+        self.forget(element);
+    }
+
+    fn forget(&mut self, element: E) {
+        let first = self.dots.partition_point(|(other, _)| *other < element);
+        let beyond = self.dots.partition_point(|(other, _)| *other <= element);
+        self.dots.drain(first..beyond);
     }
 
     /// The additions and removals that are in the set.
@@ -37,30 +44,37 @@ impl<E: Clone + Ord> ObservedSet<E> {
         &self.seen
     }
 
-    /// Takes in what another replica knows.
+    /// Takes in what another replica knows. An addition stays if both have it, or if the one who lacks it has never
+    /// seen it.
     pub fn merge(&mut self, other: &ObservedSet<E>) {
-        let knows = |vector: &Vector, (actor, number): &(Actor, u64)| vector.get(*actor) >= *number;
-        let elements: BTreeSet<E> = self.dots.keys().chain(other.dots.keys()).cloned().collect();
-        let nothing = BTreeSet::new();
-        for element in elements {
-            let ours = self.dots.get(&element).unwrap_or(&nothing);
-            let theirs = other.dots.get(&element).unwrap_or(&nothing);
-            // An addition stays if both have it, or if the one who lacks it has never seen it.
-            let left = ours.iter().filter(|dot| theirs.contains(dot) || !knows(&other.seen, dot));
-            let right = theirs.iter().filter(|dot| ours.contains(dot) || !knows(&self.seen, dot));
-            let dots: BTreeSet<(Actor, u64)> = left.chain(right).copied().collect();
-            if dots.is_empty() {
-                self.dots.remove(&element);
-            } else {
-                self.dots.insert(element, dots);
+        let mut dots = Vec::with_capacity(self.dots.len().max(other.dots.len()));
+        let (mut ours, mut theirs) = (self.dots.iter().peekable(), other.dots.iter().peekable());
+        loop {
+            match (ours.peek(), theirs.peek()) {
+                (Some(&&dot), Some(&&same)) if dot == same => {
+                    dots.push(dot);
+                    ours.next();
+                    theirs.next();
+                }
+                (Some(&&dot), next) if next.is_none_or(|&&next| dot < next) => {
+                    dots.extend((!other.seen.knows(dot.1)).then_some(dot));
+                    ours.next();
+                }
+                (_, Some(&&dot)) => {
+                    dots.extend((!self.seen.knows(dot.1)).then_some(dot));
+                    theirs.next();
+                }
+                (_, None) => break,
             }
         }
+        self.dots = dots;
         self.seen.merge(&other.seen);
     }
 
-    /// The elements, in order.
+    /// The elements, in order, each once.
     pub fn elements(&self) -> impl Iterator<Item = &E> {
-        self.dots.keys()
+        let is_first = |place: usize| place == 0 || self.dots[place - 1].0 != self.dots[place].0;
+        (0..self.dots.len()).filter(move |&place| is_first(place)).map(|place| &self.dots[place].0)
     }
 }
 
@@ -80,11 +94,11 @@ mod tests {
         let mut left = ObservedSet::default();
         left.add(Actor(1), 7);
         let mut right = left.clone();
-        left.remove(Actor(1), &7);
+        left.remove(Actor(1), 7);
         right.add(Actor(2), 7);
         assert_eq!(joined(&left, &right).elements().collect::<Vec<_>>(), [&7]);
         let mut after = joined(&left, &right);
-        after.remove(Actor(1), &7);
+        after.remove(Actor(1), 7);
         assert_eq!(joined(&after, &right).elements().count(), 0, "a remove that has seen it is for good");
     }
 
@@ -98,7 +112,7 @@ mod tests {
                 let before = replicas[at].clone();
                 match deed {
                     0 => replicas[at].add(Actor(at as u64), element),
-                    1 => replicas[at].remove(Actor(at as u64), &element),
+                    1 => replicas[at].remove(Actor(at as u64), element),
                     _ => {
                         let other = replicas[from].clone();
                         replicas[at].merge(&other);

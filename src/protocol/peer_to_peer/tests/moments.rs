@@ -4,7 +4,7 @@ use super::super::timers::{Alarm, timer};
 use super::super::*;
 use super::{config, request};
 use crate::base::data::Data;
-use crate::base::ids::{Value, Version};
+use crate::base::ids::{OpId, Value, Version};
 use crate::base::operation::{Doubt, Refusal};
 use crate::base::random::Stream;
 use crate::base::time::{Span, WallTime};

@@ -1,0 +1,107 @@
+//! What becomes of changes that must not be lost and must not be done twice: A29 to A31 of replication.md section 4
+//! with their cures, on the seeds 1 to 20. (A29 at its full length is the preset `sibling-explosion`.)
+
+use super::stage::{at, expect, holds, scenario_of};
+
+const PRIMARY: &str = "primary-replica";
+const PEERS: &str = "peer-to-peer";
+
+/// Three nodes under a load of one kind.
+fn load(kind: &str, rest: &str) -> String {
+    format!("[cluster]\nnodes = 3\n[workload]\nkind = \"{kind}\"\nwrites = 0.9\nclients = 6\n{rest}\n")
+}
+
+/// Runs of one topology, each with its knobs and what is wanted of a metric.
+fn judged(topology: &str, load: &str, timeline: &str, metric: &str, runs: &[(&str, &str, &str)]) {
+    let expectations: String =
+        runs.iter().map(|(id, _, wanted)| expect(id, &format!("metric = \"{metric}\"\n{wanted}"))).collect();
+    let runs: Vec<(&str, &str)> = runs.iter().map(|&(id, knobs, _)| (id, knobs)).collect();
+    holds(&scenario_of(topology, load, &runs, timeline, &expectations));
+}
+
+/// Clients read a set, add to it and write it back. Of two that do so at once the last write wins and the other's
+/// element is gone; siblings that the application unites keep both.
+#[test]
+fn a30_reading_and_writing_back_loses_updates_without_a_fault() {
+    let load = load("read-modify-write", "rate = 200\nkeys = 3");
+    let runs = [
+        ("lww", "conflict = \"lww\"", "at_least = 50"),
+        ("ignored", "conflict = \"dotted\"\nsibling_max = 1000", "at_least = 50"),
+        ("union", "conflict = \"union\"\nsibling_max = 1000", "equals = 0"),
+    ];
+    judged(PEERS, &load, "", "lost_concurrent", &runs);
+}
+
+/// A log does not help clients who read and write back: the primary orders what they write, not what they mean.
+#[test]
+fn a30_twin_a_primary_keeps_what_it_adds_itself() {
+    let by_client = load("read-modify-write", "rate = 200\nkeys = 3");
+    judged(PRIMARY, &by_client, "", "lost_concurrent", &[("log", "", "at_least = 50")]);
+    for kind in ["set", "append", "counter"] {
+        let load = load(kind, "rate = 200\nkeys = 3");
+        judged(PRIMARY, &load, "", "lost_acked", &[("log", "", "equals = 0")]);
+    }
+    let load = load("set", "rate = 200\nkeys = 3");
+    judged(PEERS, &load, "", "lost_acked", &[("merging", "conflict = \"crdt\"", "equals = 0")]);
+}
+
+/// A request that is sent again because its answer was late is counted again, unless its session is recognised.
+#[test]
+fn a31_a_request_sent_again_counts_twice_without_sessions() {
+    let load = load("counter", "rate = 100\nkeys = 10\nretries = 3");
+    let late = at("5s", "delay n1>n2,n3 +350ms");
+    let late = late.replace("do =", "until = \"10s\"\ndo =");
+    let knobs = "ack = \"majority\"\n";
+    let (with, without) = (format!("{knobs}dedup = true"), format!("{knobs}dedup = false"));
+    let runs = [("with", with.as_str(), "equals = 0"), ("without", without.as_str(), "at_least = 50")];
+    judged(PRIMARY, &load, &late, "counted_twice", &runs);
+}
+
+/// A message that comes twice: an addition counts twice, a state of a counter does not.
+#[test]
+fn a31_twin_an_addition_that_comes_twice_counts_twice_and_a_state_does_not() {
+    let load = load("counter", "rate = 100\nkeys = 10");
+    let twice = at("5s", "duplicate all 20%").replace("do =", "until = \"15s\"\ndo =");
+    let knobs = "conflict = \"crdt\"\n";
+    let (states, additions) =
+        (format!("{knobs}counters = \"state\""), format!("{knobs}counters = \"operations\""));
+    let runs =
+        [("states", states.as_str(), "equals = 0"), ("additions", additions.as_str(), "at_least = 20")];
+    judged(PEERS, &load, &twice, "counted_twice", &runs);
+    judged(PEERS, &load, &twice, "lost_acked", &[("states", &states, "equals = 0")]);
+}
+
+/// Whoever has seen all siblings puts one version in their place, and it spreads to every owner.
+#[test]
+fn siblings_are_resolved_and_the_resolution_spreads() {
+    let quiet = "[cluster]\nnodes = 5\n[workload]\nkind = \"none\"\n";
+    let cut = at("1s", "partition n1,n2 | n3,n4,n5").replace("do =", "until = \"8s\"\ndo =");
+    let timeline = cut
+        + &at("4s", "write k0=left at n1")
+        + &at("4s", "write k0=right at n4")
+        + &at("12s", "resolve k0=both at n5");
+    let knobs = "ring = \"even1\"\nconflict = \"dotted\"\nquorum = \"sloppy\"";
+    let wanted = expect("dotted", "metric = \"siblings_max\"\nequals = 2")
+        + &expect("dotted", "key = \"k0\"\nholds = \"both\"")
+        + &expect("dotted", "checker = \"converged\"\nverdict = \"pass\"");
+    holds(&scenario_of(PEERS, quiet, &[("dotted", knobs)], &timeline, &wanted));
+    let unresolved = timeline.replace("resolve k0=both", "write other=1");
+    let siblings = expect("dotted", "key = \"k0\"\nholds = [\"left\", \"right\"]");
+    holds(&scenario_of(PEERS, quiet, &[("dotted", knobs)], &unresolved, &siblings));
+}
+
+/// Vectors of clients are exact as long as nobody cuts them: cut back, they take what they had seen for concurrent.
+#[test]
+fn pruned_vectors_make_false_siblings() {
+    let load = load("register", "rate = 20\nkeys = 1").replace("clients = 6", "clients = 20");
+    let knobs = "conflict = \"version-vector\"\nactors = \"client\"\nsibling_max = 100\n";
+    let cut = format!("{knobs}small_vclock = 2\nbig_vclock = 2\nyoung_vclock = \"10ms\"");
+    let whole = format!("{knobs}prune = false");
+    judged(
+        PEERS,
+        &load,
+        "",
+        "false_siblings",
+        &[("cut", &cut, "at_least = 1"), ("whole", &whole, "equals = 0")],
+    );
+}
