@@ -69,6 +69,8 @@ pub struct Network<M> {
     members: usize,
     spec: NetworkSpec,
     delay: DelayTable,
+    /// The delays of messages that have their own.
+    delays: Vec<(&'static str, DelayTable)>,
     /// Added to each directed link by the sites of its ends.
     site_delay: Vec<Span>,
     links: Vec<Link>,
@@ -104,8 +106,9 @@ impl<M: Message> Network<M> {
         };
         Network {
             members,
-            spec: *spec,
+            spec: spec.clone(),
             delay: DelayTable::new(spec.delay),
+            delays: spec.delays.iter().map(|(name, law)| (*name, DelayTable::new(*law))).collect(),
             site_delay: pairs.clone().map(apart).collect(),
             links: pairs.map(link).collect(),
             conditions: vec![Condition::default(); members * members],
@@ -200,14 +203,16 @@ impl<M: Message> Network<M> {
     ) -> Option<(VirtualTime, FlightRef)> {
         let at = flight.from.index() * self.members + flight.to.index();
         let condition = self.conditions[at];
+        let own = self.delays.iter().find(|(name, _)| flight.message.label().name == *name);
+        let delay = own.map_or(&self.delay, |(_, delay)| delay);
         let link = &mut self.links[at];
         let mut arrival = leaves_at
-            + self.delay.sample(link.chance.bits(number, lane as u64))
+            + delay.sample(link.chance.bits(number, lane as u64))
             + condition.extra
             + self.site_delay[at];
         let strays = either(self.spec.reorder_ppm, condition.reorder_ppm);
         if link.chance.chance(number, Lane::Reorder as u64, strays) {
-            arrival += self.delay.sample(link.chance.bits(number, Lane::OvertakenBy as u64)) * 3;
+            arrival += delay.sample(link.chance.bits(number, Lane::OvertakenBy as u64)) * 3;
         } else {
             arrival = arrival.max(link.last_arrival);
             link.last_arrival = arrival;

@@ -32,9 +32,14 @@ impl<P: Protocol> World<P> {
     /// A write was acknowledged a while ago: someone looks at what it wrote.
     pub(super) fn probe(&mut self, write: OpId) {
         let Some(key) = self.ledger.get(write).map(|record| record.key) else { return };
-        let clients = self.setup.workload.clients as u64;
-        let client = Keyed::new(self.setup.seed, "probe").below(u64::from(write.0), 0, clients);
-        self.invoke(ClientId(client as u16), (key, Action::Read, None), None, false);
+        // Someone else, so that no answer is late or early for having shared a link with the write.
+        let writer = self.ledger.get(write).map(|record| self.clients.home(record.client));
+        let everyone = (0..self.setup.workload.clients).map(|client| ClientId(client as u16));
+        let elsewhere: Vec<ClientId> =
+            everyone.clone().filter(|&client| Some(self.clients.home(client)) != writer).collect();
+        let readers = if elsewhere.is_empty() { everyone.collect() } else { elsewhere };
+        let reader = Keyed::new(self.setup.seed, "probe").below(u64::from(write.0), 0, readers.len() as u64);
+        self.invoke(readers[reader as usize], (key, Action::Read, None), None, false);
     }
 
     /// Someone asks by hand, beside `at` or beside the first node.

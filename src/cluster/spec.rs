@@ -76,11 +76,36 @@ impl ClusterSpec {
     }
 }
 
+/// Messages that may have delays of their own, by the names under which they are shown.
+pub const DELAYED: &[&str] = &[
+    "Ack",
+    "Append",
+    "Data",
+    "Digest",
+    "Forward",
+    "Forwarded",
+    "Gossip",
+    "Heartbeat",
+    "Hints",
+    "HintsAck",
+    "Ping",
+    "Read",
+    "ReadDigest",
+    "Repair",
+    "RepairAck",
+    "Stream",
+    "Vote",
+    "Write",
+    "WriteAck",
+];
+
 /// The links of a cluster before any fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkSpec {
     /// One-way delay.
     pub delay: DelayLaw,
+    /// The delay of some messages instead, by their names in [`DELAYED`].
+    pub delays: Vec<(&'static str, DelayLaw)>,
     /// Added between nodes of different sites.
     pub between_sites: Span,
     /// Share of messages lost, per million.
@@ -99,6 +124,7 @@ impl Default for NetworkSpec {
     fn default() -> Self {
         NetworkSpec {
             delay: DelayLaw::Lognormal { median: Span::millis(1), sigma_milli: 400 },
+            delays: Vec::new(),
             between_sites: Span::millis(30),
             loss_ppm: 0,
             duplicate_ppm: 0,

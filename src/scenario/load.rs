@@ -228,7 +228,7 @@ fn run(walk: &mut Walk, section: Section<'_>, world: &World) -> Option<Run> {
     };
     let network = match walk.section(section, "network", "[run.network]") {
         Some(own) => sections::network(walk, own, &world.network),
-        None => world.network,
+        None => world.network.clone(),
     };
     let knobs = knobs(walk, section, topology, world.profile, &cluster);
     let workload = world.workload.clone();

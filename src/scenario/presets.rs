@@ -47,6 +47,7 @@ presets![
     "sloppy-stale",
     "zombie-delete",
     "cart",
+    "pbs-dial",
     "sibling-explosion",
     "hint-storm",
 ];

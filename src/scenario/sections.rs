@@ -8,7 +8,7 @@ use crate::base::quantity::{parse_bytes, parse_rate, parse_span};
 use crate::base::text::nearest;
 use crate::base::time::Span;
 use crate::cluster::spec::{
-    Attach, ClusterSpec, Distribution, NetworkSpec, Site, WorkloadKind, WorkloadSpec,
+    Attach, ClusterSpec, DELAYED, Distribution, NetworkSpec, Site, WorkloadKind, WorkloadSpec,
 };
 use toml::Spanned;
 use toml::de::DeValue;
@@ -133,11 +133,14 @@ fn known(cluster: &ClusterSpec) -> String {
 pub(super) fn network(walk: &mut Walk, section: Section<'_>, base: &NetworkSpec) -> NetworkSpec {
     walk.check_keys(
         section,
-        &["delay", "between_sites", "loss", "duplicate", "reorder", "bandwidth", "client_delay"],
+        &["delay", "delays", "between_sites", "loss", "duplicate", "reorder", "bandwidth", "client_delay"],
     );
-    let mut network = *base;
+    let mut network = base.clone();
     if let Some(law) = delay(walk, section, "delay") {
         network.delay = law;
+    }
+    if let Some(table) = walk.section(section, "delays", "[network.delays]") {
+        network.delays = delays(walk, table);
     }
     network.between_sites =
         walk.span(section, "between_sites").map_or(network.between_sites, |span| span.value);
@@ -155,6 +158,13 @@ pub(super) fn network(walk: &mut Walk, section: Section<'_>, base: &NetworkSpec)
         }
     }
     network
+}
+
+/// Delays of single kinds of messages.
+fn delays(walk: &mut Walk, section: Section<'_>) -> Vec<(&'static str, DelayLaw)> {
+    walk.check_keys(section, DELAYED);
+    let known = DELAYED.iter().filter_map(|name| Some((*name, delay(walk, section, name)?)));
+    known.collect()
 }
 
 /// A delay: a text for a constant, or a table that names its law.

@@ -117,6 +117,8 @@ pub struct Config {
     pub counts_not_found: bool,
     /// Without that: whether a majority of "not found" settles it.
     pub basic_quorum: bool,
+    /// Whether a read asks all owners at once, however few answers it needs.
+    pub asks_all: bool,
     /// Whether all but one node are asked for a hash alone.
     pub digest_reads: bool,
     /// How long a strict read waits before it asks one more node; `None` for never.
@@ -192,6 +194,7 @@ impl Config {
             },
             counts_not_found: knobs.flag("notfound_ok"),
             basic_quorum: knobs.flag("basic_quorum"),
+            asks_all: knobs.word("asks") == "all",
             digest_reads: knobs.flag("digest_reads"),
             speculative: knobs.maybe_span("speculative"),
             conflict: conflict(knobs),

@@ -8,7 +8,8 @@
 //!    | <- ok -- |                                 tell the stale owners (read repair), answer
 //! ```
 //!
-//! Exactly R nodes are asked; whenever patience runs out, one more. With blocking repair the answer waits until R of
+//! Exactly R nodes are asked; whenever patience runs out, one more. Or all N at once, and the first R answers count
+//! (Dynamo, Riak). With blocking repair the answer waits until R of
 //! the nodes asked are known to be current: a later quorum read never goes back behind it.
 
 use super::chatter::Topic;
@@ -141,7 +142,8 @@ impl PeerToPeer {
         let contacts = Vec::with_capacity(need);
         let (began, phase) = (cx.now, Phase::Asking);
         self.reads.insert(id, PendingRead { op, key, began, need, need_owners, level, contacts, phase });
-        for place in 0..need {
+        let asked = if self.config.asks_all { self.config.ring.copies().max(need) } else { need };
+        for place in 0..asked {
             let is_data = place == 0 || !self.config.digest_reads;
             let mode = if is_data { ReadMode::Data } else { ReadMode::Digest };
             self.ask_one_more(cx, id, mode);

@@ -90,6 +90,15 @@ pub(super) const PEER_TO_PEER: &[Knob] = &[
     ),
     knob(
         P2P,
+        "asks",
+        Word(&["quorum", "all"]),
+        ["quorum", "quorum"],
+        "whom a read asks: as many nodes as it needs, or all N, and the first answers count",
+        "Cassandra; Dynamo, Riak",
+        true,
+    ),
+    knob(
+        P2P,
         "digest_reads",
         Flag,
         ["true", "true"],
