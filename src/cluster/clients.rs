@@ -20,6 +20,10 @@ use std::sync::Arc;
 
 /// How long a client waits between asking one node and the next.
 pub const ASK_EVERY: Span = Span::millis(100);
+/// What sending an operation again takes from a client's budget.
+const A_RETRY: u32 = 100;
+/// The most a client saves of it.
+const CREDIT_MAX: u32 = 10 * A_RETRY;
 /// How many hints an operation follows.
 const HOPS_MAX: u8 = 3;
 
@@ -52,6 +56,8 @@ struct Client {
     /// Nodes not to ask until then.
     avoided: Vec<(NodeId, VirtualTime)>,
     sequence: u32,
+    /// What is left of its budget for sending operations again, in hundredths of an operation.
+    credit: u32,
     /// The newest version it has written or read in each group of keys.
     tokens: Vec<Option<Version>>,
     /// What it was last told of the past of each key.
@@ -123,6 +129,7 @@ impl Clients {
             silent: Vec::new(),
             avoided: Vec::new(),
             sequence: 0,
+            credit: 0,
             tokens: tokens.clone(),
             contexts: BTreeMap::new(),
         };
@@ -170,9 +177,22 @@ impl Clients {
 
     /// The next number in `client`'s session.
     pub fn next_sequence(&mut self, client: ClientId) -> u32 {
-        let sequence = &mut self.clients[client.index()].sequence;
-        *sequence += 1;
-        *sequence
+        let client = &mut self.clients[client.index()];
+        client.credit = (client.credit + self.routing.retry_budget).min(CREDIT_MAX);
+        client.sequence += 1;
+        client.sequence
+    }
+
+    /// Whether the client of `op` may send it again; it then has that much less left of its budget.
+    pub fn may_retry(&mut self, op: OpId) -> bool {
+        let Some(client) = self.open.get(&op).map(|open| open.request.client) else { return false };
+        let client = &mut self.clients[client.index()];
+        if self.routing.retry_budget >= A_RETRY {
+            return true;
+        }
+        let may = client.credit >= A_RETRY;
+        client.credit -= if may { A_RETRY } else { 0 };
+        may
     }
 
     fn group(&self, key: Key) -> usize {

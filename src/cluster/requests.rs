@@ -323,7 +323,7 @@ impl<P: Protocol> World<P> {
         if left > 1 {
             self.agenda.push(self.now + pause, Event::Resend { op, left: left - 1 });
         }
-        if open.at.is_some() {
+        if open.at.is_some() && self.clients.may_retry(op) {
             self.ask_next(op);
         }
     }

@@ -455,6 +455,8 @@ pub struct Routing {
     pub discovery_refresh: Span,
     /// Groups of keys that have a primary each (`partitioned`); 1 where there is one group, or no primary.
     pub partitions: u16,
+    /// Of a client's operations, how many per cent it may send again when they stay silent; 100 for all.
+    pub retry_budget: u32,
     /// Which updates the store applies. What it does not apply, a client reads, changes and writes back.
     pub updates: Updates,
 }

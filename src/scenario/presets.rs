@@ -46,6 +46,8 @@ presets![
     "clock-skew",
     "sloppy-stale",
     "zombie-delete",
+    "retry-storm",
+    "failed-write-returns",
     "cart",
     "pbs-dial",
     "sibling-explosion",

@@ -105,3 +105,24 @@ fn pruned_vectors_make_false_siblings() {
         &[("cut", &cut, "at_least = 1"), ("whole", &whole, "equals = 0")],
     );
 }
+
+/// Reads by someone else, right after the acknowledgement and 50 ms later: the table of P20 in replication.md, from the
+/// paper's model (the preset `pbs-dial` holds the column of 10 ms).
+#[test]
+fn stale_reads_by_r_and_w_are_those_of_the_model() {
+    let dial = include_str!("../../presets/pbs-dial.toml");
+    let world = dial.split("[[timeline]]").next().expect("the part before the timeline");
+    for (after, rate, duration, table) in
+        [("0ms", 4, "1260s", [58.0, 29.0, 24.0, 0.0]), ("50ms", 1, "5040s", [4.9, 2.3, 0.2, 0.0])]
+    {
+        let world = world
+            .replace("probe_after = \"10ms\"", &format!("probe_after = \"{after}\""))
+            .replace("rate = 4", &format!("rate = {rate}"))
+            .replace("\"1260s\"", &format!("\"{duration}\""));
+        let wanted = |(run, share): (&&str, f64)| {
+            expect(run, &format!("metric = \"stale_read_pct\"\nbetween = [{}, {}]", share - 3.0, share + 3.0))
+        };
+        let runs = ["r1w1", "r1w2", "r2w1", "r2w2"];
+        holds(&(world + &runs.iter().zip(table).map(wanted).collect::<String>()));
+    }
+}

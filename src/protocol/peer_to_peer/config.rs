@@ -155,6 +155,8 @@ pub struct Config {
     pub read_timeout: Span,
     /// Silence after which a client tries another coordinator.
     pub discovery_refresh: Span,
+    /// Per cent of its operations that a client may send again.
+    pub retry_budget: u32,
     /// How nodes find out who is up.
     pub watching: Watching,
     /// Lengths of keys and values, for the bytes of hints.
@@ -220,6 +222,7 @@ impl Config {
             write_timeout: knobs.span("write_timeout"),
             read_timeout: knobs.span("read_timeout"),
             discovery_refresh: knobs.span("discovery_refresh"),
+            retry_budget: knobs.count("retry_budget") as u32,
             watching: match knobs.word("detector") {
                 "phi" => Watching::Phi(phi::Settings {
                     round: knobs.span("gossip_round"),

@@ -190,6 +190,7 @@ impl Protocol for PeerToPeer {
         Routing {
             to: Route::AnyNode,
             discovery_refresh: config.discovery_refresh,
+            retry_budget: config.retry_budget,
             partitions: 1,
             updates: if let Conflict::Crdt(_) = config.conflict { Updates::Merging } else { Updates::None },
         }

@@ -253,6 +253,8 @@ pub struct Config {
     pub flush_interval: Span,
     /// Silence after which a client looks for the primary again.
     pub discovery_refresh: Span,
+    /// Per cent of its operations that a client may send again.
+    pub retry_budget: u32,
     /// Whether a request that a client sends twice is done once.
     pub dedup: bool,
 }
@@ -359,6 +361,7 @@ impl Config {
             link_timeout: knobs.span("link_timeout"),
             flush_interval: knobs.span("flush_interval").max(Span::millis(1)),
             discovery_refresh: knobs.span("discovery_refresh"),
+            retry_budget: knobs.count("retry_budget") as u32,
             dedup: knobs.flag("dedup"),
         }
     }
@@ -382,6 +385,7 @@ impl Config {
         Routing {
             to: Route::Primary { reads: self.reads },
             discovery_refresh: self.discovery_refresh,
+            retry_budget: self.retry_budget,
             partitions: 1,
             updates: crate::protocol::Updates::All,
         }

@@ -469,6 +469,15 @@ pub(super) const PEER_TO_PEER: &[Knob] = &[
     ),
     knob(
         P2P,
+        "retry_budget",
+        Count(0, 100),
+        ["100", "100"],
+        "of its operations, how many per cent a client may send again (a load with `retries`); 100 for all",
+        "Finagle and gRPC retry budgets",
+        true,
+    ),
+    knob(
+        P2P,
         "discovery_refresh",
         Duration,
         ["1s", "5s"],

@@ -522,6 +522,15 @@ pub(super) const PRIMARY_REPLICA: &[Knob] = &[
     ),
     knob(
         PR,
+        "retry_budget",
+        Count(0, 100),
+        ["100", "100"],
+        "of its operations, how many per cent a client may send again (a load with `retries`); 100 for all",
+        "Finagle and gRPC retry budgets",
+        true,
+    ),
+    knob(
+        PR,
         "discovery_refresh",
         Duration,
         ["1s", "5s"],
