@@ -110,6 +110,7 @@ impl Protocol for Teller {
             discovery_refresh: Span::seconds(1),
             partitions: 1,
             updates: Updates::All,
+            retry_budget: 0,
         }
     }
 

@@ -55,7 +55,7 @@ fn a_link_keeps_its_order_unless_messages_may_overtake() {
 #[test]
 fn losing_some_messages_leaves_the_delays_of_the_others() {
     let constant_order = NetworkSpec { reorder_ppm: 1_000_000, ..NetworkSpec::default() };
-    let whole = arrivals(&mut network(constant_order), 300);
+    let whole = arrivals(&mut network(constant_order.clone()), 300);
     let lossy = arrivals(&mut network(NetworkSpec { loss_ppm: 200_000, ..constant_order }), 300);
     let lost = lossy.iter().filter(|arrival| arrival.is_none()).count();
     assert!((40..80).contains(&lost), "{lost} of 300 at 20 %");
