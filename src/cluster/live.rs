@@ -103,6 +103,17 @@ struct Hosted<P, H> {
     protocol: PhantomData<fn() -> P>,
 }
 
+impl<P: Protocol, H: Host<P>> Hosted<P, H> {
+    /// Looks how far the nodes are that are on their way back. The world does not notice.
+    fn look(&mut self) {
+        let cells = self.host.cells().into_owned();
+        let world = self.host.world_mut();
+        let lacking = P::truth(&world.living(&cells)).lacking;
+        let under_way = world.writes_under_way();
+        world.catch_ups.look(world.now, &lacking, under_way);
+    }
+}
+
 impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
     fn now(&self) -> VirtualTime {
         self.host.world().now()
@@ -113,11 +124,20 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
     }
 
     fn advance(&mut self, limit: VirtualTime) {
+        while let Some(at) = self.host.world().catch_ups.look_at().filter(|&at| at <= limit) {
+            self.host.advance(at);
+            self.look();
+        }
         self.host.advance(limit);
     }
 
     fn turn(&mut self, limit: VirtualTime) -> bool {
-        self.host.turn(limit)
+        let is_done = self.host.turn(limit);
+        let now = self.host.world().now();
+        if self.host.world().catch_ups.look_at().is_some_and(|at| at <= now) {
+            self.look();
+        }
+        is_done
     }
 
     fn apply(&mut self, command: &Command) -> Applied {

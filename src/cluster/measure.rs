@@ -7,6 +7,7 @@ use super::sessions::Broken;
 use super::staleness::Staleness;
 use super::tally::{Bucket, Failover};
 use super::world::World;
+use super::writable;
 use crate::base::ids::{Key, OpId};
 use crate::base::knob::Topology;
 use crate::base::metric::{Metric, MetricSet};
@@ -23,8 +24,9 @@ pub const WHOLE: Window = (VirtualTime::ZERO, VirtualTime::MAX);
 
 /// An operation is available if it succeeds within this.
 const AVAILABLE_WITHIN: Span = Span::seconds(1);
-/// Acknowledgements closer than this count as "at once".
-const AT_ONCE: Span = Span::millis(500);
+/// Clients are content with a second in which all but 5 % of the operations succeeded within this.
+const CONTENT_WITHIN: Span = Span::millis(50);
+const SECOND: u64 = 1_000_000;
 
 /// What became of the acknowledged writes of a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +73,7 @@ impl<P: Protocol> World<P> {
         self.put_roles(&mut set, truth, &records, window, end);
         set.put(Metric::Conflicts, self.ledger.conflicts_in(window) as f64);
         set.put(Metric::Copies, f64::from(truth.copies));
+        self.put_upkeep(&mut set, truth, &records, window, end);
         set.put(Metric::Converged, f64::from(u8::from(truth.is_converged)));
         set
     }
@@ -120,8 +123,9 @@ impl<P: Protocol> World<P> {
         }
         set.put(Metric::RepairBytes, bytes(Traffic::Repair) + bytes(Traffic::Compare));
         set.put(Metric::ResyncBytes, bytes(Traffic::Resync));
-        if let Some(imbalance) = imbalance(buckets, self.members()) {
+        if let Some((imbalance, variation)) = imbalance(buckets, self.members()) {
             set.put(Metric::LoadImbalance, imbalance);
+            set.put(Metric::LoadCv, variation);
         }
     }
 
@@ -133,10 +137,16 @@ impl<P: Protocol> World<P> {
         window: Window,
         end: VirtualTime,
     ) {
-        set.put(Metric::WritableNodesMax, writable_at_once(records) as f64);
+        set.put(Metric::WritableNodesMax, writable::most_at_once(records) as f64);
+        if let Some(mean) = writable::mean_at_once(records, window.0, end.max(window.0)) {
+            set.put(Metric::WritableNodes, mean);
+        }
         let buckets = self.tally.buckets_in(window);
         if self.knobs.topology() == Topology::PeerToPeer {
             set.put(Metric::FailoverMs, longest_wait(records, end).as_millis());
+            if let Some(after) = self.suspicions.slowest_in(window) {
+                set.put(Metric::DetectMs, after.as_millis());
+            }
             set.put(Metric::HintsPeakBytes, buckets.iter().map(|b| b.hint_bytes).max().unwrap_or(0) as f64);
             set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
             set.put(Metric::FalseSiblings, false_siblings(&self.ledger, truth) as f64);
@@ -169,6 +179,42 @@ impl<P: Protocol> World<P> {
             set.put(Metric::ElectMs, worst.primary_at.since(worst.suspected_at).as_millis());
             set.put(Metric::DiscoverMs, served(worst).since(worst.primary_at).as_millis());
         }
+    }
+
+    /// What it takes to keep the cluster going: detectors, ways back, room, hands.
+    fn put_upkeep(
+        &self,
+        set: &mut MetricSet,
+        truth: &Truth,
+        records: &[&OpRecord],
+        window: Window,
+        end: VirtualTime,
+    ) {
+        set.put(Metric::FalsePositives, self.suspicions.mistakes_in(window) as f64);
+        let unseen = discontent(records, end)
+            .filter(|&second| {
+                let (from, to) = (VirtualTime(second * SECOND), VirtualTime((second + 1) * SECOND));
+                !self.suspicions.had_any(from, to)
+            })
+            .count();
+        set.put(Metric::DiffObsS, unseen as f64);
+        if let Some((longest, bytes)) = self.catch_ups.longest_in(window, end) {
+            set.put(Metric::CatchupMs, longest.as_millis());
+            set.put(Metric::CatchupBytes, bytes as f64);
+        }
+        if truth.storage.live > 0 {
+            set.put(Metric::OverheadBytes, truth.storage.other as f64 / truth.storage.live as f64);
+        }
+        let by_hand = self.by_operators.iter().filter(|&&at| window.0 <= at && at < window.1).count();
+        set.put(Metric::ManualActions, by_hand as f64);
+    }
+
+    /// Writes that were asked for just now and are not answered yet.
+    pub(super) fn writes_under_way(&self) -> u64 {
+        let just_now = self.ledger.records().rev();
+        let just_now = just_now.take_while(|record| self.now.since(record.scheduled) <= CONTENT_WITHIN);
+        let is_open = |record: &&OpRecord| record.action.is_write() && record.outcome == Outcome::Pending;
+        just_now.filter(is_open).count() as u64
     }
 
     /// Ok and scheduled writes in each of the last `seconds` whole seconds before now, oldest first.
@@ -291,8 +337,9 @@ fn false_siblings(ledger: &Ledger, truth: &Truth) -> usize {
     remains.values().map(of_key).sum()
 }
 
-/// The busiest of `members` nodes over their mean; nothing where steps are not counted by node.
-fn imbalance(buckets: &[Bucket], members: usize) -> Option<f64> {
+/// The busiest of `members` nodes over their mean, and the deviation from it; nothing where steps are not counted by
+/// node.
+fn imbalance(buckets: &[Bucket], members: usize) -> Option<(f64, f64)> {
     if buckets.first()?.steps.is_empty() {
         return None;
     }
@@ -301,32 +348,23 @@ fn imbalance(buckets: &[Bucket], members: usize) -> Option<f64> {
     };
     let loads: Vec<u64> = (0..members).map(load).collect();
     let (most, total) = (*loads.iter().max()?, loads.iter().sum::<u64>());
-    (total > 0).then(|| most as f64 * members as f64 / total as f64)
+    let mean = total as f64 / members as f64;
+    let squares = loads.iter().map(|&load| (load as f64 - mean).powi(2)).sum::<f64>();
+    (total > 0).then(|| (most as f64 / mean, (squares / members as f64).sqrt() / mean))
 }
 
-/// The most nodes that acknowledged writes within the same half second.
-fn writable_at_once(records: &[&OpRecord]) -> usize {
-    let acked = records.iter().filter(|record| record.is_acked_write());
-    let mut acks: Vec<(VirtualTime, usize)> =
-        acked.filter_map(|record| Some((record.ended, record.node?.index()))).collect();
-    acks.sort_unstable();
-    let mut within: BTreeMap<usize, usize> = BTreeMap::new();
-    let (mut oldest, mut most) = (0, 0);
-    for &(at, node) in &acks {
-        *within.entry(node).or_default() += 1;
-        while at.since(acks[oldest].0) >= AT_ONCE {
-            let leaving = acks[oldest].1;
-            if let Some(count) = within.get_mut(&leaving) {
-                *count -= 1;
-                if *count == 0 {
-                    within.remove(&leaving);
-                }
-            }
-            oldest += 1;
-        }
-        most = most.max(within.len());
+/// The seconds in which more than 5 % of the operations that were scheduled in them failed or took longer than clients
+/// are content with; the one that is not over by `end` is not judged.
+fn discontent(records: &[&OpRecord], end: VirtualTime) -> impl Iterator<Item = u64> {
+    let mut seconds: BTreeMap<u64, (u32, u32)> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.scheduled.0 / SECOND < end.0 / SECOND) {
+        let (all, bad) = seconds.entry(record.scheduled.0 / SECOND).or_default();
+        let is_served = record.is_ok() && record.latency() <= CONTENT_WITHIN;
+        let is_open = record.outcome == Outcome::Pending && end.since(record.scheduled) <= CONTENT_WITHIN;
+        *all += 1;
+        *bad += u32::from(!is_served && !is_open);
     }
-    most
+    seconds.into_iter().filter(|(_, (all, bad))| bad * 20 > *all).map(|(second, _)| second)
 }
 
 /// The longest time a key waited from a first failed or late write to its next ok one.
@@ -349,6 +387,45 @@ fn longest_wait(records: &[&OpRecord], end: VirtualTime) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Reads asked at these milliseconds that took so many, or failed.
+    fn reads(asked: &[(u64, Option<u64>)]) -> Vec<OpRecord> {
+        let mut ledger = Ledger::default();
+        for &(at, took) in asked {
+            let op = ledger.open(OpRecord {
+                client: crate::base::ids::ClientId(0),
+                sequence: 0,
+                key: Key(1),
+                action: crate::base::operation::Action::Read,
+                scheduled: VirtualTime(at * 1_000),
+                ended: VirtualTime::ZERO,
+                outcome: Outcome::Pending,
+                node: None,
+                fate: Default::default(),
+                is_by_hand: false,
+            });
+            let outcome = match took {
+                Some(_) => Outcome::Ok(Success::Found(None)),
+                None => Outcome::Fail(crate::base::operation::Refusal::NoQuorum),
+            };
+            ledger.close(op, VirtualTime((at + took.unwrap_or(1)) * 1_000), None, outcome);
+        }
+        ledger.records().cloned().collect()
+    }
+
+    #[test]
+    fn clients_are_discontent_with_a_second_of_which_more_than_a_twentieth_is_slow_or_fails() {
+        let of_second = |second: u64, slow: usize| {
+            (0..20).map(move |nth| (second * 1_000 + nth, Some(if nth < slow as u64 { 51 } else { 50 })))
+        };
+        let mut asked: Vec<(u64, Option<u64>)> = of_second(0, 1).chain(of_second(1, 2)).collect();
+        asked.push((2_500, None));
+        asked.extend(of_second(3, 20));
+        let records = reads(&asked);
+        let records: Vec<&OpRecord> = records.iter().collect();
+        let bad: Vec<u64> = discontent(&records, VirtualTime(3_900_000)).collect();
+        assert_eq!(bad, [1, 2], "the fourth second is not over");
+    }
 
     #[test]
     fn percentiles_are_of_the_sample() {

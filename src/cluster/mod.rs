@@ -11,6 +11,7 @@
 //! - *Draws stay put*: a draw for one purpose never shifts the draws for another.
 
 pub mod agenda;
+pub mod catch_up;
 pub mod clients;
 pub mod disk;
 pub mod effects;
@@ -29,11 +30,13 @@ pub mod rules;
 pub mod sessions;
 pub mod spec;
 pub mod staleness;
+pub mod suspicions;
 pub mod tally;
 pub mod trace;
 pub mod view;
 pub mod workload;
 pub mod world;
+pub mod writable;
 
 #[cfg(test)]
 mod tests;

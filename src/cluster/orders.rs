@@ -9,7 +9,7 @@ use super::trace::Mark;
 use super::view::Health;
 use super::world::surroundings;
 use super::world::{Backup, Event, World};
-use crate::base::command::{Command, CrashKind, Healed, Links, NodeRef, TypedUpdate};
+use crate::base::command::{Command, CrashKind, Group, Healed, Links, NodeRef, TypedUpdate};
 use crate::base::data::{Change, Update};
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::{Topology, knob_row};
@@ -48,7 +48,12 @@ impl<P: Protocol> World<P> {
         self.trace.note(self.now, Mark::Command, None, [text.len() as u64, 0]);
         let result = resolved.and_then(|resolved| self.carry_out(&resolved, &text));
         match result {
-            Ok(fault) => Applied::Done { text, fault },
+            Ok(fault) => {
+                if is_operators(command) {
+                    self.by_operators.push(self.now);
+                }
+                Applied::Done { text, fault }
+            }
             Err(why) => {
                 let why: Arc<str> = why.into();
                 self.say(None, Line::Refused { what: Arc::clone(&text), why: Arc::clone(&why) });
@@ -163,11 +168,26 @@ impl<P: Protocol> World<P> {
 
     /// Links, disks and processors take what the active faults add up to now.
     fn refresh(&mut self) {
+        let away = self.cut_off();
         let conditions = self.faults.conditions(self.members(), self.machines.len());
         for (at, flight) in self.network.impose(self.now, conditions) {
             self.agenda.push(at, Event::Arrive(flight));
         }
         (0..self.members()).for_each(|node| self.begin_flush(NodeId::at(node)));
+        let still = self.cut_off();
+        away.iter()
+            .filter(|node| !still.contains(node))
+            .for_each(|&node| self.catch_ups.begin(self.now, node));
+        still.iter().for_each(|&node| self.catch_ups.give_up(node));
+    }
+
+    /// Nodes that most others cannot talk with, one way or the other.
+    fn cut_off(&self) -> Vec<NodeId> {
+        let nodes = || (0..self.members()).map(NodeId::at);
+        let is_apart =
+            |a: NodeId, b: NodeId| a != b && (self.network.is_cut(a, b) || self.network.is_cut(b, a));
+        let lost = |node: NodeId| nodes().filter(|&other| is_apart(node, other)).count();
+        nodes().filter(|&node| 2 * lost(node) >= self.members()).collect()
     }
 
     /// A crash that is asked for, and so may be what a failover answers.
@@ -304,6 +324,7 @@ impl<P: Protocol> World<P> {
             }
         }
         self.tally.last_heal = Some(self.now);
+        self.catch_ups.begin(self.now, node);
         self.wake(node);
     }
 
@@ -461,6 +482,12 @@ impl<P: Protocol> World<P> {
         let healed = self.heal(&Healed::Everything);
         assert_eq!(healed, Ok(None), "healing everything is never refused");
     }
+}
+
+/// Whether a person who runs the cluster does this, to bring it back to health or to change it.
+fn is_operators(command: &Command) -> bool {
+    let resolves = matches!(command, Command::Update { update: TypedUpdate::Resolve(_), .. });
+    resolves || (command.verb().group == Group::Operator && *command != Command::Backup)
 }
 
 /// The node that a fault keeps from running.

@@ -160,6 +160,11 @@ impl Tally {
         self.last_fault = Some(at);
     }
 
+    /// When the last fault began.
+    pub fn last_fault(&self) -> Option<VirtualTime> {
+        self.last_fault
+    }
+
     /// Takes what a node's log line tells about roles.
     pub fn hear(&mut self, at: VirtualTime, node: NodeId, line: &Line) {
         match line {
@@ -205,7 +210,11 @@ impl Tally {
         let resumes = before.into_iter().any(|stint| (stint.node, stint.term) == (node, term));
         if !is_first && !resumes {
             let suspected_at = self.suspected.unwrap_or(at);
-            let fault_at = self.last_fault.filter(|&fault| fault <= suspected_at).unwrap_or(suspected_at);
+            // A fault that a failover has answered already is not what the next one begins with.
+            let of_this = self.failovers.iter().filter(|failover| failover.partition == partition);
+            let last = of_this.map(|failover| failover.primary_at).next_back().unwrap_or(VirtualTime::ZERO);
+            let fault_at = self.last_fault.filter(|&fault| last <= fault && fault <= suspected_at);
+            let fault_at = fault_at.unwrap_or(suspected_at);
             self.failovers.push(Failover {
                 partition,
                 fault_at,

@@ -125,6 +125,8 @@ impl Protocol for Teller {
             keys_diverged: 0,
             values: Default::default(),
             copies: 1,
+            storage: Storage::default(),
+            lacking: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! What comes out depends only on the setup, the commands and the nodes' answers, never on which host ran them.
 
 use super::agenda::Agenda;
+use super::catch_up::CatchUps;
 use super::clients::Clients;
 use super::faults::Faults;
 use super::ledger::Ledger;
@@ -15,6 +16,7 @@ use super::machine::{Done, Machine, StepNote, Work};
 use super::network::{FlightRef, Network};
 use super::rules::RuleWatch;
 use super::spec::RunSetup;
+use super::suspicions::{Opinion, Standing, Suspicions, opinion};
 use super::tally::Tally;
 use super::trace::{Mark, Trace};
 use super::view::{DropReason, Health, MessageCounts};
@@ -28,7 +30,7 @@ use crate::base::names::Names;
 use crate::base::operation::Reply;
 use crate::base::random::Keyed;
 use crate::base::time::{VirtualTime, WallTime};
-use crate::protocol::{Effect, Ghost, Input, Message, Protocol, Sizes, Surroundings, Timer};
+use crate::protocol::{Effect, Ghost, Input, Message, Protocol, Sizes, Surroundings, Timer, Traffic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -130,6 +132,10 @@ pub struct World<P: Protocol> {
     /// Answers on a slow way to their clients.
     pub(super) answers: BTreeMap<u64, Reply>,
     pub(super) tally: Tally,
+    pub(super) suspicions: Suspicions,
+    pub(super) catch_ups: CatchUps,
+    /// When operators did something.
+    pub(super) by_operators: Vec<VirtualTime>,
     pub(super) rules: RuleWatch,
     pub(super) trace: Trace,
     pub(super) names: Arc<Names>,
@@ -184,6 +190,9 @@ impl<P: Protocol> World<P> {
             ledger: Ledger::default(),
             answers: BTreeMap::new(),
             tally: Tally::new(machines),
+            suspicions: Suspicions::default(),
+            catch_ups: CatchUps::default(),
+            by_operators: Vec::new(),
             rules: RuleWatch::default(),
             trace: Trace::new(machines),
             names: Arc::new(Names::new(setup.cluster.names.clone())),
@@ -360,7 +369,11 @@ impl<P: Protocol> World<P> {
     fn send(&mut self, from: NodeId, to: NodeId, message: P::Message) {
         assert!(from != to, "a node sends no message to itself");
         let bytes = message.bytes(self.network.sizes());
-        self.tally.message(self.now, message.traffic(), bytes);
+        let traffic = message.traffic();
+        self.tally.message(self.now, traffic, bytes);
+        if let Traffic::Resync | Traffic::Repair | Traffic::Compare = traffic {
+            self.catch_ups.send(to, bytes);
+        }
         self.trace.note(self.now, Mark::Sent, Some(from), [u64::from(to.0), bytes]);
         for (at, flight) in self.network.send(self.now, from, to, message, bytes).into_iter().flatten() {
             self.agenda.push(at, Event::Arrive(flight));
@@ -436,8 +449,24 @@ impl<P: Protocol> World<P> {
     pub(super) fn say(&mut self, node: Option<NodeId>, line: Line) {
         if let Some(node) = node {
             self.tally.hear(self.now, node, &line);
+            if let Some(opinion) = opinion(node, &line) {
+                let standing = self.standing(node, opinion);
+                self.suspicions.hear(self.now, node, opinion, standing);
+            }
         }
         self.trace.say(self.now, node, line);
+    }
+
+    /// Where the node that `observer` speaks of really stands.
+    fn standing(&self, observer: NodeId, opinion: Opinion) -> Standing {
+        let (Opinion::Doubt(subject) | Opinion::Down(subject)) = opinion else { return Standing::InReach };
+        let Some(machine) = self.machines.get(subject.index()) else { return Standing::InReach };
+        let is_cut = self.network.is_cut(observer, subject) || self.network.is_cut(subject, observer);
+        match machine.health {
+            Health::Up if is_cut => Standing::Gone(self.tally.last_fault().unwrap_or(self.now)),
+            Health::Up => Standing::InReach,
+            Health::Paused | Health::Down => Standing::Gone(machine.since),
+        }
     }
 
     fn learn(&mut self, node: NodeId, ghost: Ghost) {
@@ -481,6 +510,7 @@ impl<P: Protocol> World<P> {
             self.network.lose_unsent(self.now, node);
         }
         self.tally.hints(self.now, node, 0);
+        self.catch_ups.give_up(node);
         self.say(Some(node), Line::Crash { kind, lost_records });
         self.reset_connections(node);
     }

@@ -520,6 +520,27 @@ pub struct Truth {
     pub values: BTreeMap<Key, Vec<Data>>,
     /// Copies of each key that the cluster keeps.
     pub copies: u32,
+    /// What it takes to keep them.
+    pub storage: Storage,
+    /// What each node lacks of that: log entries, or keys it owns. `None` for who is away or keeps no copies.
+    pub lacking: Vec<Option<u64>>,
+}
+
+/// Bytes kept by all nodes, by the size model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// Keys and what they hold.
+    pub live: u64,
+    /// Everything else: logs, branches that were cut off, tombstones, hints, vectors.
+    pub other: u64,
+}
+
+impl Storage {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, more: Storage) -> Storage {
+        Storage { live: self.live + more.live, other: self.other + more.other }
+    }
 }
 
 /// The writes that survived.

@@ -13,8 +13,8 @@
 use super::primary_replica::{self, PrimaryReplica};
 use super::view::{PartitionView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role};
 use super::{
-    Context, Effect, Ghost, Input, Label, Order, Protocol, Routing, Sizes, Surroundings, Survivors, Timer,
-    Traffic, Truth,
+    Context, Effect, Ghost, Input, Label, Order, Protocol, Routing, Sizes, Storage, Surroundings, Survivors,
+    Timer, Traffic, Truth,
 };
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Knobs;
@@ -327,6 +327,10 @@ impl Protocol for Partitioned {
             is_converged: truths.iter().all(|truth| truth.is_converged),
             keys_diverged: truths.iter().map(|truth| truth.keys_diverged).sum(),
             copies: truths.iter().map(|truth| truth.copies).max().unwrap_or(0),
+            storage: truths.iter().map(|truth| truth.storage).fold(Storage::default(), Storage::and),
+            lacking: (0..nodes.len())
+                .map(|node| truths.iter().filter_map(|truth| truth.lacking[node]).reduce(|a, b| a + b))
+                .collect(),
         }
     }
 }

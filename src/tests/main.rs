@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod mechanisms;
+mod metrics;
 mod objects;
 mod peers;
 mod processes;

@@ -8,7 +8,7 @@ use crate::base::operation::Found;
 use crate::protocol::view::{
     HintView, KeyRow, Opinion, PeerStatus, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView,
 };
-use crate::protocol::{Remains, Survivors, Truth};
+use crate::protocol::{Remains, Storage, Survivors, Truth};
 use std::collections::BTreeMap;
 
 /// The most requests a view gives.
@@ -85,11 +85,16 @@ pub(super) fn truth(nodes: &[Option<&PeerToPeer>]) -> Truth {
     fn shown(object: Option<&Object>) -> Option<&Object> {
         object.filter(|object| !object.is_tombstone())
     }
-    let is_diverged = |&(&key, object): &(&Key, &Object)| {
-        let differs = |node: &PeerToPeer| shown(node.store.get(key)) != shown(Some(object));
-        living().any(|node| node.config.ring.is_owner(key, node.me) && differs(node))
+    let lacks = |node: &PeerToPeer, key: Key, object: &Object| {
+        node.config.ring.is_owner(key, node.me) && shown(node.store.get(key)) != shown(Some(object))
     };
+    let is_diverged = |&(&key, object): &(&Key, &Object)| living().any(|node| lacks(node, key, object));
     let keys_diverged = whole.iter().filter(is_diverged).count();
+    let lacking = |node: &Option<&PeerToPeer>| {
+        node.map(|node| whole.iter().filter(|(key, object)| lacks(node, **key, object)).count() as u64)
+    };
+    let lacking = nodes.iter().map(lacking).collect();
+    let storage = living().map(storage).fold(Storage::default(), Storage::and);
     let copies = living().next().map_or(0, |node| node.config.ring.copies() as u32);
     let left = whole.iter().filter(|(_, object)| !object.is_tombstone());
     // Where the application unites siblings, what counts is what it reads.
@@ -106,5 +111,18 @@ pub(super) fn truth(nodes: &[Option<&PeerToPeer>]) -> Truth {
     };
     let survivors =
         Survivors::Merged(whole.into_iter().map(|(key, object)| (key, remains(object))).collect());
-    Truth { survivors, is_converged: keys_diverged == 0, keys_diverged, values, copies }
+    Truth { survivors, is_converged: keys_diverged == 0, keys_diverged, values, copies, storage, lacking }
+}
+
+/// Live are keys and values; tombstones, vectors and hints are not.
+fn storage(node: &PeerToPeer) -> Storage {
+    let sizes = node.config.sizes;
+    let of_object = |(_, object): (Key, &Object)| {
+        let values: u64 = object.values().iter().map(|value| value.bytes(sizes.value)).sum();
+        let whole = sizes.key + object.bytes(sizes);
+        let live = if object.is_tombstone() { 0 } else { sizes.key + values };
+        Storage { live, other: whole - live }
+    };
+    let hints = Storage { live: 0, other: node.hints.bytes() };
+    node.store.iter().map(of_object).fold(hints, Storage::and)
 }

@@ -2,7 +2,7 @@
 
 use super::{PrimaryReplica, Role};
 use crate::base::ids::Key;
-use crate::protocol::{Survivors, Truth};
+use crate::protocol::{Storage, Survivors, Truth};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
@@ -36,5 +36,23 @@ pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
             .map(|(key, data)| (key, vec![data]))
             .collect(),
         copies: authority.map_or(nodes.len(), |first| first.members.len()) as u32,
+        storage: live().map(storage).fold(Storage::default(), Storage::and),
+        lacking: nodes.iter().map(|node| lacking(authority, node.filter(|node| has_data(node)))).collect(),
     }
+}
+
+/// A log entry and a row of the table take equally much.
+fn storage(node: &PrimaryReplica) -> Storage {
+    let row = node.config.row_bytes;
+    let log = node.log().last_index() + 1 - node.log().first_index();
+    let archived: usize = node.archive.iter().map(|branch| branch.entries.len()).sum();
+    Storage { live: node.store.keys() as u64 * row, other: (log + archived as u64) * row }
+}
+
+/// The entries that `node` has not applied; all of them if its log is another one.
+fn lacking(authority: Option<&PrimaryReplica>, node: Option<&PrimaryReplica>) -> Option<u64> {
+    let (first, node) = (authority?, node?);
+    let last = first.log().last_index();
+    let is_prefix = node.log().last_index() == 0 || first.log().holds(node.log().end());
+    Some(if is_prefix { last.saturating_sub(node.store.applied()) } else { last })
 }
