@@ -11,7 +11,7 @@
 //! | [`base`] | the vocabulary: ids, virtual time, chance, operations, commands, and the tables of verbs, knobs, metrics |
 //! | [`protocol`] | pure replication logic: a node is a value that takes an input and gives effects |
 //! | [`cluster`] | the world: agenda, links, machines, disks, clocks, faults, clients, the ledger; hosts for nodes |
-//! | [`check`] | verdicts over what a run did |
+//! | [`check`] | verdicts over what a run did; client histories from anywhere, and whether they are linearizable |
 //! | [`scenario`] | the file format, the command grammar, the presets |
 //! | [`driver`] | a scenario's runs over time: timeline, pace, judgement |
 //! | [`screen`] | pure drawing: a frame and a model give a buffer |

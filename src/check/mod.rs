@@ -1,6 +1,12 @@
 //! Verdicts over what a run did. Three-valued: a checker that cannot know says so.
 //!
-//! Must not know: protocols, the world; it judges [`Findings`] that a finished run hands over.
+//! Two kinds of judges live here. [`CHECKERS`] judge [`Findings`] that a finished run hands over. [`linear`] judges a
+//! client [`history`], ours or anybody's, from outside: `linear::linearizable(&history, budget)`.
+//!
+//! Must not know: protocols, the world.
+
+pub mod history;
+pub mod linear;
 
 use crate::base::metric::{Metric, MetricSet};
 use crate::base::rule::{Breaches, Rule};
