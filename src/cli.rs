@@ -11,8 +11,8 @@ use std::ops::RangeInclusive;
     name = "splitbrain",
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n\nWithout a terminal on standard output only the subcommands work.",
-    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  101    our own bug\n  128+n  signal n, after cleaning up"
+    after_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n\nWithout a terminal on standard output only the subcommands work.",
+    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  101    our own bug\n  128+n  signal n, after cleaning up"
 )]
 pub struct Cli {
     /// What to do; the playground if nothing.
@@ -42,6 +42,11 @@ pub enum Command {
         after_help = "Examples:\n  splitbrain run pair-kill-one\n  splitbrain run my.toml --seed 1..20 --json\n  splitbrain run async-gap --set async.ack=majority --do \"12s crash n2\" --for 30s"
     )]
     Run(Run),
+    /// Play a scenario's runs to their end and put what tells them apart into one table.
+    #[command(
+        after_help = "Examples:\n  splitbrain compare same-cut-four-answers --seed 1..20\n  splitbrain compare slow-leader --twins --markdown\n  splitbrain compare playground --for 30s --do \"5s crash n1\" --capacity"
+    )]
+    Compare(Compare),
     /// Print the knobs of a topology: values, defaults, meaning, what each mirrors.
     Knobs {
         /// The topology.
@@ -164,6 +169,31 @@ pub struct Run {
     /// One JSON object a line instead of a report.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `splitbrain compare`.
+#[derive(Args, Clone, Debug)]
+pub struct Compare {
+    /// A preset's name, a file, or - for standard input.
+    pub scenario: String,
+    /// Another seed, or several, which show how much is chance: 7, 1..20 (20 included).
+    #[arg(long, value_name = "N|A..B", value_parser = parse_seeds)]
+    pub seed: Option<RangeInclusive<u64>>,
+    /// What changes the scenario.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// The objects that `run --json` prints, one a line.
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// A Markdown table.
+    #[arg(long)]
+    pub markdown: bool,
+    /// Look for the highest rates of reads and of writes that each run keeps up with, by bisection.
+    #[arg(long)]
+    pub capacity: bool,
+    /// Play everything again without its faults: what the slowest writes owe to them, what lost writes owe to clocks.
+    #[arg(long)]
+    pub twins: bool,
 }
 
 fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {

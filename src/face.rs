@@ -1,10 +1,11 @@
 //! From the command line to a face: finds scenarios, chooses colours, starts the simulation, plays or runs.
 
 use crate::base::text::safe;
-use crate::cli::{Changes, Cli, ColorWhen, Play, Run};
+use crate::cli::{Changes, Cli, ColorWhen, Compare, Play, Run};
 use crate::cluster::live::HostKind;
 use crate::driver::frame::Frame;
 use crate::driver::thread::{Parse, Start, start};
+use crate::headless::compare::{self, Form};
 use crate::headless::{self, Exit, complain};
 use crate::scenario::grammar::{complete, parse};
 use crate::scenario::load::load;
@@ -103,6 +104,24 @@ pub fn run(run: &Run) -> io::Result<Exit> {
     }
     let order = headless::Order { scenarios, seeds: run.seed.clone(), as_json: run.json };
     headless::run(&order, &mut io::stdout().lock())
+}
+
+/// Puts the runs of a scenario side by side.
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn compare(asked: &Compare) -> io::Result<Exit> {
+    let Some(scenario) = find(&asked.scenario, &overrides(&asked.changes)) else {
+        return Ok(Exit::BadInput);
+    };
+    let form = match (asked.json, asked.markdown) {
+        (true, _) => Form::Json,
+        (_, true) => Form::Markdown,
+        _ => Form::Text,
+    };
+    let (with_capacity, with_twins) = (asked.capacity, asked.twins);
+    let order = compare::Order { scenario, seeds: asked.seed.clone(), form, with_capacity, with_twins };
+    compare::compare(&order, &mut io::stdout().lock())
 }
 
 fn overrides(changes: &Changes) -> Vec<Override> {

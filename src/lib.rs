@@ -15,7 +15,7 @@
 //! | [`scenario`] | the file format, the command grammar, the presets |
 //! | [`driver`] | a scenario's runs over time: timeline, pace, judgement |
 //! | [`screen`] | pure drawing: a frame and a model give a buffer |
-//! | [`headless`] | the face without a terminal: reports and exit codes |
+//! | [`headless`] | the face without a terminal: reports, the table of trade-offs, exit codes |
 //! | [`tui`] | the living terminal: keys, update, the loop |
 //! | [`cli`], [`face`] | the command line's types; from arguments to a face |
 //!

@@ -11,6 +11,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         None => face::playground(&cli.play),
         Some(Command::Run(run)) => face::run(run),
+        Some(Command::Compare(compare)) => face::compare(compare),
         Some(Command::Presets { name, names }) => headless::tables::presets(name.as_deref(), *names),
         Some(Command::Knobs { topology }) => headless::tables::knobs((*topology).into()),
         Some(Command::Metrics) => headless::tables::metrics(),

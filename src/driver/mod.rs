@@ -8,6 +8,7 @@ pub mod frame;
 pub mod player;
 mod publish;
 pub mod thread;
+pub mod trouble;
 pub mod verdict;
 
 pub use publish::{gist, publish_once};

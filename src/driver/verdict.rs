@@ -1,11 +1,12 @@
 //! A scenario played to its end without a watcher: settled, measured, judged against its expectations.
 
 use super::player::{Player, Refused};
+use super::trouble::trouble;
 use crate::base::metric::{Metric, MetricSet};
 use crate::base::time::{Span, VirtualTime};
 use crate::check::{CheckerRow, Findings, Verdict, broken_rules, checker};
 use crate::cluster::live::{Cluster, HostKind};
-use crate::cluster::measure::Window;
+use crate::cluster::measure::{WHOLE, Window};
 use crate::protocol::Truth;
 use crate::scenario::model::{Expectation, Scenario, Subject, canonical};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Judgement {
     pub expectations: Vec<Met>,
     /// Commands that meant nothing when they fired.
     pub refused: Vec<Refused>,
+    /// The seconds in which the scenario is in trouble, if it ever is.
+    pub trouble: Option<Window>,
 }
 
 /// What a run came to.
@@ -33,6 +36,8 @@ pub struct RunResult {
     pub events: u64,
     /// Everything measured over its duration.
     pub metrics: MetricSet,
+    /// The same for the seconds of trouble.
+    pub in_trouble: Option<MetricSet>,
     /// The checkers that the scenario names, those every run must pass, and the rules it broke.
     pub checks: Vec<Check>,
 }
@@ -121,12 +126,17 @@ struct Settled<'a> {
 
 /// Settles the runs where they stand and judges them.
 pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
+    judge_in(scenario, player, trouble(scenario))
+}
+
+/// The same with other seconds of trouble than the scenario's own.
+pub fn judge_in(scenario: &Scenario, player: &mut Player, trouble: Option<Window>) -> Judgement {
     let whole = (VirtualTime::ZERO, player.now());
     let (named, refused) = (named_checkers(scenario), player.refused().to_vec());
     let settled: Vec<Settled<'_>> = player
         .clusters()
         .iter_mut()
-        .map(|cluster| settle_and_measure(cluster.as_mut(), scenario.settle, whole, &named))
+        .map(|cluster| settle_and_measure(cluster.as_mut(), scenario.settle, [Some(whole), trouble], &named))
         .collect();
     let mut expectations = Vec::new();
     for (place, expectation) in scenario.expectations.iter().enumerate() {
@@ -137,7 +147,7 @@ pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
         }
     }
     let runs = settled.into_iter().map(|run| run.result).collect();
-    Judgement { expectations, runs, refused }
+    Judgement { expectations, runs, refused, trouble }
 }
 
 fn named_checkers(scenario: &Scenario) -> Vec<&str> {
@@ -155,12 +165,13 @@ fn named_checkers(scenario: &Scenario) -> Vec<&str> {
 fn settle_and_measure<'a>(
     cluster: &'a mut dyn Cluster,
     patience: Span,
-    whole: Window,
+    [whole, trouble]: [Option<Window>; 2],
     checkers: &[&str],
 ) -> Settled<'a> {
     let (digest, events) = (cluster.digest(), cluster.events());
     let (truth, converged_after) = settle(cluster, patience);
-    let mut metrics = cluster.measure(&truth, whole);
+    let mut metrics = cluster.measure(&truth, whole.unwrap_or(WHOLE));
+    let in_trouble = trouble.map(|window| cluster.measure(&truth, window));
     if let Some(span) = converged_after {
         metrics.put(Metric::ConvergeMs, span.as_millis());
     }
@@ -172,7 +183,7 @@ fn settle_and_measure<'a>(
     let broken = broken_rules(findings.breaches).filter(|rule| !checkers.contains(rule));
     let checks = checkers.iter().filter_map(|name| checker(name)).chain(broken.filter_map(checker));
     let checks = checks.map(|row| checked(row, &findings)).collect();
-    Settled { cluster, truth, result: RunResult { digest, events, metrics, checks } }
+    Settled { cluster, truth, result: RunResult { digest, events, metrics, in_trouble, checks } }
 }
 
 fn checked(row: &'static CheckerRow, findings: &Findings) -> Check {

@@ -1,12 +1,14 @@
 //! The face without a terminal: play scenarios to their end, print what came out, answer with an exit code.
 //!
-//! Start with [`run`]; [`report`] gives the shapes. Must not know: screens, keys, how anything is simulated.
+//! Start with [`run`] and [`compare::compare`]; [`report`] gives the shapes. Must not know: screens, keys, how anything is simulated.
 
+pub mod compare;
+pub mod plays;
 pub mod report;
 pub mod tables;
 
 use crate::cluster::live::HostKind;
-use crate::driver::verdict::play_out;
+use crate::driver::verdict::{Judgement, play_out};
 use crate::scenario::model::Scenario;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
@@ -37,6 +39,11 @@ impl Exit {
             Exit::Bug => 101,
             Exit::Signal(number) => 128_u8.saturating_add(number),
         }
+    }
+
+    /// How a run ends that came to this.
+    pub fn of(judgement: &Judgement) -> Exit {
+        if judgement.is_as_expected() { Exit::AsExpected } else { Exit::Violated }
     }
 
     /// The graver of two ends: 2 over 1 over 0.
@@ -74,9 +81,7 @@ pub fn run(order: &Order, out: &mut dyn Write) -> io::Result<Exit> {
         for seed in order.seeds.clone().unwrap_or(own) {
             let scenario = Arc::new(reseeded(scenario, seed));
             let judgement = play_out(&scenario, HostKind::Inline)?;
-            if !judgement.is_as_expected() {
-                exit = exit.graver(Exit::Violated);
-            }
+            exit = exit.graver(Exit::of(&judgement));
             let printed = match order.as_json {
                 true => report::write_json(&scenario, &judgement, out),
                 false => report::write_text(&scenario, &judgement, out),

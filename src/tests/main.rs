@@ -1,6 +1,7 @@
 //! Tests of the house as a whole: its layers, its presets on every host, the real binary in a pseudo-terminal.
 
 mod anomalies;
+mod compare;
 mod mechanisms;
 mod metrics;
 mod objects;
