@@ -9,6 +9,7 @@ use super::resolve::asks_for_owners;
 use super::spec::RunSetup;
 use super::tally::Stint;
 use super::view::{ClusterView, MessageCounts};
+use super::world::Milestone;
 use crate::base::command::Command;
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::Topology;
@@ -65,6 +66,17 @@ pub trait Cluster: Send {
     fn names(&self) -> Arc<Names>;
     /// A copy that goes on by itself, on the inline host.
     fn checkpoint(&mut self) -> Box<dyn Cluster>;
+    /// The same on a host of this kind.
+    ///
+    /// # Errors
+    /// If the operating system gives no runtime for tasks.
+    fn copy_on(&mut self, host: HostKind) -> std::io::Result<Box<dyn Cluster>>;
+    /// When its last event was handled; zero before the first.
+    fn last_at(&self) -> VirtualTime;
+    /// Messages that have reached `node` so far.
+    fn received(&self, node: NodeId) -> u64;
+    /// The digest after every [`MILESTONE_EVENTS`](super::world::MILESTONE_EVENTS) events.
+    fn milestones(&self) -> Vec<Milestone>;
 }
 
 /// Where the nodes of a cluster shall live.
@@ -213,5 +225,25 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
     fn checkpoint(&mut self) -> Box<dyn Cluster> {
         let cells = self.host.cells().into_owned();
         hosted(Inline::from_parts(self.host.world().clone(), cells))
+    }
+
+    fn copy_on(&mut self, host: HostKind) -> std::io::Result<Box<dyn Cluster>> {
+        if host == HostKind::Inline {
+            return Ok(self.checkpoint());
+        }
+        let cells = self.host.cells().into_owned();
+        Ok(hosted(Tasks::from_inline(Inline::from_parts(self.host.world().clone(), cells))?))
+    }
+
+    fn last_at(&self) -> VirtualTime {
+        self.host.world().last_at()
+    }
+
+    fn received(&self, node: NodeId) -> u64 {
+        self.host.world().received(node)
+    }
+
+    fn milestones(&self) -> Vec<Milestone> {
+        self.host.world().milestones().iter().copied().collect()
     }
 }

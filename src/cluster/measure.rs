@@ -123,7 +123,7 @@ impl<P: Protocol> World<P> {
         }
         set.put(Metric::RepairBytes, bytes(Traffic::Repair) + bytes(Traffic::Compare));
         set.put(Metric::ResyncBytes, bytes(Traffic::Resync));
-        if let Some((imbalance, variation)) = imbalance(buckets, self.members()) {
+        if let Some((imbalance, variation)) = imbalance(&buckets, self.members()) {
             set.put(Metric::LoadImbalance, imbalance);
             set.put(Metric::LoadCv, variation);
         }
@@ -151,7 +151,7 @@ impl<P: Protocol> World<P> {
             set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
             set.put(Metric::FalseSiblings, false_siblings(&self.ledger, truth) as f64);
             set.put(Metric::Resurrected, self.ledger.resurrected_in(window) as f64);
-            let sum = |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(of).sum::<u64>() as f64;
+            let sum = |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(|bucket| of(bucket)).sum::<u64>() as f64;
             set.put(Metric::MerkleBytes, sum(&|bucket| bucket.bytes[Traffic::Compare as usize]));
             set.put(Metric::KeysCompared, sum(&|bucket| bucket.compared));
             set.put(Metric::KeysStreamed, sum(&|bucket| bucket.streamed.0));
@@ -164,7 +164,7 @@ impl<P: Protocol> World<P> {
         set.put(Metric::SplitBrainMs, self.tally.split_brain(window).as_millis());
         set.put(Metric::DivergedEntries, self.ledger.diverged_in(window) as f64);
         set.put(Metric::FullResyncs, buckets.iter().map(|b| u64::from(b.full_resyncs)).sum::<u64>() as f64);
-        let lag = |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(of).max().unwrap_or(0);
+        let lag = |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(|bucket| of(bucket)).max().unwrap_or(0);
         set.put(Metric::LagEntriesMax, lag(&|bucket| bucket.lag_entries) as f64);
         set.put(Metric::LagMsMax, Span(lag(&|bucket| bucket.lag.0)).as_millis());
         set.put(Metric::LagMsNaiveMax, Span(lag(&|bucket| bucket.naive_lag.0)).as_millis());
@@ -339,7 +339,7 @@ fn false_siblings(ledger: &Ledger, truth: &Truth) -> usize {
 
 /// The busiest of `members` nodes over their mean, and the deviation from it; nothing where steps are not counted by
 /// node.
-fn imbalance(buckets: &[Bucket], members: usize) -> Option<(f64, f64)> {
+fn imbalance(buckets: &[&Bucket], members: usize) -> Option<(f64, f64)> {
     if buckets.first()?.steps.is_empty() {
         return None;
     }

@@ -1,6 +1,7 @@
 //! Running counts that cannot be read off the ledger: traffic, load per node, roles, failovers. Kept in buckets
 //! ([`BUCKET`]), so that any window of whole ones can be asked for afterwards.
 
+use crate::base::chunks::Chunks;
 use crate::base::ids::NodeId;
 use crate::base::line::Line;
 use crate::base::metric::BUCKET;
@@ -74,7 +75,7 @@ pub struct Failover {
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     members: usize,
-    buckets: Vec<Bucket>,
+    buckets: Chunks<Bucket>,
     hints: Vec<u64>,
     /// Replicas that a snapshot is on its way to.
     syncing: BTreeSet<NodeId>,
@@ -101,17 +102,18 @@ impl Tally {
             let hint_bytes = self.hints.iter().sum();
             let syncing = self.syncing.len() as u32;
             let steps = if self.members <= NODES_BUCKETED { vec![0; self.members] } else { Vec::new() };
-            self.buckets.resize(index + 1, Bucket { hint_bytes, steps, syncing, ..Bucket::default() });
+            let empty = Bucket { hint_bytes, steps, syncing, ..Bucket::default() };
+            (self.buckets.len()..=index).for_each(|_| self.buckets.push(empty.clone()));
         }
-        &mut self.buckets[index]
+        self.buckets.get_mut(index).expect("buckets up to this one were added above")
     }
 
     /// The buckets that lie in `window`, and the one that time stands in if the window goes on.
-    pub fn buckets_in(&self, window: (VirtualTime, VirtualTime)) -> &[Bucket] {
+    pub fn buckets_in(&self, window: (VirtualTime, VirtualTime)) -> Vec<&Bucket> {
         let last = self.buckets.len();
         let start = (window.0.0.div_ceil(BUCKET.0)) as usize;
         let end = ((window.1.0 / BUCKET.0) as usize).min(last);
-        &self.buckets[start.min(end)..end]
+        self.buckets.iter_from(start).take(end.saturating_sub(start)).collect()
     }
 
     /// A message was sent.

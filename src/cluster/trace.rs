@@ -4,6 +4,7 @@
 //! Two runs with equal digests took the same steps at the same instants.
 
 use super::view::{EVENTS_SHOWN, LINES_SHOWN};
+use crate::base::chunks::Chunks;
 use crate::base::ids::NodeId;
 use crate::base::line::{Line, Stamped};
 use crate::base::time::VirtualTime;
@@ -38,7 +39,7 @@ pub struct Trace {
     by_node: Vec<VecDeque<Stamped>>,
     recent: VecDeque<Arc<Stamped>>,
     /// Instants of every line by its code, for expectations that count lines.
-    said: BTreeMap<&'static str, Vec<VirtualTime>>,
+    said: BTreeMap<&'static str, Chunks<VirtualTime>>,
 }
 
 impl Trace {
@@ -111,12 +112,12 @@ impl Trace {
 
     /// How many lines with `code` were said in `window`.
     pub fn count(&self, code: &str, window: (VirtualTime, VirtualTime)) -> usize {
-        let instants = self.said.get(code).map_or(&[][..], Vec::as_slice);
-        instants.iter().filter(|&&at| window.0 <= at && at < window.1).count()
+        let instants = self.said.get(code).into_iter().flat_map(Chunks::iter);
+        instants.filter(|&&at| window.0 <= at && at < window.1).count()
     }
 
     /// How many lines with `code` were said in all.
     pub fn total(&self, code: &str) -> usize {
-        self.said.get(code).map_or(0, Vec::len)
+        self.said.get(code).map_or(0, Chunks::len)
     }
 }

@@ -21,6 +21,7 @@ use super::tally::Tally;
 use super::trace::{Mark, Trace};
 use super::view::{DropReason, Health, MessageCounts};
 use super::workload::Workload;
+use crate::base::chunks::Chunks;
 use crate::base::command::{Command, CrashKind, NodeRef};
 use crate::base::delay::DelayTable;
 use crate::base::ids::{NodeId, OpId};
@@ -103,6 +104,19 @@ pub enum Turn<P: Protocol> {
     Idle,
 }
 
+/// Events between two milestones.
+pub const MILESTONE_EVENTS: u64 = 10_000;
+
+/// The digest of a trace after a round number of events, taken as the next event begins. Two runs whose digests are
+/// equal at one milestone and not at the next part between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Milestone {
+    /// When the last of these events was handled.
+    pub at: VirtualTime,
+    /// The digest.
+    pub digest: u64,
+}
+
 /// A backup.
 #[derive(Clone, Debug)]
 pub(super) struct Backup<D> {
@@ -147,6 +161,11 @@ pub struct World<P: Protocol> {
     pub(super) backup: Option<Backup<P::Durable>>,
     token: u64,
     handled: u64,
+    /// When the last event was handled.
+    last_at: VirtualTime,
+    /// Messages that have reached each machine.
+    received: Vec<u64>,
+    milestones: Chunks<Milestone>,
 }
 
 /// What the cluster of `setup` is told of its world.
@@ -202,6 +221,9 @@ impl<P: Protocol> World<P> {
             backup: None,
             token: 0,
             handled: 0,
+            last_at: VirtualTime::ZERO,
+            received: vec![0; machines],
+            milestones: Chunks::default(),
             setup: Arc::new(setup),
         };
         (0..members).for_each(|node| world.wake(NodeId::at(node)));
@@ -222,6 +244,21 @@ impl<P: Protocol> World<P> {
     /// Events handled since the beginning.
     pub fn handled(&self) -> u64 {
         self.handled
+    }
+
+    /// When the last event was handled; zero before the first.
+    pub fn last_at(&self) -> VirtualTime {
+        self.last_at
+    }
+
+    /// Messages that have reached `node` so far.
+    pub fn received(&self, node: NodeId) -> u64 {
+        self.received.get(node.index()).copied().unwrap_or(0)
+    }
+
+    /// The digest after every [`MILESTONE_EVENTS`] events, from the first on.
+    pub fn milestones(&self) -> &Chunks<Milestone> {
+        &self.milestones
     }
 
     /// Its trace.
@@ -265,7 +302,10 @@ impl<P: Protocol> World<P> {
             self.now = self.now.max(limit.min(VirtualTime(u64::MAX - 1)));
             return Turn::Idle;
         };
-        self.now = at;
+        if self.handled.is_multiple_of(MILESTONE_EVENTS) && self.handled > 0 {
+            self.milestones.push(Milestone { at: self.last_at, digest: self.trace.digest() });
+        }
+        (self.now, self.last_at) = (at, at);
         self.handled += 1;
         match event {
             Event::Complete { node, token } => match self.machines[node.index()].complete(token) {
@@ -386,6 +426,7 @@ impl<P: Protocol> World<P> {
             self.network.bounce(self.now, &landed, DropReason::Down);
             return;
         }
+        self.received[landed.to.index()] += 1;
         self.queue(landed.to, Input::Message { from: landed.from, message: landed.message });
     }
 
