@@ -24,14 +24,42 @@ pub struct Frame {
     pub is_over: bool,
     /// The scenario's constant part.
     pub head: Arc<Head>,
-    /// The runs in the scenario's order.
+    /// How far things have been lived through; later than `at` while time stands in the past.
+    pub live: VirtualTime,
+    /// The runs in the scenario's order; behind them, where two futures are shown, the same runs of the other one.
     pub runs: Vec<RunFrame>,
+    /// How many of the runs, from the first, are those that commands act on.
+    pub own_runs: usize,
+    /// The number of the lane that commands act on: 1 unless something was done in the past.
+    pub lane: u32,
+    /// Every way that things went, in the order in which they began.
+    pub lanes: Arc<Vec<LaneInfo>>,
+    /// The file that what happens is written to.
+    pub recording: Option<Arc<str>>,
     /// The shared timeline, in the order of time, what is still to come included.
     pub markers: Arc<Vec<Marker>>,
     /// The narration that was said last.
     pub narration: Option<Narration>,
     /// Answers to requests, oldest first; at most 5. A new one has a higher serial.
     pub toasts: Vec<Toast>,
+}
+
+impl Frame {
+    /// Whether time stands in the past.
+    pub fn is_past(&self) -> bool {
+        self.at < self.live
+    }
+}
+
+/// One way that things went, as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneInfo {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How far it has been lived through.
+    pub live: VirtualTime,
+    /// Its commands by hand, with their instants.
+    pub by_hand: Vec<(VirtualTime, String)>,
 }
 
 /// What does not change while a scenario plays.

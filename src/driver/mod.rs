@@ -1,17 +1,50 @@
-//! A scenario's runs over time: pace, pause, step, restart. Owns the simulation thread; everything else sees
+//! A scenario's runs over time: pace, pause, steps and jumps to and fro, other futures. Owns the simulation thread; everything else sees
 //! read-only [`frame::Frame`]s and sends [`Request`]s.
 //!
-//! Start with [`player`] (runs and timeline, no real time), then [`thread`] (pace) and [`verdict`] (a scenario
-//! played to its end and judged). Must not know: terminals, drawing, files.
+//! Start with [`player`] (runs and timeline, no real time), then [`story`] (past, undo, other futures), [`thread`]
+//! (pace) and [`verdict`] (a scenario played to its end and judged). Must not know: terminals, drawing, files.
 
 pub mod frame;
+pub mod lane;
 pub mod player;
 mod publish;
+mod serve;
+pub mod shelf;
+pub mod story;
 pub mod thread;
 pub mod trouble;
 pub mod verdict;
 
 pub use publish::{gist, publish_once};
+
+use crate::base::ids::NodeId;
+use crate::base::time::VirtualTime;
+
+/// Where to go in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seek {
+    /// To this instant.
+    To(VirtualTime),
+    /// By so many microseconds.
+    By(i64),
+    /// To the beginning.
+    Start,
+    /// To the end of what has been lived through.
+    Live,
+    /// To just after the next marker of this kind.
+    Next(Stop),
+    /// To just after the one before.
+    Previous(Stop),
+}
+
+/// Markers that one can go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Any.
+    Marker,
+    /// Faults alone.
+    Fault,
+}
 
 /// What the watcher asks of the driver. Commands change the world and are part of the timeline; the rest changes
 /// only the watching.
@@ -25,6 +58,29 @@ pub enum Request {
     Pause,
     /// Take one event of every run's agenda (up to the earliest next event), then stay paused.
     StepEvent,
+    /// Go back by one such step.
+    StepBack,
+    /// Go on until a message reaches the node in the run, or back to where the last one had; any node for `None`.
+    StepMessage {
+        /// The run, by its place in the frame.
+        run: usize,
+        /// The node.
+        node: Option<NodeId>,
+        /// Whether to go back.
+        is_back: bool,
+    },
+    /// Go to another instant; ahead of what has been lived through, as fast as possible.
+    Seek(Seek),
+    /// Live through the same time without the last command.
+    Undo,
+    /// Take the last undone command back in.
+    Redo,
+    /// Begin another future here and keep the known one beside it.
+    Branch,
+    /// Act on the lane of this number, the present one beside it.
+    Switch(u32),
+    /// Show the present lane alone.
+    Alone,
     /// Play at this many thousandths of real time; [`frame::FULL_SPEED`] for as fast as possible.
     SetSpeed(u32),
     /// A command in the grammar's own words, e.g. `crash n1`; acts on every run unless scoped (`[strict] …`).

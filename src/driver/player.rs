@@ -16,8 +16,16 @@ pub struct Player {
     scenario: Arc<Scenario>,
     clusters: Vec<Box<dyn Cluster>>,
     now: VirtualTime,
-    /// What is still to come, in the order in which it is done.
-    due: VecDeque<Due>,
+    /// Steps taken within the present instant; 0 if nothing of it has happened yet.
+    steps: u32,
+    /// Every entry of the timeline in the order of time, commands by hand among them.
+    timeline: Arc<Vec<Arc<Entry>>>,
+    /// The first entry that is still to come.
+    next: usize,
+    /// Faults that end by themselves, in the order of time.
+    ends: VecDeque<End>,
+    /// When the timeline last did something.
+    performed_at: Option<VirtualTime>,
     done: Vec<Marker>,
     refused: Vec<Refused>,
     narration: Option<Narration>,
@@ -36,19 +44,43 @@ pub struct Refused {
     pub why: Arc<str>,
 }
 
-/// Something the timeline asks for.
+/// Faults that end at an instant: (run, number).
 #[derive(Clone, Debug)]
-struct Due {
+struct End {
     at: VirtualTime,
-    what: Task,
+    faults: Vec<(usize, u32)>,
 }
 
-#[derive(Clone, Debug)]
+/// Something the timeline asks for.
 enum Task {
-    /// Carry out the entry with this number.
-    Begin(usize),
+    /// Carry out an entry.
+    Begin(Arc<Entry>),
     /// Heal these faults: (run, number).
     End(Vec<(usize, u32)>),
+}
+
+/// A place in a run of events: an instant, and how many steps have been taken within it. No steps is the place
+/// before everything that happens at the instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// The instant.
+    pub at: VirtualTime,
+    /// Steps taken within it.
+    pub steps: u32,
+}
+
+/// All runs at the beginning of an instant, to go on from as often as one likes.
+pub struct Checkpoint {
+    /// The instant; nothing of it has happened yet.
+    pub at: VirtualTime,
+    /// Events handled by all runs together.
+    pub events: u64,
+    clusters: Vec<Box<dyn Cluster>>,
+    ends: VecDeque<End>,
+    performed_at: Option<VirtualTime>,
+    done: Vec<Marker>,
+    refused: Vec<Refused>,
+    narration: Option<Narration>,
 }
 
 /// What came of a command in the runs it aimed at.
@@ -72,10 +104,90 @@ impl Player {
     pub fn new(scenario: Arc<Scenario>, host: HostKind) -> std::io::Result<Self> {
         let clusters =
             scenario.runs.iter().map(|run| begin(run.setup.clone(), host)).collect::<Result<_, _>>()?;
-        let due = |(number, entry): (usize, &Entry)| Due { at: entry.at, what: Task::Begin(number) };
-        let due = scenario.timeline.iter().enumerate().map(due).collect();
-        let (done, refused) = (Vec::new(), Vec::new());
-        Ok(Player { scenario, clusters, now: VirtualTime::ZERO, due, done, refused, narration: None })
+        let timeline = scenario.timeline.iter().cloned().map(Arc::new).collect();
+        Ok(Player {
+            scenario,
+            clusters,
+            now: VirtualTime::ZERO,
+            steps: 0,
+            timeline: Arc::new(timeline),
+            next: 0,
+            ends: VecDeque::new(),
+            performed_at: None,
+            done: Vec::new(),
+            refused: Vec::new(),
+            narration: None,
+        })
+    }
+
+    /// What a checkpoint kept, going on with `timeline`, whose entries before the checkpoint's instant must be those
+    /// that it has seen.
+    ///
+    /// # Errors
+    /// If the operating system gives no runtime for tasks.
+    pub fn resume(
+        scenario: Arc<Scenario>,
+        timeline: Arc<Vec<Arc<Entry>>>,
+        from: &mut Checkpoint,
+        host: HostKind,
+    ) -> std::io::Result<Self> {
+        let clusters = from.clusters.iter_mut().map(|run| run.copy_on(host)).collect::<Result<_, _>>()?;
+        Ok(Player {
+            scenario,
+            clusters,
+            now: from.at,
+            steps: 0,
+            next: timeline.partition_point(|entry| entry.at < from.at),
+            timeline,
+            ends: from.ends.clone(),
+            performed_at: from.performed_at,
+            done: from.done.clone(),
+            refused: from.refused.clone(),
+            narration: from.narration.clone(),
+        })
+    }
+
+    /// A checkpoint of this place; `None` in the middle of an instant.
+    pub fn checkpoint(&mut self) -> Option<Checkpoint> {
+        (self.steps == 0).then(|| Checkpoint {
+            at: self.now,
+            events: self.events(),
+            clusters: self.clusters.iter_mut().map(|run| run.checkpoint()).collect(),
+            ends: self.ends.clone(),
+            performed_at: self.performed_at,
+            done: self.done.clone(),
+            refused: self.refused.clone(),
+            narration: self.narration.clone(),
+        })
+    }
+
+    /// Moves the nodes of every run to another host.
+    ///
+    /// # Errors
+    /// If the operating system gives no runtime for tasks; the runs stay where they were.
+    pub fn rehost(&mut self, host: HostKind) -> std::io::Result<()> {
+        self.clusters = self.clusters.iter_mut().map(|run| run.copy_on(host)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// Events handled by all runs together.
+    pub fn events(&self) -> u64 {
+        self.clusters.iter().map(|run| run.events()).sum()
+    }
+
+    /// The digests of all runs, in order.
+    pub fn digests(&self) -> Vec<u64> {
+        self.clusters.iter().map(|run| run.digest()).collect()
+    }
+
+    /// The place at which all runs stand.
+    pub fn cursor(&self) -> Cursor {
+        Cursor { at: self.now, steps: self.steps }
+    }
+
+    /// Every entry of the timeline in the order of time, commands by hand among them.
+    pub fn timeline(&self) -> &Arc<Vec<Arc<Entry>>> {
+        &self.timeline
     }
 
     /// The scenario.
@@ -95,43 +207,102 @@ impl Player {
 
     /// Plays every run up to `limit`: the timeline's commands before it and all events before it.
     pub fn advance(&mut self, limit: VirtualTime) {
-        while let Some(due) = self.take_due(|due| due.at < limit) {
-            self.play_to(due.at);
-            self.perform(due.what);
+        while let Some((at, task)) = self.take_due(|at| at < limit) {
+            self.play_to(at);
+            self.perform(at, task);
         }
         self.play_to(limit);
     }
 
-    fn take_due(&mut self, is_due: impl Fn(&Due) -> bool) -> Option<Due> {
-        if self.due.front().is_some_and(is_due) { self.due.pop_front() } else { None }
+    /// When the timeline does something next.
+    fn due_at(&self) -> Option<VirtualTime> {
+        let entry = self.timeline.get(self.next).map(|entry| entry.at);
+        let end = self.ends.front().map(|end| end.at);
+        entry.into_iter().chain(end).min()
+    }
+
+    /// Takes what the timeline does next; of one instant entries before ends.
+    fn take_due(&mut self, is_due: impl Fn(VirtualTime) -> bool) -> Option<(VirtualTime, Task)> {
+        let at = self.due_at().filter(|&at| is_due(at))?;
+        match self.timeline.get(self.next).filter(|entry| entry.at == at) {
+            Some(entry) => {
+                self.next += 1;
+                Some((at, Task::Begin(Arc::clone(entry))))
+            }
+            None => self.ends.pop_front().map(|end| (at, Task::End(end.faults))),
+        }
     }
 
     fn play_to(&mut self, limit: VirtualTime) {
         for cluster in &mut self.clusters {
             cluster.advance(limit);
         }
-        self.now = self.now.max(limit);
+        self.stand_at(limit);
+    }
+
+    /// Time goes on to `at`; nothing of a new instant has happened yet.
+    fn stand_at(&mut self, at: VirtualTime) {
+        if at > self.now {
+            (self.now, self.steps) = (at, 0);
+        }
+    }
+
+    /// When anything happens next: an event of some run, or the timeline.
+    pub fn next_at(&self) -> Option<VirtualTime> {
+        let event = self.clusters.iter().filter_map(|cluster| cluster.next_at()).min();
+        event.into_iter().chain(self.due_at()).min()
+    }
+
+    /// When anything happened last; nothing if nothing has.
+    pub fn last_at(&self) -> Option<VirtualTime> {
+        let has_begun = |run: &&Box<dyn Cluster>| run.events() > 0;
+        let event = self.clusters.iter().filter(has_begun).map(|run| run.last_at()).max();
+        event.max(self.performed_at)
     }
 
     /// Takes the earliest event of all runs, and every event of the same instant in the other runs; timeline
     /// commands that are due first count as one.
     pub fn step(&mut self) {
         let next = self.clusters.iter().filter_map(|cluster| cluster.next_at()).min();
-        if let Some(due) = self.take_due(|due| next.is_none_or(|next| due.at <= next)) {
-            self.play_to(due.at);
-            return self.perform(due.what);
+        if let Some((at, task)) = self.take_due(|at| next.is_none_or(|next| at <= next)) {
+            self.play_to(at);
+            self.perform(at, task);
+            self.steps += 1;
+            return;
         }
         let Some(next) = next else { return };
+        self.play_to(next);
         let just_after = VirtualTime(next.0 + 1);
         for cluster in self.clusters.iter_mut().filter(|cluster| cluster.next_at() == Some(next)) {
             cluster.turn(just_after);
         }
-        self.now = self.now.max(next);
+        self.steps += 1;
     }
 
-    fn perform(&mut self, task: Task) {
+    /// Goes on to the next instant that a command by hand can have for its own: nothing of it has happened and
+    /// nothing of the timeline is due at it. So a command's instant alone says when it is carried out, and a replay
+    /// that begins each instant with its commands does the same.
+    pub fn clear_instant(&mut self) -> VirtualTime {
+        while self.steps > 0 || self.due_at().is_some_and(|due| due <= self.now) {
+            self.advance(VirtualTime(self.now.0 + 1));
+        }
+        self.now
+    }
+
+    /// Puts an entry on the timeline at the present instant, which [`Player::clear_instant`] has cleared, and carries
+    /// it out as a step of its own.
+    pub fn act(&mut self, entry: Arc<Entry>) -> Vec<Outcome> {
+        Arc::make_mut(&mut self.timeline).insert(self.next, Arc::clone(&entry));
+        self.next += 1;
+        self.performed_at = Some(self.now);
+        self.steps += 1;
+        entry.commands.iter().map(|scoped| self.command(scoped)).collect()
+    }
+
+    fn perform(&mut self, at: VirtualTime, task: Task) {
+        self.performed_at = Some(at);
         match task {
-            Task::Begin(number) => self.begin(number),
+            Task::Begin(entry) => self.begin(&entry),
             Task::End(faults) => {
                 // A fault that was healed by hand meanwhile is simply gone.
                 let still = faults.into_iter().filter(|&(run, number)| self.clusters[run].has_fault(number));
@@ -147,17 +318,15 @@ impl Player {
         }
     }
 
-    fn begin(&mut self, number: usize) {
-        let scenario = Arc::clone(&self.scenario);
-        let entry = &scenario.timeline[number];
+    fn begin(&mut self, entry: &Entry) {
         if let Some(text) = &entry.say {
             self.narrate(text);
         }
         let faults: Vec<(usize, u32)> =
             entry.commands.iter().flat_map(|scoped| self.command(scoped).faults).collect();
         if let Some(until) = entry.until.filter(|_| !faults.is_empty()) {
-            let place = self.due.partition_point(|due| due.at <= until);
-            self.due.insert(place, Due { at: until, what: Task::End(faults) });
+            let place = self.ends.partition_point(|end| end.at <= until);
+            self.ends.insert(place, End { at: until, faults });
         }
     }
 
@@ -239,26 +408,25 @@ impl Player {
                 });
             }
         }
-        markers.extend(self.due.iter().flat_map(|due| self.foretell(due)));
+        markers.extend(self.timeline[self.next..].iter().flat_map(|entry| foretell(entry)));
+        let heal = |end: &End| marker_to_come(end.at, MarkerKind::Heal, "heal".into());
+        markers.extend(self.ends.iter().map(heal));
         markers.sort_by_key(|marker| marker.at);
         markers
     }
+}
 
-    fn foretell(&self, due: &Due) -> Vec<Marker> {
-        let marker = |kind, label: Arc<str>| Marker { at: due.at, kind, label, run: None, is_future: true };
-        match &due.what {
-            Task::End(_) => vec![marker(MarkerKind::Heal, "heal".into())],
-            Task::Begin(number) => {
-                let entry = &self.scenario.timeline[*number];
-                let say = entry.say.iter().map(|text| marker(MarkerKind::Say, text.as_str().into()));
-                let commands = entry
-                    .commands
-                    .iter()
-                    .map(|scoped| marker(kind_of(&scoped.command), scoped.command.to_string().into()));
-                say.chain(commands).collect()
-            }
-        }
-    }
+fn marker_to_come(at: VirtualTime, kind: MarkerKind, label: Arc<str>) -> Marker {
+    Marker { at, kind, label, run: None, is_future: true }
+}
+
+/// What an entry will put on the timeline.
+fn foretell(entry: &Entry) -> Vec<Marker> {
+    let say = entry.say.iter().map(|text| marker_to_come(entry.at, MarkerKind::Say, text.as_str().into()));
+    let command = |scoped: &Scoped| {
+        marker_to_come(entry.at, kind_of(&scoped.command), scoped.command.to_string().into())
+    };
+    say.chain(entry.commands.iter().map(command)).collect()
 }
 
 fn kind_of(command: &Command) -> MarkerKind {

@@ -1,7 +1,8 @@
 //! Makes frames: pictures of all runs, with the figures that are too dear to be measured for every one.
 
-use super::frame::{Frame, Head, Marker, RECENT, RunFrame, Toast};
+use super::frame::{Frame, Head, LaneInfo, Marker, RECENT, RunFrame, Toast};
 use super::player::Player;
+use super::story::Story;
 use crate::base::knob::{Knobs, Profile, Topology};
 use crate::base::metric::MetricSet;
 use crate::base::time::{Span, VirtualTime};
@@ -20,7 +21,13 @@ const RATES: u64 = 60;
 /// One frame of a player that stands still: for pictures outside the playground.
 pub fn publish_once(player: &mut Player) -> Frame {
     let scenario = Arc::clone(player.scenario());
-    Publisher::new(&scenario).frame(player, false, 1_000, false)
+    let (live, own_runs) = (player.now(), scenario.runs.len());
+    let mut publisher = Publisher::new(&scenario);
+    let runs = publisher.run_frames(player, 1, Freshness::Measured);
+    let markers = player.markers();
+    let lanes = Arc::new(vec![LaneInfo { number: 1, live, by_hand: Vec::new() }]);
+    let said = Said { live, lane: 1, lanes, recording: None };
+    publisher.frame_of(player, runs, own_runs, markers, said, Pace::default())
 }
 
 /// What was measured of one run, and when.
@@ -58,16 +65,16 @@ impl Publisher {
         Publisher {
             head: Arc::new(head),
             labels: scenario.runs.iter().map(label).collect(),
-            figures: vec![None; scenario.runs.len()],
+            figures: Vec::new(),
             toasts: Vec::new(),
             toasts_said: 0,
             serial: 0,
         }
     }
 
-    /// The scenario begins again: old figures mean nothing.
-    pub(super) fn restart(&mut self) {
-        self.figures.fill(None);
+    /// The runs are others than before: old figures mean nothing.
+    pub(super) fn forget_figures(&mut self) {
+        self.figures.clear();
     }
 
     /// Answers a request in the frames to come.
@@ -79,33 +86,75 @@ impl Publisher {
         self.toasts.push(Toast { serial: self.toasts_said, text, is_error });
     }
 
+    /// The picture of where a story stands.
     pub(super) fn frame(
         &mut self,
+        story: &mut Story,
+        pace: Pace,
+        freshness: Freshness,
+        recording: Option<Arc<str>>,
+    ) -> Frame {
+        let (lane, beside) = story.numbers();
+        let live = story.live().at;
+        let own_runs = self.labels.len();
+        self.figures.resize(own_runs * (1 + usize::from(beside.is_some())), None);
+        let mut runs = self.run_frames(story.player(), lane, freshness);
+        if let (Some(number), Some(other)) = (beside, story.beside()) {
+            // Figures of the lane beside stand behind the others.
+            self.figures.rotate_left(own_runs);
+            runs.extend(self.run_frames(other.player(), number, freshness));
+            self.figures.rotate_right(own_runs);
+        }
+        let markers = story.markers();
+        let lanes = Arc::new(story.lanes());
+        let said = Said { live, lane, lanes, recording };
+        self.frame_of(story.player(), runs, own_runs, markers, said, pace)
+    }
+
+    fn frame_of(
+        &mut self,
         player: &mut Player,
-        is_running: bool,
-        speed_milli: u32,
-        is_over: bool,
+        runs: Vec<RunFrame>,
+        own_runs: usize,
+        markers: Vec<Marker>,
+        said: Said,
+        pace: Pace,
     ) -> Frame {
         self.serial += 1;
-        let runs = (0..self.labels.len()).map(|run| self.run_frame(player, run, is_running)).collect();
-        let markers: Vec<Marker> = player.markers();
         Frame {
             serial: self.serial,
             at: player.now(),
-            is_running,
-            speed_milli,
-            is_over,
+            is_running: pace.is_running,
+            speed_milli: pace.speed_milli,
+            is_over: pace.is_over,
+            live: said.live,
             head: Arc::clone(&self.head),
             runs,
+            own_runs,
+            lane: said.lane,
+            lanes: said.lanes,
+            recording: said.recording,
             markers: Arc::new(markers),
             narration: player.narration().cloned(),
             toasts: self.toasts.clone(),
         }
     }
 
-    fn run_frame(&mut self, player: &mut Player, run: usize, is_running: bool) -> RunFrame {
+    /// The runs of a lane; the names of any but the first lane say which one it is: `majority~2`.
+    fn run_frames(&mut self, player: &mut Player, lane: u32, freshness: Freshness) -> Vec<RunFrame> {
+        let count = self.labels.len();
+        self.figures.resize(self.figures.len().max(count), None);
+        (0..count).map(|run| self.run_frame(player, run, lane, freshness)).collect()
+    }
+
+    fn run_frame(&mut self, player: &mut Player, run: usize, lane: u32, freshness: Freshness) -> RunFrame {
         let cluster = player.clusters()[run].as_mut();
-        let is_fresh = |figures: &Figures| is_running && cluster.now().since(figures.at) < MEASURE_EVERY;
+        let now = cluster.now();
+        let is_fresh = |figures: &Figures| match freshness {
+            Freshness::Measured => false,
+            Freshness::Recent => figures.at <= now && now.since(figures.at) < MEASURE_EVERY,
+            Freshness::Any => true,
+        };
         let figures = match self.figures[run].take().filter(is_fresh) {
             Some(figures) => figures,
             None => measure(cluster),
@@ -113,6 +162,7 @@ impl Publisher {
         self.figures[run] = Some(figures.clone());
         let view = cluster.view();
         let (id, title) = self.labels[run].clone();
+        let id = if lane == 1 { id } else { format!("{id}~{lane}").into() };
         RunFrame {
             id,
             title,
@@ -125,6 +175,39 @@ impl Publisher {
             write_demand: figures.write_demand,
         }
     }
+}
+
+/// How time goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) is_running: bool,
+    pub(super) speed_milli: u32,
+    pub(super) is_over: bool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace { is_running: false, speed_milli: 1_000, is_over: false }
+    }
+}
+
+/// How old the figures of a frame may be. Measuring reads the whole history of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// Measured for this frame.
+    Measured,
+    /// Measured a moment ago, in virtual time.
+    Recent,
+    /// Whatever was measured last: the watcher is on his way to somewhere else.
+    Any,
+}
+
+/// What a frame says beside its runs.
+struct Said {
+    live: VirtualTime,
+    lane: u32,
+    lanes: Arc<Vec<LaneInfo>>,
+    recording: Option<Arc<str>>,
 }
 
 fn measure(cluster: &mut dyn Cluster) -> Figures {

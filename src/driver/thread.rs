@@ -4,8 +4,8 @@
 
 use super::Request;
 use super::frame::{FULL_SPEED, Frame};
-use super::player::Player;
-use super::publish::Publisher;
+use super::publish::{Freshness, Pace, Publisher};
+use super::story::Story;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::live::HostKind;
 use crate::scenario::model::{Scenario, Scoped};
@@ -50,15 +50,18 @@ const REQUESTS: usize = 256;
 /// Real time spent on playing before requests are looked at again.
 const PATIENCE: Duration = Duration::from_millis(25);
 
+/// Real time after a jump in which no other must come for the figures to be measured.
+const REST: Duration = Duration::from_millis(120);
+
 /// Starts playing `scenario` on a thread of its own.
 ///
 /// # Errors
 /// If the operating system gives no thread or no runtime.
 pub fn start(scenario: Arc<Scenario>, start: Start, parse: Parse) -> std::io::Result<Simulation> {
     let clock = Builder::new_current_thread().enable_time().build()?;
-    let player = Player::new(Arc::clone(&scenario), start.host)?;
+    let story = Story::new(Arc::clone(&scenario), start.host)?;
     let mut pacer = Pacer {
-        player,
+        story,
         publisher: Publisher::new(&scenario),
         parse,
         host: start.host,
@@ -66,10 +69,12 @@ pub fn start(scenario: Arc<Scenario>, start: Start, parse: Parse) -> std::io::Re
         is_running: !start.is_paused,
         is_over: false,
         owed: Span::ZERO,
+        goal: None,
+        owes_figures: false,
     };
     // The nodes boot before the first picture is taken.
-    pacer.player.advance(VirtualTime(1_000));
-    let (frames_in, frames) = watch::channel(Arc::new(pacer.frame()));
+    pacer.story.advance(VirtualTime(1_000));
+    let (frames_in, frames) = watch::channel(Arc::new(pacer.frame(false)));
     let (requests, inbox) = channel(REQUESTS);
     let thread = std::thread::Builder::new()
         .name("simulation".to_owned())
@@ -78,16 +83,27 @@ pub fn start(scenario: Arc<Scenario>, start: Start, parse: Parse) -> std::io::Re
 }
 
 /// Everything the thread owns.
-struct Pacer {
-    player: Player,
-    publisher: Publisher,
-    parse: Parse,
-    host: HostKind,
-    speed_milli: u32,
-    is_running: bool,
-    is_over: bool,
+pub(super) struct Pacer {
+    pub(super) story: Story,
+    pub(super) publisher: Publisher,
+    pub(super) parse: Parse,
+    pub(super) host: HostKind,
+    pub(super) speed_milli: u32,
+    pub(super) is_running: bool,
+    pub(super) is_over: bool,
     /// Virtual time that real time has earned and that is not played yet.
-    owed: Span,
+    pub(super) owed: Span,
+    /// What time runs to as fast as possible, to stop there.
+    pub(super) goal: Option<Goal>,
+    /// Whether the last frame went out with old figures.
+    owes_figures: bool,
+}
+
+/// What time runs to.
+#[derive(Clone, Debug)]
+pub(super) enum Goal {
+    /// An instant.
+    At(VirtualTime),
 }
 
 impl Pacer {
@@ -95,12 +111,18 @@ impl Pacer {
     fn live(mut self, clock: &Runtime, mut inbox: Receiver<Request>, frames: &watch::Sender<Arc<Frame>>) {
         let mut last = Instant::now();
         loop {
-            let mut woken = clock.block_on(next_request(&mut inbox, self.is_running));
+            let wait = match (self.is_running, self.owes_figures) {
+                (true, _) => Some(TICK),
+                (false, true) => Some(REST),
+                (false, false) => None,
+            };
+            let mut woken = clock.block_on(next_request(&mut inbox, wait));
+            let mut has_jumped = false;
             // Whatever else was asked meanwhile is served too, before any more time passes.
             loop {
                 match woken {
                     Woken::Asked(Request::Quit) | Woken::Abandoned => return,
-                    Woken::Asked(request) => self.serve(request),
+                    Woken::Asked(request) => has_jumped |= self.serve(request),
                     Woken::Tick => break,
                 }
                 woken = match inbox.try_recv() {
@@ -114,7 +136,7 @@ impl Pacer {
                 self.play(now.duration_since(last));
             }
             last = now;
-            if frames.send(Arc::new(self.frame())).is_err() {
+            if frames.send(Arc::new(self.frame(has_jumped))).is_err() {
                 return;
             }
         }
@@ -126,79 +148,68 @@ impl Pacer {
     fn play(&mut self, elapsed: Duration) {
         let began = Instant::now();
         let us = u64::try_from(elapsed.min(TICK * 2).as_micros()).unwrap_or(0);
-        let earned = match self.speed_milli {
-            FULL_SPEED => Span::seconds(3600),
-            speed => Span(us).scaled(u64::from(speed), 1000),
+        let earned = match (self.speed_milli, &self.goal) {
+            (FULL_SPEED, _) | (_, Some(_)) => Span::seconds(3600),
+            (speed, None) => Span(us).scaled(u64::from(speed), 1000),
         };
         self.owed = self.owed + earned;
-        let end = VirtualTime(self.player.scenario().duration.0);
-        while self.owed > Span::ZERO && began.elapsed() < PATIENCE {
+        while self.is_running && self.owed > Span::ZERO && began.elapsed() < PATIENCE {
             let slice = self.owed.min(SLICE);
-            let target = self.player.now() + slice;
-            let stops = !self.is_over && target >= end;
-            self.player.advance(if stops { end } else { target });
             self.owed = self.owed - slice;
-            if stops {
-                (self.is_over, self.is_running) = (true, false);
-                self.owed = Span::ZERO;
-                self.publisher.toast("the scenario is over; space goes on beyond its end".to_owned(), false);
-            }
+            let target = self.story.cursor().at + slice;
+            self.play_slice(target);
         }
         if began.elapsed() >= PATIENCE {
             self.owed = Span::ZERO;
         }
     }
 
-    fn serve(&mut self, request: Request) {
-        match request {
-            Request::TogglePause => self.is_running = !self.is_running,
-            Request::Run => self.is_running = true,
-            Request::Pause => self.is_running = false,
-            Request::StepEvent => {
-                self.is_running = false;
-                self.player.step();
+    /// Plays on to `target`, or to where time shall stop before it.
+    fn play_slice(&mut self, target: VirtualTime) {
+        let end = self.end();
+        let stops_at_end = !self.is_over && target >= end;
+        let target = if stops_at_end { end } else { target };
+        match &self.goal {
+            Some(Goal::At(goal)) if *goal <= target => {
+                let goal = *goal;
+                self.story.advance(goal);
+                self.stop();
+                self.is_over = goal >= end;
+                return;
             }
-            Request::SetSpeed(speed) => self.speed_milli = speed.max(1),
-            Request::Command(text) => self.command(&text),
-            Request::Commands(texts) => texts.iter().for_each(|text| self.command(text)),
-            Request::Restart => self.restart(),
-            Request::Quit => {}
+            _ => self.story.advance(target),
         }
-        self.owed = Span::ZERO;
+        if stops_at_end {
+            self.is_over = true;
+            self.stop();
+            self.publisher.toast("the scenario is over; space goes on beyond its end".to_owned(), false);
+        }
     }
 
-    fn command(&mut self, text: &str) {
-        let scoped = match (self.parse)(text) {
-            Ok(scoped) => scoped,
-            Err(problem) => return self.publisher.toast(problem, true),
+    /// When the scenario is over.
+    pub(super) fn end(&mut self) -> VirtualTime {
+        VirtualTime(self.story.player().scenario().duration.0)
+    }
+
+    /// Time stands still.
+    pub(super) fn stop(&mut self) {
+        (self.is_running, self.goal, self.owed) = (false, None, Span::ZERO);
+    }
+
+    fn frame(&mut self, has_jumped: bool) -> Frame {
+        let pace = Pace {
+            is_running: self.is_running,
+            speed_milli: if self.goal.is_some() { FULL_SPEED } else { self.speed_milli },
+            is_over: self.is_over,
         };
-        let outcome = self.player.command(&scoped);
-        let scenario = Arc::clone(self.player.scenario());
-        let mut said = outcome.done.map_or_else(|| text.to_owned(), |done| done.to_string());
-        if !outcome.refused.is_empty() && !outcome.done_in.is_empty() {
-            let done: Vec<&str> = outcome.done_in.iter().map(|run| scenario.runs[*run].id.as_str()).collect();
-            said.push_str(&format!(" · {} did it", done.join(", ")));
-        }
-        for (run, why) in &outcome.refused {
-            said.push_str(&format!(" · {} refused: {why}", scenario.runs[*run].id));
-        }
-        self.publisher.toast(said, !outcome.refused.is_empty());
-    }
-
-    fn restart(&mut self) {
-        match Player::new(Arc::clone(self.player.scenario()), self.host) {
-            Ok(player) => {
-                (self.player, self.is_over, self.is_running) = (player, false, true);
-                self.player.advance(VirtualTime(1_000));
-                self.publisher.restart();
-                self.publisher.toast("from the beginning, same seed".to_owned(), false);
-            }
-            Err(error) => self.publisher.toast(format!("cannot restart: {error}"), true),
-        }
-    }
-
-    fn frame(&mut self) -> Frame {
-        self.publisher.frame(&mut self.player, self.is_running, self.speed_milli, self.is_over)
+        let freshness = match (self.is_running, has_jumped) {
+            (true, _) => Freshness::Recent,
+            // Who jumps about wants the next picture at once; the figures follow when he rests.
+            (false, true) => Freshness::Any,
+            (false, false) => Freshness::Measured,
+        };
+        self.owes_figures = freshness == Freshness::Any;
+        self.publisher.frame(&mut self.story, pace, freshness, None)
     }
 }
 
@@ -209,14 +220,12 @@ enum Woken {
     Abandoned,
 }
 
-/// Waits for a request; while running, no longer than a tick.
-async fn next_request(inbox: &mut Receiver<Request>, is_running: bool) -> Woken {
+/// Waits for a request, no longer than `wait` if that is given.
+async fn next_request(inbox: &mut Receiver<Request>, wait: Option<Duration>) -> Woken {
     let asked = |request: Option<Request>| request.map_or(Woken::Abandoned, Woken::Asked);
-    if !is_running {
-        return asked(inbox.recv().await);
-    }
+    let Some(wait) = wait else { return asked(inbox.recv().await) };
     tokio::select! { biased;
         request = inbox.recv() => asked(request),
-        () = tokio::time::sleep(TICK) => Woken::Tick,
+        () = tokio::time::sleep(wait) => Woken::Tick,
     }
 }

@@ -67,6 +67,8 @@ pub struct Entry {
     pub until: Option<VirtualTime>,
     /// Narration.
     pub say: Option<String>,
+    /// The number of a command given by hand; `None` for what a scenario brought.
+    pub by_hand: Option<u32>,
 }
 
 /// A command and the runs it acts on.

@@ -100,7 +100,7 @@ fn entry(
     if says_nothing {
         walk.problem(range(section.header), "an entry that does and says nothing", "give it `do` or `say`");
     }
-    Some((Entry { at: VirtualTime(at.value.0), commands, until, say }, at.span))
+    Some((Entry { at: VirtualTime(at.value.0), commands, until, say, by_hand: None }, at.span))
 }
 
 fn runs_of(walk: &mut Walk, section: Section<'_>, vocabulary: &Vocabulary) -> Vec<usize> {

@@ -12,4 +12,5 @@ mod schedules;
 mod stage;
 mod terminal;
 mod tidy;
+mod time;
 mod worlds;

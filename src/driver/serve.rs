@@ -1,0 +1,210 @@
+//! What requests do. Each is answered by a toast that says what was done, or why not.
+
+use super::frame::MarkerKind;
+use super::player::{Cursor, Outcome};
+use super::story::Story;
+use super::thread::{Goal, Pacer};
+use super::{Request, Seek, Stop};
+use crate::base::time::{Span, VirtualTime};
+use crate::scenario::model::Scoped;
+use crate::scenario::spell;
+use std::io;
+use std::sync::Arc;
+
+impl Pacer {
+    /// Serves a request. Gives whether time has jumped.
+    pub(super) fn serve(&mut self, request: Request) -> bool {
+        self.owed = Span::ZERO;
+        let result = match request {
+            Request::TogglePause if self.is_running => {
+                self.stop();
+                Ok(false)
+            }
+            Request::TogglePause | Request::Run => {
+                self.is_running = true;
+                Ok(false)
+            }
+            Request::Pause => {
+                self.stop();
+                Ok(false)
+            }
+            Request::SetSpeed(speed) => {
+                self.speed_milli = speed.max(1);
+                Ok(false)
+            }
+            Request::StepEvent => {
+                self.stop();
+                self.story.step().map(|()| true)
+            }
+            Request::StepBack => self.step_back(),
+            Request::StepMessage { run, node, is_back } => {
+                self.stop();
+                self.story.step_message(run, node, is_back).map(|has_moved| {
+                    if !has_moved {
+                        let which = if is_back { "no earlier message" } else { "no message comes" };
+                        self.publisher.toast(format!("{which} here"), true);
+                    }
+                    true
+                })
+            }
+            Request::Seek(seek) => self.seek(seek),
+            Request::Undo => self.undo(),
+            Request::Redo => self.redo(),
+            Request::Branch => self.branch(),
+            Request::Switch(number) => self.switch(number),
+            Request::Alone => {
+                self.story.alone();
+                self.publisher.forget_figures();
+                Ok(true)
+            }
+            Request::Command(text) => self.commands(&[text]),
+            Request::Commands(texts) => self.commands(&texts),
+            Request::Restart => self.restart(),
+            Request::Quit => Ok(false),
+        };
+        self.is_over = self.is_over && self.story.cursor().at >= self.end();
+        result.unwrap_or_else(|error| {
+            self.publisher.toast(format!("the operating system refuses: {error}"), true);
+            false
+        })
+    }
+
+    fn step_back(&mut self) -> io::Result<bool> {
+        self.stop();
+        if !self.story.step_back()? {
+            self.publisher.toast("this is the beginning".to_owned(), true);
+        }
+        Ok(true)
+    }
+
+    fn seek(&mut self, seek: Seek) -> io::Result<bool> {
+        let now = self.story.cursor().at;
+        let to = match seek {
+            Seek::To(at) => Some(at),
+            Seek::By(us) => Some(VirtualTime(now.0.saturating_add_signed(us))),
+            Seek::Start => Some(VirtualTime::ZERO),
+            Seek::Live => {
+                self.story.seek(self.story.live())?;
+                return Ok(true);
+            }
+            Seek::Next(stop) => self.stops(stop).into_iter().find(|&at| at > now),
+            Seek::Previous(stop) => self.stops(stop).into_iter().rev().find(|&at| at < now),
+        };
+        let Some(to) = to else {
+            let side = if matches!(seek, Seek::Next(_)) { "later" } else { "earlier" };
+            self.publisher.toast(format!("no {side} marker"), true);
+            return Ok(false);
+        };
+        if to > self.story.live().at {
+            self.story.seek(self.story.live())?;
+            (self.goal, self.is_running) = (Some(Goal::At(to)), true);
+            return Ok(true);
+        }
+        self.stop();
+        self.story.seek(Cursor { at: to, steps: 0 })?;
+        Ok(true)
+    }
+
+    /// The instants just after the markers of a kind, in order.
+    fn stops(&mut self, stop: Stop) -> Vec<VirtualTime> {
+        let is_one = |kind: MarkerKind| stop == Stop::Marker || kind == MarkerKind::Fault;
+        let markers = self.story.markers();
+        let mut stops: Vec<VirtualTime> = markers
+            .into_iter()
+            .filter(|marker| is_one(marker.kind))
+            .map(|marker| VirtualTime(marker.at.0 + 1))
+            .collect();
+        stops.dedup();
+        stops
+    }
+
+    fn undo(&mut self) -> io::Result<bool> {
+        match self.story.undo()? {
+            Some((_, words)) => {
+                self.publisher.toast(format!("undone: {words} · U takes it back in"), false);
+                self.publisher.forget_figures();
+            }
+            None => self.publisher.toast("nothing to undo: no command by hand before now".to_owned(), true),
+        }
+        Ok(true)
+    }
+
+    fn redo(&mut self) -> io::Result<bool> {
+        match self.story.redo()? {
+            Some((_, words)) => {
+                self.publisher.toast(format!("done again: {words}"), false);
+                self.publisher.forget_figures();
+            }
+            None => self.publisher.toast("nothing was undone since the last command".to_owned(), true),
+        }
+        Ok(true)
+    }
+
+    fn branch(&mut self) -> io::Result<bool> {
+        self.stop();
+        self.story.branch()?;
+        self.said_branch();
+        Ok(true)
+    }
+
+    fn said_branch(&mut self) {
+        let ((number, beside), at) = (self.story.numbers(), self.story.cursor().at);
+        let old = beside.unwrap_or(1);
+        let text = format!("a new future from {at}: its runs are called ~{number} · T beside lane {old} · B lists");
+        self.publisher.forget_figures();
+        self.publisher.toast(text, false);
+    }
+
+    fn switch(&mut self, number: u32) -> io::Result<bool> {
+        self.stop();
+        if self.story.switch(number)? {
+            self.publisher.forget_figures();
+            self.publisher.toast(format!("lane {number}; the one before stands beside it"), false);
+        }
+        Ok(true)
+    }
+
+    /// Carries out commands at one instant; one that cannot be read keeps all from being done.
+    fn commands(&mut self, texts: &[String]) -> io::Result<bool> {
+        let parsed: Result<Vec<Scoped>, String> = texts.iter().map(|text| (self.parse)(text)).collect();
+        let commands = match parsed {
+            Ok(commands) => commands,
+            Err(problem) => {
+                self.publisher.toast(problem, true);
+                return Ok(false);
+            }
+        };
+        let (_, has_branched) = self.story.make_ready()?;
+        if has_branched {
+            self.said_branch();
+        }
+        let scenario = Arc::clone(self.story.player().scenario());
+        let words: Vec<String> = commands.iter().map(|scoped| spell(&scenario, scoped)).collect();
+        for (outcome, words) in self.story.act(commands).into_iter().zip(words) {
+            self.tell(outcome, words);
+        }
+        Ok(has_branched)
+    }
+
+    fn tell(&mut self, outcome: Outcome, words: String) {
+        let scenario = Arc::clone(self.story.player().scenario());
+        let mut said = outcome.done.map_or(words, |done| done.to_string());
+        if !outcome.refused.is_empty() && !outcome.done_in.is_empty() {
+            let done: Vec<&str> = outcome.done_in.iter().map(|run| scenario.runs[*run].id.as_str()).collect();
+            said.push_str(&format!(" · {} did it", done.join(", ")));
+        }
+        for (run, why) in &outcome.refused {
+            said.push_str(&format!(" · {} refused: {why}", scenario.runs[*run].id));
+        }
+        self.publisher.toast(said, !outcome.refused.is_empty());
+    }
+
+    fn restart(&mut self) -> io::Result<bool> {
+        self.story = Story::new(Arc::clone(self.story.player().scenario()), self.host)?;
+        (self.is_over, self.is_running, self.goal) = (false, true, None);
+        self.story.advance(VirtualTime(1_000));
+        self.publisher.forget_figures();
+        self.publisher.toast("from the beginning, same seed".to_owned(), false);
+        Ok(false)
+    }
+}
