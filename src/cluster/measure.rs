@@ -151,7 +151,8 @@ impl<P: Protocol> World<P> {
             set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
             set.put(Metric::FalseSiblings, false_siblings(&self.ledger, truth) as f64);
             set.put(Metric::Resurrected, self.ledger.resurrected_in(window) as f64);
-            let sum = |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(|bucket| of(bucket)).sum::<u64>() as f64;
+            let sum =
+                |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(|bucket| of(bucket)).sum::<u64>() as f64;
             set.put(Metric::MerkleBytes, sum(&|bucket| bucket.bytes[Traffic::Compare as usize]));
             set.put(Metric::KeysCompared, sum(&|bucket| bucket.compared));
             set.put(Metric::KeysStreamed, sum(&|bucket| bucket.streamed.0));

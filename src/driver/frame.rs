@@ -34,6 +34,8 @@ pub struct Frame {
     pub lane: u32,
     /// Every way that things went, in the order in which they began.
     pub lanes: Arc<Vec<LaneInfo>>,
+    /// What time runs to as fast as possible.
+    pub goal: Option<Arc<str>>,
     /// The file that what happens is written to.
     pub recording: Option<Arc<str>>,
     /// The shared timeline, in the order of time, what is still to come included.

@@ -77,11 +77,7 @@ impl Lane {
         Ok(lane)
     }
 
-    fn resumed(
-        &self,
-        timeline: &Arc<Vec<Arc<Entry>>>,
-        from: &Mutex<Checkpoint>,
-    ) -> io::Result<Player> {
+    fn resumed(&self, timeline: &Arc<Vec<Arc<Entry>>>, from: &Mutex<Checkpoint>) -> io::Result<Player> {
         let (scenario, timeline) = (Arc::clone(&self.scenario), Arc::clone(timeline));
         shelf::with(from, |from| Player::resume(scenario, timeline, from, HostKind::Inline))
     }

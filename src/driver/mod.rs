@@ -13,6 +13,7 @@ pub mod shelf;
 pub mod story;
 pub mod thread;
 pub mod trouble;
+pub mod until;
 pub mod verdict;
 
 pub use publish::{gist, publish_once};
@@ -71,6 +72,8 @@ pub enum Request {
     },
     /// Go to another instant; ahead of what has been lived through, as fast as possible.
     Seek(Seek),
+    /// Go on as fast as possible until a condition is met (`lost_acked > 0`); see [`until`].
+    Until(String),
     /// Live through the same time without the last command.
     Undo,
     /// Take the last undone command back in.

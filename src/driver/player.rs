@@ -255,8 +255,7 @@ impl Player {
 
     /// When anything happened last; nothing if nothing has.
     pub fn last_at(&self) -> Option<VirtualTime> {
-        let has_begun = |run: &&Box<dyn Cluster>| run.events() > 0;
-        let event = self.clusters.iter().filter(has_begun).map(|run| run.last_at()).max();
+        let event = self.clusters.iter().filter(|run| run.events() > 0).map(|run| run.last_at()).max();
         event.max(self.performed_at)
     }
 
@@ -385,6 +384,11 @@ impl Player {
     /// Commands that meant nothing when they fired, oldest first.
     pub fn refused(&self) -> &[Refused] {
         &self.refused
+    }
+
+    /// The markers of what was done so far, in the order in which it was done.
+    pub fn marks(&self) -> &[Marker] {
+        &self.done
     }
 
     /// What was said last.

@@ -26,7 +26,7 @@ pub fn publish_once(player: &mut Player) -> Frame {
     let runs = publisher.run_frames(player, 1, Freshness::Measured);
     let markers = player.markers();
     let lanes = Arc::new(vec![LaneInfo { number: 1, live, by_hand: Vec::new() }]);
-    let said = Said { live, lane: 1, lanes, recording: None };
+    let said = Said { live, lane: 1, lanes, goal: None };
     publisher.frame_of(player, runs, own_runs, markers, said, Pace::default())
 }
 
@@ -92,7 +92,7 @@ impl Publisher {
         story: &mut Story,
         pace: Pace,
         freshness: Freshness,
-        recording: Option<Arc<str>>,
+        goal: Option<Arc<str>>,
     ) -> Frame {
         let (lane, beside) = story.numbers();
         let live = story.live().at;
@@ -107,7 +107,7 @@ impl Publisher {
         }
         let markers = story.markers();
         let lanes = Arc::new(story.lanes());
-        let said = Said { live, lane, lanes, recording };
+        let said = Said { live, lane, lanes, goal };
         self.frame_of(story.player(), runs, own_runs, markers, said, pace)
     }
 
@@ -133,7 +133,8 @@ impl Publisher {
             own_runs,
             lane: said.lane,
             lanes: said.lanes,
-            recording: said.recording,
+            goal: said.goal,
+            recording: None,
             markers: Arc::new(markers),
             narration: player.narration().cloned(),
             toasts: self.toasts.clone(),
@@ -207,7 +208,7 @@ struct Said {
     live: VirtualTime,
     lane: u32,
     lanes: Arc<Vec<LaneInfo>>,
-    recording: Option<Arc<str>>,
+    goal: Option<Arc<str>>,
 }
 
 fn measure(cluster: &mut dyn Cluster) -> Figures {

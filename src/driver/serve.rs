@@ -4,6 +4,7 @@ use super::frame::MarkerKind;
 use super::player::{Cursor, Outcome};
 use super::story::Story;
 use super::thread::{Goal, Pacer};
+use super::until::Until;
 use super::{Request, Seek, Stop};
 use crate::base::time::{Span, VirtualTime};
 use crate::scenario::model::Scoped;
@@ -48,6 +49,10 @@ impl Pacer {
                 })
             }
             Request::Seek(seek) => self.seek(seek),
+            Request::Until(text) => {
+                self.until(&text);
+                Ok(false)
+            }
             Request::Undo => self.undo(),
             Request::Redo => self.redo(),
             Request::Branch => self.branch(),
@@ -118,6 +123,44 @@ impl Pacer {
         stops
     }
 
+    fn until(&mut self, text: &str) {
+        let scenario = Arc::clone(self.story.player().scenario());
+        match Until::parse(text, &scenario) {
+            Err(problem) => self.publisher.toast(problem, true),
+            Ok(mut until) => match until.begin(self.story.player()) {
+                Some(already) => self.publisher.toast(format!("it is so already: {already}"), false),
+                None => (self.goal, self.is_running) = (Some(Goal::Until(Box::new(until))), true),
+            },
+        }
+    }
+
+    /// What time ran to has come within the last slice: goes back to where it just had.
+    pub(super) fn arrive(&mut self, until: Until) -> io::Result<()> {
+        let (from, to) = (until.looked_at(), self.story.cursor());
+        self.story.seek(from)?;
+        if until.is_exact() {
+            while until.look(self.story.player()).is_none() && self.story.cursor() < to {
+                self.story.step()?;
+            }
+        } else {
+            // The first instant at which it is so, to a millisecond.
+            let (mut before, mut after) = (from.at, to.at);
+            while after.since(before) > Span::millis(1) {
+                let middle = before + after.since(before).scaled(1, 2);
+                self.story.seek(Cursor { at: middle, steps: 0 })?;
+                match until.look(self.story.player()) {
+                    Some(_) => after = middle,
+                    None => before = middle,
+                }
+            }
+            self.story.seek(Cursor { at: after, steps: 0 })?;
+        }
+        let (at, what) = (self.story.cursor().at, until.look(self.story.player()));
+        self.stop();
+        self.publisher.toast(format!("{at}: {}", what.unwrap_or_else(|| until.words().to_owned())), false);
+        Ok(())
+    }
+
     fn undo(&mut self) -> io::Result<bool> {
         match self.story.undo()? {
             Some((_, words)) => {
@@ -150,7 +193,7 @@ impl Pacer {
     fn said_branch(&mut self) {
         let ((number, beside), at) = (self.story.numbers(), self.story.cursor().at);
         let old = beside.unwrap_or(1);
-        let text = format!("a new future from {at}: its runs are called ~{number} · T beside lane {old} · B lists");
+        let text = format!("a new future ~{number} from {at} · T shows ~{old} beside it · B lists them");
         self.publisher.forget_figures();
         self.publisher.toast(text, false);
     }
@@ -159,7 +202,7 @@ impl Pacer {
         self.stop();
         if self.story.switch(number)? {
             self.publisher.forget_figures();
-            self.publisher.toast(format!("lane {number}; the one before stands beside it"), false);
+            self.publisher.toast(format!("acting on ~{number}; T shows the other beside it"), false);
         }
         Ok(true)
     }
@@ -176,17 +219,19 @@ impl Pacer {
         };
         let (_, has_branched) = self.story.make_ready()?;
         if has_branched {
-            self.said_branch();
+            self.publisher.forget_figures();
         }
+        let lane = has_branched.then(|| self.story.numbers().0);
         let scenario = Arc::clone(self.story.player().scenario());
         let words: Vec<String> = commands.iter().map(|scoped| spell(&scenario, scoped)).collect();
         for (outcome, words) in self.story.act(commands).into_iter().zip(words) {
-            self.tell(outcome, words);
+            self.tell(outcome, words, lane);
         }
         Ok(has_branched)
     }
 
-    fn tell(&mut self, outcome: Outcome, words: String) {
+    /// Says what came of a command, and the number of the lane that began with it.
+    fn tell(&mut self, outcome: Outcome, words: String, lane: Option<u32>) {
         let scenario = Arc::clone(self.story.player().scenario());
         let mut said = outcome.done.map_or(words, |done| done.to_string());
         if !outcome.refused.is_empty() && !outcome.done_in.is_empty() {
@@ -195,6 +240,11 @@ impl Pacer {
         }
         for (run, why) in &outcome.refused {
             said.push_str(&format!(" · {} refused: {why}", scenario.runs[*run].id));
+        }
+        match lane {
+            Some(lane) => said.push_str(&format!(" · a new future, ~{lane}; T shows the old one beside it")),
+            None if outcome.refused.is_empty() => said.push_str(" · u undoes"),
+            None => {}
         }
         self.publisher.toast(said, !outcome.refused.is_empty());
     }

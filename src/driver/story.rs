@@ -237,7 +237,8 @@ impl Story {
         let number = self.lanes[self.active].number;
         let Some(mut lane) = self.undone.pop_if(|lane| lane.number == number) else { return Ok(None) };
         lane.seek(lane.live().max(Cursor { at, steps: 0 }))?;
-        let has = |entry: &Arc<Entry>| self.lanes[self.active].timeline().iter().any(|e| Arc::ptr_eq(e, entry));
+        let has =
+            |entry: &Arc<Entry>| self.lanes[self.active].timeline().iter().any(|e| Arc::ptr_eq(e, entry));
         let back = lane.timeline().iter().find(|entry| !has(entry)).cloned();
         self.lanes[self.active] = lane;
         self.follow()?;

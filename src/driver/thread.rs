@@ -6,6 +6,7 @@ use super::Request;
 use super::frame::{FULL_SPEED, Frame};
 use super::publish::{Freshness, Pace, Publisher};
 use super::story::Story;
+use super::until::Until;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::live::HostKind;
 use crate::scenario::model::{Scenario, Scoped};
@@ -100,10 +101,11 @@ pub(super) struct Pacer {
 }
 
 /// What time runs to.
-#[derive(Clone, Debug)]
 pub(super) enum Goal {
     /// An instant.
     At(VirtualTime),
+    /// What shall have come.
+    Until(Box<Until>),
 }
 
 impl Pacer {
@@ -169,15 +171,33 @@ impl Pacer {
         let end = self.end();
         let stops_at_end = !self.is_over && target >= end;
         let target = if stops_at_end { end } else { target };
-        match &self.goal {
-            Some(Goal::At(goal)) if *goal <= target => {
-                let goal = *goal;
+        match self.goal.take() {
+            Some(Goal::At(goal)) if goal <= target => {
                 self.story.advance(goal);
                 self.stop();
                 self.is_over = goal >= end;
                 return;
             }
-            _ => self.story.advance(target),
+            Some(Goal::Until(mut until)) => {
+                self.story.advance(target);
+                if until.is_due(self.story.cursor()) && until.look(self.story.player()).is_some() {
+                    if let Err(error) = self.arrive(*until) {
+                        self.publisher.toast(format!("the operating system refuses: {error}"), true);
+                    }
+                    return;
+                }
+                until.note(self.story.cursor());
+                if stops_at_end {
+                    self.publisher.toast(format!("`{}` has not come by the end", until.words()), true);
+                    self.is_over = true;
+                    return self.stop();
+                }
+                self.goal = Some(Goal::Until(until));
+            }
+            goal => {
+                self.story.advance(target);
+                self.goal = goal;
+            }
         }
         if stops_at_end {
             self.is_over = true;
@@ -209,7 +229,12 @@ impl Pacer {
             (false, false) => Freshness::Measured,
         };
         self.owes_figures = freshness == Freshness::Any;
-        self.publisher.frame(&mut self.story, pace, freshness, None)
+        let goal = match &self.goal {
+            Some(Goal::At(at)) => Some(format!("to {at}").into()),
+            Some(Goal::Until(until)) => Some(format!("until {}", until.words()).into()),
+            None => None,
+        };
+        self.publisher.frame(&mut self.story, pace, freshness, goal)
     }
 }
 

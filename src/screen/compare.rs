@@ -44,7 +44,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
 
 fn draw_run(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame, run: usize) {
     let shown = &frame.runs[run];
-    let title = if &*shown.id == shown.topology.word() {
+    let title = if shown.id.split('~').next() == Some(shown.topology.word()) {
         format!("{} {}", shown.id, shown.gist)
     } else {
         format!("{} {} {}", shown.id, shown.topology, shown.gist)

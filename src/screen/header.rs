@@ -18,16 +18,10 @@ pub(super) fn speed(speed_milli: u32) -> String {
 
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let run = &frame.runs[watch.run.min(frame.runs.len() - 1)];
-    let state = match (frame.is_running, frame.is_over) {
-        (true, _) => format!("{} {}", pen.sign(Sign::Run), speed(frame.speed_milli)),
-        (false, true) => "paused: the end".to_owned(),
-        (false, false) => "paused".to_owned(),
-    };
-    let clock = format!("{state}  {} ", frame.at);
-    let token = if frame.is_running { Token::Good } else { Token::Paused };
-    let used = pen.right(area, &clock, token);
+    let used = draw_clock(pen, area, frame);
     let place = format!("{}/{} ", watch.run + 1, frame.runs.len());
     let seed = format!("  seed {}", frame.head.seed);
+    let lane = run.id.rsplit_once('~').map_or(String::new(), |(_, number)| format!(" ~{number}"));
     let profile = if frame.head.profile == "real" { "  real timers" } else { "" };
     let left = area.width.saturating_sub(used + 1);
     let pieces = [
@@ -36,12 +30,41 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
         ("  ", Token::Plain),
         (place.as_str(), Token::Dim),
         (run.topology.word(), Token::Title),
+        (lane.as_str(), Token::Warn),
         (" ", Token::Plain),
         (&run.gist, Token::Plain),
         (seed.as_str(), Token::Dim),
         (profile, Token::Dim),
     ];
     pen.pieces(area.x, area.y, left, &pieces);
+}
+
+/// How time goes and where it stands, at the right end. Gives the columns used.
+fn draw_clock(pen: &mut Pen<'_>, area: Rect, frame: &Frame) -> u16 {
+    let sign = if frame.is_past() { Sign::Back } else { Sign::Run };
+    let pace = match &frame.goal {
+        Some(goal) => format!("{} {goal}", pen.sign(Sign::Run)),
+        None => format!("{} {}", pen.sign(sign), speed(frame.speed_milli)),
+    };
+    let state = match (frame.is_running, frame.is_past(), frame.is_over) {
+        (true, ..) => pace,
+        (false, true, _) => format!("{} past", pen.sign(Sign::Back)),
+        (false, false, true) => "paused: the end".to_owned(),
+        (false, false, false) => "paused".to_owned(),
+    };
+    let live = if frame.is_past() { format!("(live {}) ", frame.live) } else { String::new() };
+    let recording = match &frame.recording {
+        Some(_) => format!("{} REC  ", pen.sign(Sign::Dot)),
+        None => String::new(),
+    };
+    let clock = format!("{state}  {} {live}", frame.at);
+    let token = match (frame.is_running, frame.is_past()) {
+        (_, true) => Token::Warn,
+        (true, false) => Token::Good,
+        (false, false) => Token::Paused,
+    };
+    let used = pen.right(area, &clock, token);
+    used + pen.right(Rect { width: area.width.saturating_sub(used), ..area }, &recording, Token::Bad)
 }
 
 /// The active faults of the shown run, always visible.

@@ -190,6 +190,14 @@ pub(super) fn draw_all(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Fra
     }
 }
 
+/// A run's id in few columns; which future it belongs to is never cut off.
+fn short_id(id: &str, columns: u16) -> String {
+    match id.rsplit_once('~') {
+        Some((run, lane)) => format!("{}~{lane}", cut(run, columns.saturating_sub(lane.len() as u16 + 1))),
+        None => cut(id, columns),
+    }
+}
+
 /// The telling figures of two runs with their difference, for the view side by side.
 pub(super) fn draw_difference(pen: &mut Pen<'_>, area: Rect, a: &RunFrame, b: &RunFrame) {
     let inside = pen.boxed(area, "the difference, measured", Token::Border);
@@ -208,8 +216,8 @@ pub(super) fn draw_difference(pen: &mut Pen<'_>, area: Rect, a: &RunFrame, b: &R
         if place == 0 {
             let head =
                 |nth: u16| Rect { x: x + label + nth * column, y: inside.y, width: column - 1, height: 1 };
-            pen.right(head(0), &cut(&a.id, column - 1), Token::Title);
-            pen.right(head(1), &cut(&b.id, column - 1), Token::Title);
+            pen.right(head(0), &short_id(&a.id, column - 1), Token::Title);
+            pen.right(head(1), &short_id(&b.id, column - 1), Token::Title);
         }
         pen.text(x, y, label, words, Token::Plain);
         let cell = |nth: u16| Rect { x: x + label + nth * column, y, width: column - 1, height: 1 };

@@ -22,6 +22,7 @@ mod replica;
 mod timeline;
 
 pub use overlay::{Overlay, Row};
+pub use timeline::instant_at;
 
 use crate::base::ids::NodeId;
 use crate::driver::frame::Frame;
@@ -81,7 +82,10 @@ pub struct Watch {
 impl Watch {
     /// The run other than the shown one that is compared with it.
     pub fn other_run(&self, frame: &Frame) -> Option<usize> {
-        (frame.runs.len() > 1).then(|| (self.run + 1) % frame.runs.len())
+        let count = frame.runs.len();
+        // Where two futures are shown, the other run is the same one of the other future.
+        let step = if frame.own_runs < count { frame.own_runs } else { 1 };
+        (count > 1).then(|| (self.run + step) % count)
     }
 }
 

@@ -21,7 +21,8 @@ const SECOND: u64 = 1_000_000;
 fn short(name: &str) -> Arc<Scenario> {
     let mut scenario = load(name).expect("every preset loads");
     let (end, whole) = (3 * SECOND, scenario.duration.0);
-    let squeezed = |at: VirtualTime| VirtualTime((u128::from(at.0) * u128::from(end) / u128::from(whole)) as u64);
+    let squeezed =
+        |at: VirtualTime| VirtualTime((u128::from(at.0) * u128::from(end) / u128::from(whole)) as u64);
     for entry in &mut scenario.timeline {
         entry.at = squeezed(entry.at);
         entry.until = entry.until.map(squeezed).filter(|until| *until > entry.at);
@@ -184,7 +185,14 @@ fn whims() -> impl Strategy<Value = Vec<Whim>> {
 }
 
 const DEEDS: [&str; 8] = [
-    "crash n1", "restart n1", "isolate n2", "heal", "pause n3", "resume n3", "write x=5 at n2", "loss all 20%",
+    "crash n1",
+    "restart n1",
+    "isolate n2",
+    "heal",
+    "pause n3",
+    "resume n3",
+    "write x=5 at n2",
+    "loss all 20%",
 ];
 
 proptest! {

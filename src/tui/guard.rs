@@ -3,7 +3,9 @@
 
 use crate::base::panic;
 use crossterm::cursor::{Hide, Show};
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use crossterm::execute;
 use crossterm::terminal::{
     EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -14,6 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the terminal is ours now.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether the mouse is ours now.
+static HAS_MOUSE: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 
 /// Holds the terminal; gives it back when dropped.
@@ -46,11 +50,24 @@ pub fn is_taken() -> bool {
     IS_TAKEN.load(Ordering::SeqCst)
 }
 
+/// Takes the mouse, or gives it back.
+///
+/// # Errors
+/// If the terminal refuses.
+pub fn mouse(wanted: bool) -> io::Result<()> {
+    match (wanted, HAS_MOUSE.swap(wanted, Ordering::SeqCst)) {
+        (true, false) => execute!(stdout(), EnableMouseCapture),
+        (false, true) => execute!(stdout(), DisableMouseCapture),
+        _ => Ok(()),
+    }
+}
+
 /// Gives the terminal back, if it is taken; a second call does nothing.
 pub fn restore() {
     if !IS_TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
+    let _ = mouse(false);
     // Nothing can be done about a terminal that is gone; the rest is tried all the same.
     let _ = execute!(stdout(), EndSynchronizedUpdate, DisableBracketedPaste, Show, LeaveAlternateScreen);
     let _ = disable_raw_mode();

@@ -26,6 +26,22 @@ pub enum Mode {
 pub enum Action {
     TogglePause,
     Step,
+    StepBack,
+    NextMessage,
+    PreviousMessage,
+    NextMarker,
+    PreviousMarker,
+    NextFault,
+    PreviousFault,
+    Forward,
+    Backward,
+    Beginning,
+    Live,
+    Undo,
+    Redo,
+    Branch,
+    Lanes,
+    Mouse,
     Faster,
     Slower,
     RealSpeed,
@@ -80,6 +96,8 @@ pub struct Key {
     pub code: KeyCode,
     /// Whether Ctrl is held.
     pub is_ctrl: bool,
+    /// Whether Shift is held; a letter says so by itself.
+    pub is_shift: bool,
 }
 
 /// One row: keys, what they mean where, and what is said of them.
@@ -113,6 +131,27 @@ use Mode::{Help as H, Menu as M, Partition as P, Prompt as I, World as W};
 pub const BINDINGS: &[Binding] = &[
     row(W, "space", Action::TogglePause, "run or pause", ("run/pause", 95)),
     row(W, ".", Action::Step, "take one event", ("step", 60)),
+    row(W, ",", Action::StepBack, "go back by one event", ("step back", 58)),
+    row(W, ">", Action::NextMessage, "on to the next message that reaches the target", ("", 0)),
+    row(W, "<", Action::PreviousMessage, "back to the last message that reached it", ("", 0)),
+    row(W, "]", Action::NextMarker, "on to the next marker of the timeline", ("", 0)),
+    row(W, "[", Action::PreviousMarker, "back to the marker before", ("marker back", 57)),
+    row(W, "}", Action::NextFault, "on to the next fault", ("", 0)),
+    row(W, "{", Action::PreviousFault, "back to the fault before", ("", 0)),
+    row(W, "shift-right", Action::Forward, "on by five seconds", ("", 0)),
+    row(W, "shift-left", Action::Backward, "back by five seconds", ("", 0)),
+    row(W, "home", Action::Beginning, "to the beginning of time", ("", 0)),
+    row(W, "end", Action::Live, "to the end of what has been lived through", ("live", 96)),
+    row(W, "u", Action::Undo, "undo the last command: the same time without it", ("undo", 62)),
+    row(W, "U", Action::Redo, "take the undone command back in", ("", 0)),
+    row(
+        W,
+        "b",
+        Action::Branch,
+        "another future from here; the known one stays beside it",
+        ("branch here", 88),
+    ),
+    row(W, "B", Action::Lanes, "list the futures", ("futures", 54)),
     row(W, "+", Action::Faster, "faster", ("", 0)),
     row(W, "-", Action::Slower, "slower", ("", 0)),
     row(W, "=", Action::RealSpeed, "real speed", ("", 0)),
@@ -142,8 +181,9 @@ pub const BINDINGS: &[Binding] = &[
     row(W, "down/j", Action::Down, "scroll on", ("", 0)),
     row(W, "pageup", Action::PageUp, "ten rows back", ("", 0)),
     row(W, "pagedown", Action::PageDown, "ten rows on", ("", 0)),
-    row(W, "home", Action::First, "to the top of a view", ("", 0)),
-    row(W, "end", Action::Last, "to its end", ("", 0)),
+    row(W, "g", Action::First, "to the top of a view", ("", 0)),
+    row(W, "G", Action::Last, "to its end", ("", 0)),
+    row(W, "M", Action::Mouse, "mouse on or off: the timeline can be clicked", ("", 0)),
     row(W, "m", Action::Mark, "put a marker on the timeline", ("", 0)),
     row(W, "/", Action::Filter, "show only events that contain a text", ("", 0)),
     row(W, "?", Action::Help, "this help", ("help", 97)),
@@ -194,8 +234,10 @@ pub fn keys_of(binding: &Binding) -> Vec<&'static str> {
 /// Reads a key as the table writes it.
 pub fn parse_key(text: &str) -> Option<Key> {
     if let Some(letter) = text.strip_prefix("ctrl-") {
-        return letter.chars().next().map(|c| Key { code: KeyCode::Char(c), is_ctrl: true });
+        let key = |c| Key { code: KeyCode::Char(c), is_ctrl: true, is_shift: false };
+        return letter.chars().next().map(key);
     }
+    let (text, is_shift) = text.strip_prefix("shift-").map_or((text, false), |text| (text, true));
     let code = match text {
         "space" => KeyCode::Char(' '),
         "enter" => KeyCode::Enter,
@@ -214,12 +256,16 @@ pub fn parse_key(text: &str) -> Option<Key> {
             KeyCode::Char(letters.next().filter(|_| letters.next().is_none())?)
         }
     };
-    Some(Key { code, is_ctrl: false })
+    Some(Key { code, is_ctrl: false, is_shift })
 }
 
 /// What `event` means in `mode`.
 pub fn resolve(mode: Mode, event: &KeyEvent) -> Option<Action> {
-    let key = Key { code: event.code, is_ctrl: event.modifiers.contains(KeyModifiers::CONTROL) };
+    let key = Key {
+        code: event.code,
+        is_ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
+        is_shift: event.modifiers.contains(KeyModifiers::SHIFT) && !matches!(event.code, KeyCode::Char(_)),
+    };
     if let (Mode::World | Mode::Partition, KeyCode::Char(digit @ '1'..='9'), false) =
         (mode, key.code, key.is_ctrl)
     {
@@ -245,7 +291,11 @@ pub fn hints(model: &Model) -> Vec<(String, String)> {
     let is_useful = |binding: &&Binding| match binding.action {
         Action::NextRun | Action::SideBySide => model.frame.runs.len() > 1,
         Action::HealAll => !model.cluster().faults.is_empty(),
-        Action::Step => !model.frame.is_running,
+        Action::Step | Action::StepBack => !model.frame.is_running,
+        Action::PreviousMarker => !model.frame.is_running && !model.frame.is_past(),
+        Action::Live | Action::Branch => model.frame.is_past(),
+        Action::Lanes => model.frame.lanes.len() > 1,
+        Action::Undo => model.has_by_hand(),
         _ => true,
     };
     rows.into_iter()

@@ -1,10 +1,12 @@
 //! What overlays show: help, palette, menus, the partition editor, the tour. Made from the tables, never by hand.
 
+use super::controls::CONTROLS;
 use super::keymap::{BINDINGS, Mode, keys_of};
 use super::model::{Menu, Model, Prompt, PromptKind};
 use super::palette;
 use crate::base::command::{Group, VERBS, Verb};
 use crate::base::ids::NodeId;
+use crate::driver::frame::LaneInfo;
 use crate::screen::{Overlay, Row, View};
 
 /// What the tour asks for, step by step, and the action that fulfils it.
@@ -72,6 +74,8 @@ pub fn help_rows(filter: &str) -> Vec<Row> {
             VERBS.iter().filter(|row| row.group == group).map(|row| Row::new(row.syntax, row.meaning)),
         );
     }
+    rows.push(Row::heading("Commands: time"));
+    rows.extend(CONTROLS.iter().map(|control| Row::new(control.syntax, control.meaning)));
     let wanted = filter.to_lowercase();
     rows.retain(|row| {
         filter.is_empty()
@@ -105,8 +109,20 @@ pub(super) fn menu(model: &Model, menu: Menu, selected: usize) -> Overlay {
             VIEWS.iter().map(|(_, name, what)| Row::new(*name, *what)).collect::<Vec<_>>(),
         ),
         Menu::Options => ("options of this run", "enter takes a knob to the command line", knob_rows(model)),
+        Menu::Lanes => ("futures", "enter acts on it, with the present one beside", lane_rows(model)),
     };
     Overlay { title: title.to_owned(), input: None, rows, selected: Some(selected), hint: hint.to_owned() }
+}
+
+/// The ways that things went: each with what was done by hand on it.
+fn lane_rows(model: &Model) -> Vec<Row> {
+    let row = |lane: &LaneInfo| {
+        let here = if lane.number == model.frame.lane { ", acted on now" } else { "" };
+        let deeds: Vec<String> = lane.by_hand.iter().map(|(at, words)| format!("{at} {words}")).collect();
+        let deeds = if deeds.is_empty() { "nothing by hand".to_owned() } else { deeds.join(" · ") };
+        Row::new(format!("~{} up to {}{here}", lane.number, lane.live), deeds)
+    };
+    model.frame.lanes.iter().map(row).collect()
 }
 
 fn fault_row(row: &Verb) -> Row {

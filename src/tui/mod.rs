@@ -4,6 +4,7 @@
 //! Start with [`keymap`] (the only table of keys), then [`update`] (what they do), [`mod@play`] (the loop),
 //! [`signals`] (what ends it from outside) and [`guard`] (the terminal, and how it comes back). Must not know: clusters, protocols, hosts.
 
+pub mod controls;
 pub mod guard;
 pub mod keymap;
 pub mod menus;

@@ -90,6 +90,8 @@ pub enum Menu {
     Views,
     /// The shown run's knobs.
     Options,
+    /// The ways that things went.
+    Lanes,
 }
 
 /// What the first-minute tour waits for next; `None` when it is over.
@@ -118,6 +120,8 @@ pub struct Model {
     pub filter: String,
     /// Whether the list of markers is open.
     pub shows_markers: bool,
+    /// Whether the mouse is ours.
+    pub has_mouse: bool,
     /// Rows scrolled away in views that are longer than the screen.
     pub scroll: usize,
     /// The toast of this side, e.g. a filter that was set.
@@ -151,6 +155,7 @@ impl Model {
             is_expanded: false,
             filter: String::new(),
             shows_markers: false,
+            has_mouse: false,
             scroll: 0,
             notice: None,
             toast_seen: 0,
@@ -161,6 +166,12 @@ impl Model {
             complete,
             history: Vec::new(),
         }
+    }
+
+    /// Whether any command was given by hand on the lane that commands act on.
+    pub fn has_by_hand(&self) -> bool {
+        let lane = self.frame.lanes.iter().find(|lane| lane.number == self.frame.lane);
+        lane.is_some_and(|lane| lane.by_hand.iter().any(|(at, _)| *at <= self.frame.at))
     }
 
     /// The picture of the shown run.
@@ -199,6 +210,7 @@ impl Model {
         }
         let before = self.newest_outcome().map(|(at, _)| at);
         self.frame = frame;
+        self.run = self.run.min(self.frame.runs.len() - 1);
         match self.newest_outcome() {
             Some((at, text)) if Some(at) > before => self.notice = Some(text),
             _ => {}

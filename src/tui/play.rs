@@ -14,6 +14,7 @@ use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend};
+use ratatui::layout::Rect;
 use rustix::process;
 use std::cell::Cell;
 use std::io::{self, BufWriter, Write};
@@ -206,8 +207,17 @@ impl<'a> Player<'a> {
                         Effect::Ask(request) => drop(self.requests.send(request).await),
                         Effect::Redraw => self.redraw()?,
                         Effect::Suspend => flow = Flow::Suspend,
+                        Effect::Mouse(wanted) => self.mouse(wanted)?,
                         Effect::Quit => return Ok(Flow::End(End::Left)),
                     }
+                }
+            }
+            Event::Mouse(mouse) => {
+                let size = self.screen.size()?;
+                let area = Rect::new(0, 0, size.width, size.height);
+                match update::click(&mut self.model, &mouse, area) {
+                    Some(request) => drop(self.requests.send(request).await),
+                    None => return Ok(Flow::On),
                 }
             }
             Event::Paste(text) => update::paste(&mut self.model, &text),
@@ -234,6 +244,17 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
+    /// Takes the mouse or gives it back to the terminal, which then selects text with it.
+    fn mouse(&mut self, wanted: bool) -> io::Result<()> {
+        guard::mouse(wanted)?;
+        self.model.has_mouse = wanted;
+        self.model.notice = Some(match wanted {
+            true => "mouse on: click the timeline to go there; M gives it back".to_owned(),
+            false => "mouse off: the terminal selects text with it".to_owned(),
+        });
+        Ok(())
+    }
+
     /// Gives the terminal to the shell and takes it again when the program is brought back. The whole process group
     /// stops, as it does when a terminal that is not raw sees Ctrl-Z: the shell may be waiting for a parent of ours.
     fn suspend(&mut self) -> io::Result<()> {
@@ -245,6 +266,7 @@ impl<'a> Player<'a> {
         self.guard = None;
         process::kill_current_process_group(process::Signal::STOP)?;
         self.guard = Some(Guard::take()?);
+        guard::mouse(self.model.has_mouse)?;
         self.redraw()
     }
 

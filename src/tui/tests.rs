@@ -3,13 +3,13 @@
 use super::keymap::{Action, BINDINGS, Mode, hints, keys_of, parse_key, resolve};
 use super::menus;
 use super::model::{Focus, Model};
-use super::update::{Effect, paste, press};
+use super::update::{Effect, click as click_at, paste, press};
 use crate::base::ids::NodeId;
-use crate::driver::Request;
+use crate::driver::{Request, Seek};
 use crate::screen::View;
 use crate::screen::look::Look;
 use crate::screen::sample::frame;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use std::sync::Arc;
 
 fn model(millis: u64, commands: &[&str]) -> Model {
@@ -25,7 +25,11 @@ fn model(millis: u64, commands: &[&str]) -> Model {
 
 fn event(key: &str) -> KeyEvent {
     let key = parse_key(key).unwrap_or_else(|| panic!("no key {key}"));
-    let modifiers = if key.is_ctrl { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+    let modifiers = match (key.is_ctrl, key.is_shift) {
+        (true, _) => KeyModifiers::CONTROL,
+        (_, true) => KeyModifiers::SHIFT,
+        _ => KeyModifiers::NONE,
+    };
     KeyEvent::new(key.code, modifiers)
 }
 
@@ -156,9 +160,9 @@ fn long_views_scroll_and_begin_anew() {
     press_all(&mut model, "v 4");
     press_all(&mut model, "down down pagedown up");
     assert_eq!(model.watch().scroll, 11);
-    press_all(&mut model, "home");
+    press_all(&mut model, "g");
     assert_eq!(model.watch().scroll, 0);
-    press_all(&mut model, "end v 2");
+    press_all(&mut model, "G v 2");
     assert_eq!(model.watch().scroll, 0, "another view");
     press_all(&mut model, "up");
     assert_eq!(model.watch().scroll, 1, "the log is read from its end");
@@ -181,6 +185,53 @@ fn watching_keys_ask_nothing_of_the_world() {
         press_all(&mut model, "space . ="),
         ["Ask(TogglePause)", "Ask(StepEvent)", "Ask(SetSpeed(1000))",]
     );
+}
+
+#[test]
+fn time_goes_where_its_keys_say() {
+    let mut model = model(1_000, &[]);
+    let asked = press_all(&mut model, ", > < ] { shift-left home end u b");
+    assert_eq!(
+        asked,
+        [
+            "Ask(StepBack)",
+            "Ask(StepMessage { run: 0, node: Some(NodeId(0)), is_back: false })",
+            "Ask(StepMessage { run: 0, node: Some(NodeId(0)), is_back: true })",
+            "Ask(Seek(Next(Marker)))",
+            "Ask(Seek(Previous(Fault)))",
+            "Ask(Seek(By(-5000000)))",
+            "Ask(Seek(Start))",
+            "Ask(Seek(Live))",
+            "Ask(Undo)",
+            "Ask(Branch)",
+        ]
+    );
+    press_all(&mut model, ":");
+    type_line(&mut model, "until lost_acked > 0");
+    assert_eq!(press_all(&mut model, "enter"), ["Ask(Until(\"lost_acked > 0\"))"]);
+    press_all(&mut model, ":");
+    type_line(&mut model, "seek soon");
+    assert!(press_all(&mut model, "enter").is_empty());
+    assert!(model.watch().toast.is_some_and(|(text, _)| text.contains("`soon` is no time")));
+}
+
+#[test]
+fn a_click_on_the_timeline_goes_to_its_instant() {
+    let mut model = model(1_000, &[]);
+    let area = ratatui::layout::Rect::new(0, 0, 120, 40);
+    let row = crate::screen::layout::Layout::of(area, &model.watch(), &model.frame).timeline.y;
+    let click = |column, row| MouseEvent {
+        kind: MouseEventKind::Down(MouseButton::Left),
+        column,
+        row,
+        modifiers: KeyModifiers::NONE,
+    };
+    // The middle of the track of a scenario of 30 s.
+    let Some(Request::Seek(Seek::To(at))) = click_at(&mut model, &click(60, row), area) else {
+        panic!("the timeline can be clicked")
+    };
+    assert!((14_000_000..16_000_000).contains(&at.0), "{at}");
+    assert_eq!(click_at(&mut model, &click(60, row - 3), area), None);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What keys do: an action changes the model, or becomes a request to the driver. Everything done to the world is a
 //! command in the grammar's own words.
 
+use super::controls::{self, CONTROLS};
 use super::keymap::{Action, fault_on, resolve};
 use super::menus::{self, TOUR, VIEWS};
 use super::model::{Focus, Menu, Model, Prompt, PromptKind};
@@ -9,11 +10,12 @@ use crate::base::command::VERBS;
 use crate::base::ids::NodeId;
 use crate::base::metric::METRICS;
 use crate::cluster::view::{Health, NodeView};
-use crate::driver::Request;
 use crate::driver::frame::FULL_SPEED;
+use crate::driver::{Request, Seek, Stop};
 use crate::protocol::view::CELLS_SHOWN;
-use crate::screen::View;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crate::screen::{View, instant_at};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
@@ -26,12 +28,16 @@ pub enum Effect {
     Redraw,
     /// Suspend to the shell.
     Suspend,
+    /// Take the mouse, or give it back.
+    Mouse(bool),
     /// Quit.
     Quit,
 }
 
 /// Rows that a page key moves.
 const PAGE: isize = 10;
+/// What a scrub goes by.
+const SCRUB_US: i64 = 5_000_000;
 /// The speeds, in thousandths.
 const SPEEDS: [u32; 8] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000, FULL_SPEED];
 /// What `d`, `s` and `x` go through; the first takes the fault back.
@@ -54,6 +60,18 @@ pub fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
         model.scroll = 0;
     }
     effects
+}
+
+/// The mouse was used: a press on the timeline goes to its instant.
+pub fn click(model: &mut Model, event: &MouseEvent, area: Rect) -> Option<Request> {
+    if !matches!(
+        event.kind,
+        MouseEventKind::Down(MouseButton::Left) | MouseEventKind::Drag(MouseButton::Left)
+    ) {
+        return None;
+    }
+    instant_at(&model.watch(), &model.frame, area, (event.column, event.row))
+        .map(|at| Request::Seek(Seek::To(at)))
 }
 
 /// Text was pasted: it lands in the line being typed, without control characters.
@@ -108,6 +126,14 @@ fn advance_tour(model: &mut Model, action: Action) {
     }
 }
 
+fn ask(request: Request) -> Vec<Effect> {
+    vec![Effect::Ask(request)]
+}
+
+fn step_message(model: &Model, is_back: bool) -> Vec<Effect> {
+    ask(Request::StepMessage { run: model.run, node: model.target, is_back })
+}
+
 fn command(text: impl Into<String>) -> Vec<Effect> {
     vec![Effect::Ask(Request::Command(text.into()))]
 }
@@ -116,7 +142,22 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     model.notice = None;
     match action {
         Action::TogglePause => return vec![Effect::Ask(Request::TogglePause)],
-        Action::Step => return vec![Effect::Ask(Request::StepEvent)],
+        Action::Step => return ask(Request::StepEvent),
+        Action::StepBack => return ask(Request::StepBack),
+        Action::NextMessage => return step_message(model, false),
+        Action::PreviousMessage => return step_message(model, true),
+        Action::NextMarker => return ask(Request::Seek(Seek::Next(Stop::Marker))),
+        Action::PreviousMarker => return ask(Request::Seek(Seek::Previous(Stop::Marker))),
+        Action::NextFault => return ask(Request::Seek(Seek::Next(Stop::Fault))),
+        Action::PreviousFault => return ask(Request::Seek(Seek::Previous(Stop::Fault))),
+        Action::Forward => return ask(Request::Seek(Seek::By(SCRUB_US))),
+        Action::Backward => return ask(Request::Seek(Seek::By(-SCRUB_US))),
+        Action::Beginning => return ask(Request::Seek(Seek::Start)),
+        Action::Live => return ask(Request::Seek(Seek::Live)),
+        Action::Undo => return ask(Request::Undo),
+        Action::Redo => return ask(Request::Redo),
+        Action::Branch => return ask(Request::Branch),
+        Action::Mouse => return vec![Effect::Mouse(!model.has_mouse)],
         Action::Faster => return speed(model, 1),
         Action::Slower => return speed(model, -1),
         Action::RealSpeed => return vec![Effect::Ask(Request::SetSpeed(1_000))],
@@ -165,6 +206,7 @@ fn open(model: &mut Model, action: Action) {
         Action::Faults => Focus::Menu(Menu::Faults, 0),
         Action::Views => Focus::Menu(Menu::Views, 0),
         Action::Options => Focus::Menu(Menu::Options, 0),
+        Action::Lanes => Focus::Menu(Menu::Lanes, 0),
         Action::Help => Focus::Help { filter: String::new(), selected: 0 },
         Action::Palette => prompt(PromptKind::Command, String::new()),
         Action::Filter => prompt(PromptKind::Filter, model.filter.clone()),
@@ -403,10 +445,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
             enter_help(model, &filter, selected);
             Vec::new()
         }
-        Focus::Menu(menu, selected) => {
-            enter_menu(model, menu, selected);
-            Vec::new()
-        }
+        Focus::Menu(menu, selected) => enter_menu(model, menu, selected),
         Focus::Partition { sides, .. } => enter_partition(model, &sides),
     }
 }
@@ -430,6 +469,17 @@ fn typed_command(model: &mut Model, text: String) -> Vec<Effect> {
         open(model, Action::Help);
         return Vec::new();
     }
+    if let Some(asked) = controls::parse(&text) {
+        model.history.retain(|past| *past != text);
+        model.history.push(text);
+        return match asked {
+            Ok(effects) => effects,
+            Err(problem) => {
+                model.notice = Some(problem);
+                Vec::new()
+            }
+        };
+    }
     if ["q", "quit", "exit"].contains(&text.split(' ').next().unwrap_or_default()) {
         return vec![Effect::Ask(Request::Quit), Effect::Quit];
     }
@@ -447,7 +497,8 @@ fn typed_command(model: &mut Model, text: String) -> Vec<Effect> {
 fn enter_help(model: &mut Model, filter: &str, selected: usize) {
     let rows = menus::help_rows(filter);
     let Some(row) = rows.get(selected) else { return };
-    if VERBS.iter().any(|verb| verb.syntax == row.left) {
+    let is_control = CONTROLS.iter().any(|control| control.syntax == row.left);
+    if is_control || VERBS.iter().any(|verb| verb.syntax == row.left) {
         take_to_prompt(model, &row.left);
     }
 }
@@ -463,8 +514,12 @@ fn take_to_prompt(model: &mut Model, syntax: &str) {
     model.focus = Focus::Prompt(Prompt::new(PromptKind::Command, text));
 }
 
-fn enter_menu(model: &mut Model, menu: Menu, selected: usize) {
+fn enter_menu(model: &mut Model, menu: Menu, selected: usize) -> Vec<Effect> {
     match menu {
+        Menu::Lanes => {
+            let lane = model.frame.lanes.get(selected);
+            return lane.map_or_else(Vec::new, |lane| ask(Request::Switch(lane.number)));
+        }
         Menu::Views => {
             if let Some((view, ..)) = VIEWS.get(selected) {
                 if *view == View::SideBySide && model.view != View::SideBySide {
@@ -485,6 +540,7 @@ fn enter_menu(model: &mut Model, menu: Menu, selected: usize) {
             }
         }
     }
+    Vec::new()
 }
 
 fn enter_partition(model: &mut Model, sides: &[bool]) -> Vec<Effect> {
