@@ -4,6 +4,10 @@ use crate::base::knob::Topology;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ops::RangeInclusive;
 
+mod render;
+
+pub use render::Render;
+
 /// A terminal playground for replication: primary-replica and peer-to-peer under the same seed, operations and
 /// faults.
 #[derive(Clone, Debug, Parser)]
@@ -11,8 +15,8 @@ use std::ops::RangeInclusive;
     name = "splitbrain",
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n\nWithout a terminal on standard output only the subcommands work.",
-    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  101    our own bug\n  128+n  signal n, after cleaning up"
+    after_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n  splitbrain render async-gap -o a.gif   film it\n\nWithout a terminal on standard output only the subcommands work.",
+    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n  splitbrain render async-gap -o a.gif   film it\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  101    our own bug\n  128+n  signal n, after cleaning up"
 )]
 pub struct Cli {
     /// What to do; the playground if nothing.
@@ -47,6 +51,11 @@ pub enum Command {
         after_help = "Examples:\n  splitbrain compare same-cut-four-answers --seed 1..20\n  splitbrain compare slow-leader --twins --markdown\n  splitbrain compare playground --for 30s --do \"5s crash n1\" --capacity"
     )]
     Compare(Compare),
+    /// Make a film or a still of a scenario: cast, GIF, SVG, HTML, PNG, text, report.
+    #[command(
+        after_help = "Examples:\n  splitbrain render same-cut-four-answers -o cut.gif --from 3s --to 12s\n  splitbrain render async-gap -o gap.cast --speed 2\n  splitbrain render pair-kill-one -o kill.png --at 9s --view side-by-side"
+    )]
+    Render(Render),
     /// Print the knobs of a topology: values, defaults, meaning, what each mirrors.
     Knobs {
         /// The topology.

@@ -20,6 +20,10 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod render;
+
+pub use render::render;
+
 /// The longest scenario read from a file or a pipe; the loader's own limit is below it.
 const READ_MAX: u64 = 4 << 20;
 
@@ -174,21 +178,7 @@ fn read(name: &str) -> Result<String, String> {
 
 /// Colours and signs: what the flags say, else what the environment says, else what the terminal answers.
 fn look(play: &Play) -> Option<Look> {
-    let theme = match play.theme.as_str() {
-        "auto" => None,
-        word => match THEMES.iter().find(|(name, _)| *name == word) {
-            Some((_, theme)) => Some(*theme),
-            None => {
-                let names: Vec<&str> = THEMES.iter().map(|(name, _)| *name).collect();
-                complain(&format!(
-                    "unknown theme `{}`; the themes are auto, {}",
-                    safe(word),
-                    names.join(", ")
-                ));
-                return None;
-            }
-        },
-    };
+    let theme = theme(&play.theme)?;
     let depth = depth(play.color);
     Some(Look {
         theme: theme.unwrap_or_else(|| guess_theme(depth)),
@@ -196,6 +186,19 @@ fn look(play: &Play) -> Option<Look> {
         is_ascii: play.ascii || !speaks_unicode(),
         is_still: play.no_motion,
     })
+}
+
+/// The theme of a word; `Some(None)` for `auto`, nothing for a word nobody knows, which is said.
+fn theme(word: &str) -> Option<Option<Theme>> {
+    if word == "auto" {
+        return Some(None);
+    }
+    let found = THEMES.iter().find(|(name, _)| *name == word).map(|(_, theme)| Some(*theme));
+    if found.is_none() {
+        let names: Vec<&str> = THEMES.iter().map(|(name, _)| *name).collect();
+        complain(&format!("unknown theme `{}`; the themes are auto, {}", safe(word), names.join(", ")));
+    }
+    found
 }
 
 fn variable(name: &str) -> String {

@@ -15,6 +15,7 @@
 //! | [`scenario`] | the file format, the command grammar, the presets |
 //! | [`driver`] | a scenario's runs over time: timeline, pace, judgement |
 //! | [`screen`] | pure drawing: a frame and a model give a buffer |
+//! | [`record`] | films and stills of scenarios, and films from elsewhere taken apart: bytes out, the same everywhere |
 //! | [`headless`] | the face without a terminal: reports, the table of trade-offs, exit codes |
 //! | [`tui`] | the living terminal: keys, update, the loop |
 //! | [`cli`], [`face`] | the command line's types; from arguments to a face |
@@ -46,6 +47,7 @@ pub mod driver;
 pub mod face;
 pub mod headless;
 pub mod protocol;
+pub mod record;
 pub mod scenario;
 pub mod screen;
 pub mod tui;

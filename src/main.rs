@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Some(Command::Run(run)) => face::run(run),
         Some(Command::Compare(compare)) => face::compare(compare),
         Some(Command::Presets { name, names }) => headless::tables::presets(name.as_deref(), *names),
+        Some(Command::Render(render)) => face::render(render),
         Some(Command::Knobs { topology }) => headless::tables::knobs((*topology).into()),
         Some(Command::Metrics) => headless::tables::metrics(),
         Some(Command::Completions { shell }) => face::completions(*shell),

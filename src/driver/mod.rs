@@ -16,7 +16,7 @@ pub mod trouble;
 pub mod until;
 pub mod verdict;
 
-pub use publish::{gist, publish_once};
+pub use publish::{Freshness, Pace, Publisher, gist, publish_once};
 
 use crate::base::ids::NodeId;
 use crate::base::time::VirtualTime;

@@ -21,13 +21,7 @@ const RATES: u64 = 60;
 /// One frame of a player that stands still: for pictures outside the playground.
 pub fn publish_once(player: &mut Player) -> Frame {
     let scenario = Arc::clone(player.scenario());
-    let (live, own_runs) = (player.now(), scenario.runs.len());
-    let mut publisher = Publisher::new(&scenario);
-    let runs = publisher.run_frames(player, 1, Freshness::Measured);
-    let markers = player.markers();
-    let lanes = Arc::new(vec![LaneInfo { number: 1, live, by_hand: Vec::new() }]);
-    let said = Said { live, lane: 1, lanes, goal: None };
-    publisher.frame_of(player, runs, own_runs, markers, said, Pace::default())
+    Publisher::new(&scenario).alone(player, Pace::default(), Freshness::Measured)
 }
 
 /// What was measured of one run, and when.
@@ -41,7 +35,7 @@ struct Figures {
 }
 
 /// Makes frames of one scenario.
-pub(super) struct Publisher {
+pub struct Publisher {
     head: Arc<Head>,
     labels: Vec<(Arc<str>, Arc<str>)>,
     figures: Vec<Option<Figures>>,
@@ -51,7 +45,8 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(scenario: &Scenario) -> Self {
+    /// Before the first frame.
+    pub fn new(scenario: &Scenario) -> Self {
         let profile = if scenario.profile == Profile::Demo { "demo" } else { "real" };
         let head = Head {
             id: scenario.id.clone(),
@@ -109,6 +104,16 @@ impl Publisher {
         let lanes = Arc::new(story.lanes());
         let said = Said { live, lane, lanes, goal };
         self.frame_of(story.player(), runs, own_runs, markers, said, pace)
+    }
+
+    /// The picture of a player that has no story: nothing was done by hand, and nobody steers.
+    pub fn alone(&mut self, player: &mut Player, pace: Pace, freshness: Freshness) -> Frame {
+        let (live, own_runs) = (player.now(), self.labels.len());
+        let runs = self.run_frames(player, 1, freshness);
+        let markers = player.markers();
+        let lanes = Arc::new(vec![LaneInfo { number: 1, live, by_hand: Vec::new() }]);
+        let said = Said { live, lane: 1, lanes, goal: None };
+        self.frame_of(player, runs, own_runs, markers, said, pace)
     }
 
     fn frame_of(
@@ -180,10 +185,13 @@ impl Publisher {
 
 /// How time goes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    pub(super) is_running: bool,
-    pub(super) speed_milli: u32,
-    pub(super) is_over: bool,
+pub struct Pace {
+    /// Whether it goes on by itself.
+    pub is_running: bool,
+    /// Virtual microseconds per 1000 real ones.
+    pub speed_milli: u32,
+    /// Whether the scenario's duration has passed.
+    pub is_over: bool,
 }
 
 impl Default for Pace {
@@ -194,7 +202,7 @@ impl Default for Pace {
 
 /// How old the figures of a frame may be. Measuring reads the whole history of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Freshness {
+pub enum Freshness {
     /// Measured for this frame.
     Measured,
     /// Measured a moment ago, in virtual time.

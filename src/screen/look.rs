@@ -110,6 +110,30 @@ const fn ink(dark: u32, light: u32, contrast: u32, sixteen: Color, extra: Modifi
     Ink { dark, light, contrast, sixteen, extra, mono }
 }
 
+/// Every token.
+pub const TOKENS: [Token; 15] = [
+    Token::Plain,
+    Token::Dim,
+    Token::Title,
+    Token::Border,
+    Token::Chosen,
+    Token::Key,
+    Token::Good,
+    Token::Primary,
+    Token::Pending,
+    Token::Flushed,
+    Token::Acked,
+    Token::Warn,
+    Token::Bad,
+    Token::Paused,
+    Token::Diverged,
+];
+
+/// What the light theme has in place of a colour of the dark one, both `0xRRGGBB`; any other colour stays as it is.
+pub fn on_light(dark: u32) -> u32 {
+    TOKENS.iter().map(|token| token.ink()).find(|ink| ink.dark == dark).map_or(dark, |ink| ink.light)
+}
+
 impl Token {
     fn ink(self) -> Ink {
         let none = Modifier::empty();
@@ -294,24 +318,6 @@ mod tests {
     use super::*;
     use unicode_width::UnicodeWidthChar;
 
-    const TOKENS: [Token; 15] = [
-        Token::Plain,
-        Token::Dim,
-        Token::Title,
-        Token::Border,
-        Token::Chosen,
-        Token::Key,
-        Token::Good,
-        Token::Primary,
-        Token::Pending,
-        Token::Flushed,
-        Token::Acked,
-        Token::Warn,
-        Token::Bad,
-        Token::Paused,
-        Token::Diverged,
-    ];
-
     /// Relative luminance of WCAG 2.
     fn luminance(hex: u32) -> f64 {
         let (r, g, b) = rgb(hex);
@@ -344,6 +350,14 @@ mod tests {
             );
             assert!(contrast(ink.contrast, 0x000000) >= 7.0, "{token:?} in high contrast");
         }
+    }
+
+    #[test]
+    fn every_colour_of_the_dark_theme_has_one_in_the_light_theme() {
+        for token in TOKENS {
+            assert_eq!(on_light(token.ink().dark), token.ink().light, "{token:?}");
+        }
+        assert_eq!(on_light(0x123456), 0x123456);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod anomalies;
 mod compare;
+mod films;
 mod mechanisms;
 mod metrics;
 mod objects;

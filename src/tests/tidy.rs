@@ -25,6 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "driver::frame",
         ],
     ),
+    ("record", &["base", "cluster::live", "driver", "scenario", "screen"]),
     ("headless", &["base", "cluster", "check", "scenario", "driver"]),
     (
         "tui",
@@ -51,6 +52,7 @@ const BANNED: &[(&str, &[&str])] = &[
     ("check", &["std::fs", "std::time", "tokio", "std::env", "HashMap", "HashSet"]),
     ("scenario", &["HashMap", "HashSet"]),
     ("driver", &["HashMap", "HashSet"]),
+    ("record", &["HashMap", "HashSet", "std::time", "tokio", "std::env", "crossterm", "thread_rng"]),
     ("screen", &["HashMap", "HashSet", "std::fs", "std::time::Instant", "tokio", "std::env", "crossterm"]),
 ];
 

@@ -1,0 +1,277 @@
+//! `splitbrain render`: from the options to a film, from the film to a file.
+
+use super::{find, first_run, overrides, theme};
+use crate::base::text::{nearest, safe};
+use crate::base::time::{Span, VirtualTime};
+use crate::cli::Render;
+use crate::driver::frame::FULL_SPEED;
+use crate::headless::{self, Exit, complain};
+use crate::record::film::{Film, Refusal};
+use crate::record::studio::{Direction, Studio};
+use crate::record::{FORMATS, Format, edge, make};
+use crate::scenario::model::Scenario;
+use crate::scenario::overrides::Override;
+use crate::scenario::presets::preset;
+use crate::screen::look::{Depth, Look, Theme};
+use crate::screen::{View, Watch};
+use crate::tui::menus::VIEWS;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Makes a film or a still.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn render(order: &Render) -> io::Result<Exit> {
+    let mut changes = overrides(&order.changes);
+    changes.extend(order.seed.map(|seed| Override::Set(format!("seed={seed}"))));
+    let Some(scenario) = find(&order.scenario, &changes) else { return Ok(Exit::BadInput) };
+    let Some(run) = first_run(&scenario, order.run.as_deref()) else { return Ok(Exit::BadInput) };
+    let Some(theme) = theme(&order.theme) else { return Ok(Exit::BadInput) };
+    let film = format(order).and_then(|format| {
+        let studio = studio(order, scenario, run, theme, format)?;
+        Ok((format, studio))
+    });
+    match film.and_then(|(format, mut studio)| develop(order, format, &mut studio)) {
+        Err(refusal) => {
+            complain(&refusal);
+            Ok(Exit::BadInput)
+        }
+        Ok(bytes) if order.output.as_os_str() == "-" => headless::print(&bytes),
+        Ok(bytes) => match edge::write(&order.output, &bytes, order.force) {
+            Ok(()) => {
+                let name = order.output.display().to_string();
+                // Who has closed standard error does not want to know.
+                let _ = writeln!(io::stderr(), "{}: {}", safe(&name), size(bytes.len()));
+                Ok(Exit::AsExpected)
+            }
+            Err(refusal) => {
+                complain(&refusal);
+                Ok(Exit::BadInput)
+            }
+        },
+    }
+}
+
+/// `478 KiB`.
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} bytes"),
+        1_024..1_048_576 => format!("{} KiB", bytes / 1_024),
+        _ => format!("{}.{} MiB", bytes >> 20, ((bytes & 0xF_FFFF) * 10) >> 20),
+    }
+}
+
+/// What the file becomes: as the option says, or as its name does.
+fn format(order: &Render) -> Result<Format, Refusal> {
+    let name = order.output.to_string_lossy();
+    let wanted = match order.format.as_deref() {
+        Some(word) => Format::of_word(word),
+        None => Format::of_name(&name),
+    };
+    let extensions = || {
+        let mut known: Vec<String> = FORMATS.iter().map(|row| format!(".{}", row.extension)).collect();
+        known.dedup();
+        known.join(", ")
+    };
+    let Some(format) = wanted else {
+        return Err(format!(
+            "`{}` does not say what it becomes; it may end in {}, or --format says it",
+            safe(&name),
+            extensions()
+        ));
+    };
+    if !order.force && order.output.as_os_str() != "-" && order.output.symlink_metadata().is_ok() {
+        return Err(format!("`{}` is there already; --force writes over it", safe(&name)));
+    }
+    if order.still.is_some() && !format.row().can_be_still() {
+        return Err(format!(
+            "--at makes a still, and {} is a film; --from and --to choose a part of it",
+            format.row().word
+        ));
+    }
+    Ok(format)
+}
+
+fn studio(
+    order: &Render,
+    scenario: Scenario,
+    run: usize,
+    theme: Option<Theme>,
+    format: Format,
+) -> Result<Studio, Refusal> {
+    if order.speed == FULL_SPEED {
+        return Err("a film has a speed that is a number: 0.5, 2".to_owned());
+    }
+    let view = view(&order.view)?;
+    let end = VirtualTime(scenario.duration.0);
+    let (from, to) = match order.still {
+        // The moment after what happens in that instant.
+        Some(at) if at.0 < end.0 => (VirtualTime(at.0 + 1), VirtualTime(at.0 + 1)),
+        Some(at) => (VirtualTime(at.0), VirtualTime(at.0)),
+        None => {
+            let to = order.to.map_or(end, |to| VirtualTime(to.0));
+            let from = order.from.map_or(VirtualTime::ZERO, |from| VirtualTime(from.0));
+            (if format.row().is_still() { to } else { from }, to)
+        }
+    };
+    let is_mono = theme == Some(Theme::Mono);
+    let look = Look {
+        theme: theme.unwrap_or(Theme::OkabeDark),
+        depth: if is_mono { Depth::Mono } else { Depth::True },
+        is_ascii: order.ascii,
+        is_still: false,
+    };
+    let name = invitation(order, &scenario);
+    let watch = Watch { view, run, hints: vec![(name, "plays this live".to_owned())], ..Watch::plain(look) };
+    let direction = Direction {
+        from,
+        to,
+        size: order.size,
+        speed_milli: order.speed,
+        fps: order.fps.unwrap_or(format.row().fps),
+        watch,
+        has_light: theme.is_none(),
+        command: command(order, &scenario, format),
+    };
+    Studio::new(Arc::new(scenario), direction)
+}
+
+fn view(word: &str) -> Result<View, Refusal> {
+    let words: Vec<String> = VIEWS
+        .iter()
+        .map(|(_, name, _)| {
+            name.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').replace(' ', "-")
+        })
+        .collect();
+    match words.iter().position(|known| known == word) {
+        Some(place) => Ok(VIEWS[place].0),
+        None => {
+            let near = nearest(word, words.iter().map(String::as_str));
+            let help = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            Err(format!("unknown view `{}`{help}; the views are {}", safe(word), words.join(", ")))
+        }
+    }
+}
+
+/// What a viewer types to play it.
+fn invitation(order: &Render, scenario: &Scenario) -> String {
+    let mut words = vec!["splitbrain".to_owned(), source(order, scenario)];
+    words.extend(order.seed.map(|seed| format!("--seed {seed}")));
+    words.join(" ")
+}
+
+/// The scenario as another machine would name it: a preset's name or a file's, never a path.
+fn source(order: &Render, scenario: &Scenario) -> String {
+    match preset(&order.scenario) {
+        Some(preset) => preset.name.to_owned(),
+        None if order.scenario == "-" => format!("{}.toml", scenario.id),
+        None => {
+            let name = Path::new(&order.scenario).file_name().unwrap_or_default();
+            quoted(&safe(&name.to_string_lossy()))
+        }
+    }
+}
+
+/// The command line that makes the film again, wherever it is written to.
+fn command(order: &Render, scenario: &Scenario, format: Format) -> String {
+    let row = format.row();
+    let mut words = vec!["splitbrain render".to_owned(), source(order, scenario)];
+    words.push(format!("-o {}.{}", quoted(&safe(&scenario.id)), row.extension));
+    if Format::of_name(&format!("x.{}", row.extension)) != Some(format) {
+        words.push(format!("--format {}", row.word));
+    }
+    words.extend(order.seed.map(|seed| format!("--seed {seed}")));
+    words.extend(order.changes.set.iter().map(|set| format!("--set {}", quoted(set))));
+    words.extend(order.changes.at.iter().map(|at| format!("--do {}", quoted(at))));
+    words.extend(order.changes.lasting.iter().map(|lasting| format!("--for {}", quoted(lasting))));
+    for (flag, span) in [("from", order.from), ("to", order.to), ("at", order.still)] {
+        words.extend(span.map(|span| format!("--{flag} {span}")));
+    }
+    if order.speed != 1_000 {
+        words.push(format!("--speed {}", decimal(order.speed)));
+    }
+    words.extend(order.fps.map(|fps| format!("--fps {fps}")));
+    words.extend(order.run.iter().map(|run| format!("--run {}", quoted(run))));
+    if order.view != "cluster" {
+        words.push(format!("--view {}", order.view));
+    }
+    if order.size != (120, 40) {
+        words.push(format!("--size {}x{}", order.size.0, order.size.1));
+    }
+    words.extend(order.scale.map(|scale| format!("--scale {scale}")));
+    if order.theme != "auto" {
+        words.push(format!("--theme {}", order.theme));
+    }
+    words.extend(order.ascii.then(|| "--ascii".to_owned()));
+    safe(&words.join(" ")).into_owned()
+}
+
+/// Thousandths as people write them: 1500 is `1.5`.
+fn decimal(milli: u32) -> String {
+    let text = format!("{}.{:03}", milli / 1_000, milli % 1_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:+,%@".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// Runs the film through its encoder, with a bar on a terminal.
+fn develop(order: &Render, format: Format, film: &mut dyn Film) -> Result<Vec<u8>, Refusal> {
+    let scale = order.scale.unwrap_or(format.row().scale);
+    let mut errors = io::stderr();
+    let has_bar = errors.is_terminal();
+    let mut shown = u64::MAX;
+    let bytes = make(film, format, scale, &mut |done: Span, length: Span| {
+        let percent = done.0.saturating_mul(100) / length.0.max(1);
+        if has_bar && percent != shown {
+            shown = percent;
+            let full = (percent / 5) as usize;
+            let _ = write!(
+                errors,
+                "\r[{}{}] {percent:>3} % ",
+                "=".repeat(full),
+                " ".repeat(20_usize.saturating_sub(full))
+            );
+        }
+    });
+    if has_bar {
+        let _ = write!(errors, "\r\x1b[K");
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell_when_they_must_be() {
+        assert_eq!(quoted("async.ack=majority"), "async.ack=majority");
+        assert_eq!(quoted("5s crash n1"), "'5s crash n1'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn speeds_and_sizes_are_written_short() {
+        assert_eq!((decimal(1_500), decimal(2_000), decimal(250)), ("1.5".into(), "2".into(), "0.25".into()));
+        assert_eq!(
+            (size(999), size(489_472), size(1_572_864)),
+            ("999 bytes".into(), "478 KiB".into(), "1.5 MiB".into())
+        );
+    }
+
+    #[test]
+    fn every_view_has_its_word() {
+        assert_eq!(view("cluster"), Ok(View::Cluster));
+        assert_eq!(view("side-by-side"), Ok(View::SideBySide));
+        assert!(view("clusters").is_err_and(|why| why.contains("did you mean `cluster`?")));
+    }
+}
