@@ -8,8 +8,8 @@ mod render;
 
 pub use render::Render;
 
-/// A terminal playground for replication: primary-replica and peer-to-peer under the same seed, operations and
-/// faults.
+/// A terminal playground for replication: primary-replica, peer-to-peer and multi-leader under the same seed,
+/// operations and faults.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "splitbrain",
@@ -79,6 +79,8 @@ pub enum TopologyWord {
     PrimaryReplica,
     /// Any node coordinates.
     PeerToPeer,
+    /// Every site has a primary.
+    MultiLeader,
 }
 
 impl From<TopologyWord> for Topology {
@@ -86,6 +88,7 @@ impl From<TopologyWord> for Topology {
         match word {
             TopologyWord::PrimaryReplica => Topology::PrimaryReplica,
             TopologyWord::PeerToPeer => Topology::PeerToPeer,
+            TopologyWord::MultiLeader => Topology::MultiLeader,
         }
     }
 }

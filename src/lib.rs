@@ -1,6 +1,6 @@
 //! splitbrain: a terminal playground for replication. A whole replicated store lives inside one process: several
-//! nodes on channels, one virtual clock, faults under your fingers, and two topologies, **primary-replica** and
-//! **peer-to-peer**, living through the same seed, operations and faults.
+//! nodes on channels, one virtual clock, faults under your fingers, and three topologies, **primary-replica**,
+//! **peer-to-peer** and **multi-leader** between sites, living through the same seed, operations and faults.
 //!
 //! # The map of the house
 //!

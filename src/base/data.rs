@@ -15,6 +15,8 @@ pub enum Data {
     Set(Arc<Vec<Value>>),
     /// Elements in the order in which they were appended.
     List(Arc<Vec<Value>>),
+    /// Rows of a table by their ids, in order.
+    Rows(Arc<Vec<(u32, Value)>>),
 }
 
 /// A change that depends on what is there.
@@ -28,6 +30,8 @@ pub enum Update {
     Increment(i32),
     /// Put an element at the end of a list.
     Append(Value),
+    /// Put a row into a table; whoever does it gives it the next id.
+    Insert(Value),
     /// Take the place of everything that is there, siblings included: what a person decides between versions.
     Resolve(Value),
 }
@@ -50,21 +54,23 @@ impl Data {
         Data::Set(Arc::new(elements.into_iter().collect()))
     }
 
-    /// The elements of a set or a list, or the one value.
+    /// The elements of a set or a list, the rows of a table, or the one value.
     pub fn elements(&self) -> Vec<Value> {
         match self {
             Data::One(value) => vec![*value],
             Data::Count(_) => Vec::new(),
             Data::Set(elements) | Data::List(elements) => elements.to_vec(),
+            Data::Rows(rows) => rows.iter().map(|(_, value)| *value).collect(),
         }
     }
 
-    /// Bytes on the wire, where a register is `value` long and a number or an element 8.
+    /// Bytes on the wire, where a register or a row is `value` long and a number, an element or an id 8.
     pub fn bytes(&self, value: u64) -> u64 {
         match self {
             Data::One(_) => value,
             Data::Count(_) => 8,
             Data::Set(elements) | Data::List(elements) => 8 * elements.len() as u64,
+            Data::Rows(rows) => (8 + value) * rows.len() as u64,
         }
     }
 
@@ -109,6 +115,11 @@ impl Update {
             (Update::Append(element), Some(Data::List(held))) => {
                 Data::List(Arc::new(held.iter().copied().chain([element]).collect()))
             }
+            (Update::Insert(row), None) => Data::Rows(Arc::new(vec![(1, row)])),
+            (Update::Insert(row), Some(Data::Rows(held))) => {
+                let id = held.last().map_or(1, |(last, _)| last + 1);
+                Data::Rows(Arc::new(held.iter().copied().chain([(id, row)]).collect()))
+            }
             _ => return None,
         })
     }
@@ -141,6 +152,8 @@ mod tests {
         assert_eq!(Update::Increment(1).of(cart.as_ref()), None, "a set is no counter");
         let list = Update::Append(eggs).of(Some(&Data::List(Arc::new(vec![milk]))));
         assert_eq!(list.map(|list| list.elements()), Some(vec![milk, eggs]));
+        let table = Update::Insert(milk).of(Some(&Data::Rows(Arc::new(vec![(7, eggs)]))));
+        assert_eq!(table, Some(Data::Rows(Arc::new(vec![(7, eggs), (8, milk)]))), "the next id is the next");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum Topology {
     PrimaryReplica,
     /// Any node coordinates; a ring places each key on N owners (the Dynamo family).
     PeerToPeer,
+    /// Every site is a primary-replica group that takes writes; the sites ship their logs to each other.
+    MultiLeader,
 }
 
 /// One row of the table of topologies.
@@ -48,6 +50,11 @@ pub const TOPOLOGIES: &[TopologyRow] = &[
         word: "peer-to-peer",
         meaning: "any node coordinates, each key lives on N owners of a ring, quorums answer",
     },
+    TopologyRow {
+        topology: Topology::MultiLeader,
+        word: "multi-leader",
+        meaning: "every site has a primary of its own that takes writes; sites exchange their logs later",
+    },
 ];
 
 impl Topology {
@@ -56,6 +63,7 @@ impl Topology {
         match self {
             Topology::PrimaryReplica => "primary-replica",
             Topology::PeerToPeer => "peer-to-peer",
+            Topology::MultiLeader => "multi-leader",
         }
     }
 
@@ -204,6 +212,18 @@ impl Knobs {
             knobs.values.insert(row.key, value);
         }
         knobs
+    }
+
+    /// The knobs of another topology that these lend what both have, the rest at its defaults: what a group of nodes
+    /// inside a cluster of this topology is told.
+    pub fn lent_to(&self, topology: Topology) -> Knobs {
+        let mut lent = Knobs::defaults(topology, self.profile);
+        for (key, value) in &mut lent.values {
+            if let Some(own) = self.values.get(key) {
+                value.clone_from(own);
+            }
+        }
+        lent
     }
 
     /// Whose knobs these are.
@@ -422,12 +442,12 @@ impl fmt::Display for KnobValue {
 
 #[cfg(test)]
 mod tests {
-    use super::Topology::{PeerToPeer as P2P, PrimaryReplica as PR};
+    use super::Topology::{MultiLeader as ML, PeerToPeer as P2P, PrimaryReplica as PR};
     use super::*;
 
     #[test]
     fn every_default_parses_in_both_profiles() {
-        for topology in [PR, P2P] {
+        for topology in [PR, P2P, ML] {
             for profile in [Profile::Demo, Profile::Real] {
                 let knobs = Knobs::defaults(topology, profile);
                 assert_eq!(knobs.rows().count(), KNOBS.iter().filter(|row| row.topology == topology).count());
@@ -456,6 +476,14 @@ mod tests {
                 .starts_with("`like` is one of postgresql-async,")
         );
         assert!(Knobs::defaults(P2P, Profile::Demo).set(LIKE, "raft", &|_| None).is_err());
+    }
+
+    #[test]
+    fn a_group_inside_a_site_is_told_what_its_cluster_was() {
+        let mut knobs = Knobs::defaults(ML, Profile::Demo);
+        knobs.set("ack", "all", &|_| None).expect("a knob of both");
+        let lent = knobs.lent_to(PR);
+        assert_eq!((lent.topology(), lent.word("ack"), lent.word("layout")), (PR, "all", "star"));
     }
 
     #[test]

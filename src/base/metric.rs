@@ -59,6 +59,7 @@ metrics! {
     LostInverted "lost_inverted" "ops" 0 "beaten by a write that had returned before this one began";
     LostVanished "lost_vanished" "ops" 0 "acknowledged, then on no replica";
     Conflicts "conflicts" "" 0 "pairs of concurrent versions met at a merge";
+    IdCollisions "id_collisions" "" 0 "multi-leader: rows that two sites inserted under one id: two acknowledged inserts, one row";
     SiblingsMax "siblings_max" "" 0 "largest number of versions kept side by side for one key";
     DivergedEntries "diverged_entries" "entries" 0 "log entries cut off when a node rejoined";
     FalseSiblings "false_siblings" "" 0 "versions at the end that stand beside one whose writer had seen them";

@@ -5,10 +5,11 @@ use super::ids::{Key, NodeId, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Node names of one cluster, and the interned keys and values of its operations.
+/// Names of the nodes and sites of one cluster, and the interned keys and values of its operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     nodes: Vec<String>,
+    sites: Vec<String>,
     texts: Vec<String>,
     by_text: BTreeMap<String, u32>,
 }
@@ -17,6 +18,16 @@ impl Names {
     /// Names for the nodes in order; an empty list means `n1`, `n2`, ….
     pub fn new(nodes: Vec<String>) -> Self {
         Names { nodes, ..Names::default() }
+    }
+
+    /// The same with names for sites, in order.
+    pub fn with_sites(self, sites: Vec<String>) -> Self {
+        Names { sites, ..self }
+    }
+
+    /// What the site number `site` is called, counted from 0.
+    pub fn site(&self, site: u16) -> String {
+        self.sites.get(usize::from(site)).cloned().unwrap_or_else(|| format!("site {}", site + 1))
     }
 
     /// What `node` is called.
@@ -51,16 +62,21 @@ impl Names {
             Data::Count(count) => count.to_string(),
             Data::Set(elements) => format!("{{{}}}", list(elements)),
             Data::List(elements) => format!("[{}]", list(elements)),
+            Data::Rows(rows) => match rows.last() {
+                Some((id, value)) => format!("{} rows, #{id} {}", rows.len(), self.value(*value)),
+                None => "no rows".to_owned(),
+            },
         }
     }
 
-    /// What an update does, as people write it: `+milk`, `-milk`, `+5`, `..milk`.
+    /// What an update does, as people write it: `+milk`, `-milk`, `+5`, `..milk`, `#row`.
     pub fn update(&self, update: Update) -> String {
         match update {
             Update::Add(element) => format!("+{}", self.value(element)),
             Update::Remove(element) => format!("-{}", self.value(element)),
             Update::Increment(by) => format!("{by:+}"),
             Update::Append(element) => format!("..{}", self.value(element)),
+            Update::Insert(row) => format!("#{}", self.value(row)),
             Update::Resolve(value) => format!("={}", self.value(value)),
         }
     }

@@ -1,4 +1,4 @@
-//! Client operations and their outcomes, as both topologies see them.
+//! Client operations and their outcomes, as all topologies see them.
 
 use super::data::{Change, Data};
 use super::ids::{ClientId, Key, NodeId, OpId, Version};

@@ -103,6 +103,8 @@ pub struct Clients {
     members: usize,
     /// Where those begin that act by hand, one beside each machine.
     by_hand: usize,
+    /// The site of each node, where clients stay in theirs.
+    sites: Vec<u16>,
     chance: Keyed,
 }
 
@@ -141,8 +143,18 @@ impl Clients {
             routing,
             members,
             by_hand: spec.clients,
+            sites: Vec::new(),
             chance: Keyed::new(seed, "client-routing"),
         }
+    }
+
+    /// Clients stay in the site of the node they live beside.
+    pub fn in_sites(self, sites: Vec<u16>) -> Self {
+        Clients { sites, ..self }
+    }
+
+    fn site(&self, node: NodeId) -> u16 {
+        self.sites.get(node.index()).copied().unwrap_or(0)
     }
 
     /// The client that acts by hand beside `node`.
@@ -195,18 +207,22 @@ impl Clients {
         may
     }
 
-    fn group(&self, key: Key) -> usize {
-        usize::from(partition_of(key, self.routing.partitions))
+    /// The group with a primary of its own that `client` asks for `key`.
+    fn group(&self, client: ClientId, key: Key) -> usize {
+        usize::from(match self.routing.is_by_site {
+            true => self.site(self.home(client)),
+            false => partition_of(key, self.routing.partitions),
+        })
     }
 
-    /// The group of keys that an open operation is about; 0 if it is not open.
+    /// The group that an open operation is about; 0 if it is not open.
     pub fn partition(&self, op: OpId) -> u16 {
-        self.open.get(&op).map_or(0, |open| partition_of(open.request.key, self.routing.partitions))
+        self.open.get(&op).map_or(0, |open| self.group(open.request.client, open.request.key) as u16)
     }
 
     /// What `client`'s session has seen of the group that `key` belongs to.
     pub fn token(&self, client: ClientId, key: Key) -> Option<Version> {
-        self.clients[client.index()].tokens[self.group(key)]
+        self.clients[client.index()].tokens[self.group(client, key)]
     }
 
     /// What `client` was last told of the past of `key`.
@@ -217,7 +233,7 @@ impl Clients {
     /// A session learns from the outcome of `op`. One that is told that its history is lost begins anew.
     pub fn learn(&mut self, op: OpId, outcome: &Outcome) {
         let Some(open) = self.open.get(&op) else { return };
-        let (key, group) = (open.request.key, self.group(open.request.key));
+        let (key, group) = (open.request.key, self.group(open.request.client, open.request.key));
         let client = &mut self.clients[open.request.client.index()];
         let (seen, context) = match outcome {
             Outcome::Ok(Success::Written(written)) => {
@@ -283,7 +299,7 @@ impl Clients {
         }
         self.notice_silence(open.request.client, now);
         let client = &self.clients[open.request.client.index()];
-        let primary = client.primaries[self.group(open.request.key)];
+        let primary = client.primaries[self.group(open.request.client, open.request.key)];
         let usual = match self.routing.to {
             Route::AnyNode => Some(client.home),
             Route::Primary { reads } if !open.request.action.is_write() => match reads {
@@ -313,18 +329,23 @@ impl Clients {
         }
     }
 
-    /// The next node in turn that the client can reach, starting beside itself.
+    /// The next node in turn that the client can reach, starting beside itself; of its own site, where it stays there.
     pub fn in_turn(
         &mut self,
         op: OpId,
         now: VirtualTime,
         can_reach: &dyn Fn(NodeId, NodeId) -> bool,
     ) -> Next {
+        let sites = &self.sites;
+        let place = |node: NodeId| sites.get(node.index());
         let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
         let client = &self.clients[open.request.client.index()];
         for _ in 0..self.members {
             let node = NodeId::at((client.home.index() + usize::from(open.turns)) % self.members);
             open.turns = open.turns.wrapping_add(1);
+            if place(node) != place(client.home) {
+                continue;
+            }
             if can_reach(client.home, node) && !client.avoids(node, now) && Some(node) != open.refused_by {
                 return Next::Ask(node);
             }
@@ -370,7 +391,7 @@ impl Clients {
 
     /// `node` answered that it is not primary.
     pub fn redirected(&mut self, op: OpId, node: NodeId, hint: Option<NodeId>) -> Next {
-        let group = self.open.get(&op).map_or(0, |open| self.group(open.request.key));
+        let group = self.open.get(&op).map_or(0, |open| self.group(open.request.client, open.request.key));
         let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
         open.unsettled = open.unsettled.saturating_sub(1);
         open.at = None;
@@ -406,7 +427,8 @@ impl Clients {
     /// `node` answered `op` for good.
     pub fn answered(&mut self, op: OpId, node: NodeId, is_ok: bool) {
         let Some(open) = self.open.get(&op) else { return };
-        let (is_write, group) = (open.request.action.is_write(), self.group(open.request.key));
+        let Request { client, key, .. } = open.request;
+        let (is_write, group) = (open.request.action.is_write(), self.group(client, key));
         let client = &mut self.clients[open.request.client.index()];
         client.heard(node);
         let from_primary = match self.routing.to {

@@ -1,4 +1,4 @@
-//! Effects that must survive any order: what was added to a set, counted, appended, or read and written back. Judged
+//! Effects that must survive any order: what was added to a set, counted, appended, inserted, or read and written back. Judged
 //! by what the keys hold in the end, so the same for every store (the set and counter analyses of Jepsen, with the
 //! truth at hand instead of reads).
 
@@ -90,7 +90,7 @@ impl Story<'_> {
     fn lost_elements(&self, held: &[Data], gone: &BTreeSet<OpId>, window: Window) -> u32 {
         let there: BTreeSet<Value> = held
             .iter()
-            .filter(|data| matches!(data, Data::Set(_) | Data::List(_)))
+            .filter(|data| matches!(data, Data::Set(_) | Data::List(_) | Data::Rows(_)))
             .flat_map(Data::elements)
             .collect();
         let is_lost = |(op, update, record): &&(OpId, Update, &OpRecord)| {
@@ -106,7 +106,7 @@ impl Story<'_> {
             match *update {
                 Update::Add(element) => !there.contains(&element) && !is_undone(Update::Remove(element)),
                 Update::Remove(element) => there.contains(&element) && !is_undone(Update::Add(element)),
-                Update::Append(element) => !there.contains(&element),
+                Update::Append(element) | Update::Insert(element) => !there.contains(&element),
                 Update::Increment(_) | Update::Resolve(_) => false,
             }
         };

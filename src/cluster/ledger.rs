@@ -79,6 +79,8 @@ pub struct Ledger {
     /// Pairs of real-time-concurrent writes, (kept, discarded), met at a merge; with the instant they first met.
     conflicts: BTreeSet<(OpId, OpId)>,
     conflict_times: Vec<VirtualTime>,
+    /// Pairs of inserts that were given one id, with the instant they first met.
+    collisions: BTreeMap<(OpId, OpId), VirtualTime>,
     /// Log entries cut off, with the instant.
     cuts: Vec<(VirtualTime, u64)>,
     /// The newest delete of each key whose tombstone was purged somewhere.
@@ -175,6 +177,28 @@ impl Ledger {
             record.fate.is_inverted |= is_inverted;
         }
         is_news
+    }
+
+    /// A merge met two writes of which neither had seen the other, and shows `winner`: a conflict, however long the one
+    /// may have been acknowledged before the other began. Unless the loser stays readable this may be news of an
+    /// inverted loss, as in [`Ledger::discard`].
+    pub fn clash(&mut self, now: VirtualTime, winner: OpId, loser: OpId, is_kept: bool) -> bool {
+        if self.conflicts.insert((winner, loser)) {
+            self.conflict_times.push(now);
+        }
+        !is_kept && self.discard(now, winner, loser)
+    }
+
+    /// The rows of two inserts were given one id, and that of `loser` is gone.
+    pub fn collide(&mut self, now: VirtualTime, winner: OpId, loser: OpId) {
+        self.collisions.entry((winner, loser)).or_insert(now);
+    }
+
+    /// Acknowledged inserts whose ids collided with another's in `window`.
+    pub fn collisions_in(&self, window: (VirtualTime, VirtualTime)) -> usize {
+        let is_acked = |op: OpId| self.get(op).is_some_and(OpRecord::is_acked_write);
+        let counted = self.collisions.iter().filter(|(_, at)| window.0 <= **at && **at < window.1);
+        counted.filter(|((winner, loser), _)| is_acked(*winner) && is_acked(*loser)).count()
     }
 
     /// A node cut `entries` log entries that carried `ops`.

@@ -17,6 +17,7 @@ use crate::base::metric::MetricSet;
 use crate::base::names::Names;
 use crate::base::rule::Breaches;
 use crate::base::time::VirtualTime;
+use crate::protocol::multi_leader::MultiLeader;
 use crate::protocol::partitioned::{Partitioned, is_partitioned};
 use crate::protocol::peer_to_peer::PeerToPeer;
 use crate::protocol::primary_replica::PrimaryReplica;
@@ -102,6 +103,8 @@ pub fn begin(setup: RunSetup, host: HostKind) -> std::io::Result<Box<dyn Cluster
         (Topology::PeerToPeer, HostKind::Inline) => hosted(Inline::<PeerToPeer>::new(setup)),
         (Topology::PrimaryReplica, HostKind::Tasks) => hosted(Tasks::<PrimaryReplica>::new(setup)?),
         (Topology::PeerToPeer, HostKind::Tasks) => hosted(Tasks::<PeerToPeer>::new(setup)?),
+        (Topology::MultiLeader, HostKind::Inline) => hosted(Inline::<MultiLeader>::new(setup)),
+        (Topology::MultiLeader, HostKind::Tasks) => hosted(Tasks::<MultiLeader>::new(setup)?),
     })
 }
 

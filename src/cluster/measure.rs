@@ -142,6 +142,9 @@ impl<P: Protocol> World<P> {
             set.put(Metric::WritableNodes, mean);
         }
         let buckets = self.tally.buckets_in(window);
+        if self.knobs.topology() == Topology::MultiLeader {
+            set.put(Metric::IdCollisions, self.ledger.collisions_in(window) as f64);
+        }
         if self.knobs.topology() == Topology::PeerToPeer {
             set.put(Metric::FailoverMs, longest_wait(records, end).as_millis());
             if let Some(after) = self.suspicions.slowest_in(window) {
@@ -312,6 +315,10 @@ type Class = fn(&mut Losses) -> &mut u32;
 fn loss(ledger: &Ledger, truth: &Truth, op: OpId, record: &OpRecord) -> Option<Class> {
     let Outcome::Ok(Success::Written(written)) = &record.outcome else { return None };
     let remains = match &truth.survivors {
+        // Several sites have a log each, and a resolver may discard what is in one.
+        Survivors::Log(ops) if ops.contains(&op) && record.fate.is_inverted => {
+            return Some(|losses| &mut losses.inverted);
+        }
         Survivors::Log(ops) if ops.contains(&op) => return None,
         Survivors::Log(_) if record.fate.is_cut => return Some(|losses| &mut losses.rolled_back),
         Survivors::Log(_) => return Some(|losses| &mut losses.vanished),

@@ -288,6 +288,7 @@ impl<P: Protocol> World<P> {
     fn only_one_primary(&self) -> Result<(), String> {
         match self.knobs.topology() {
             Topology::PeerToPeer => Err("a peer-to-peer cluster keeps its nodes in this version".to_owned()),
+            Topology::MultiLeader => Err("sites are settled when a cluster begins".to_owned()),
             _ if P::routing(&self.config).partitions > 1 => {
                 Err("partitions are placed when a cluster begins".to_owned())
             }
@@ -297,6 +298,12 @@ impl<P: Protocol> World<P> {
 
     /// Starts a node that is down from the last backup.
     fn restore(&mut self, node: NodeId) -> Result<Option<u32>, String> {
+        if self.knobs.topology() == Topology::MultiLeader {
+            return Err(
+                "a site's log counts what it took from the others: a backup of another node would not"
+                    .to_owned(),
+            );
+        }
         let Some(backup) = &self.backup else { return Err("there is no backup".to_owned()) };
         if self.machines[node.index()].health != Health::Down {
             return Err(format!("{} is running: crash or wipe it first", self.names.node(node)));
@@ -421,7 +428,7 @@ impl<P: Protocol> World<P> {
 
     /// Every node that runs compares its keys with the others.
     fn repair(&mut self, text: &Arc<str>) -> Result<Option<u32>, String> {
-        if self.knobs.topology() == Topology::PrimaryReplica {
+        if self.knobs.topology() != Topology::PeerToPeer {
             return Err("replicas follow a log; there is nothing to compare".to_owned());
         }
         self.done(text)?;
@@ -437,6 +444,9 @@ impl<P: Protocol> World<P> {
     fn order(&mut self, node: NodeId, order: Order<P>, text: &Arc<str>) -> Result<Option<u32>, String> {
         if self.knobs.topology() == Topology::PeerToPeer {
             return Err("a peer-to-peer cluster has no primary".to_owned());
+        }
+        if self.knobs.topology() == Topology::MultiLeader && order == Order::Promote {
+            return Err("a site elects its leader by votes: hand over with `switchover` instead".to_owned());
         }
         if self.machines[node.index()].health == Health::Down {
             return Err(format!("{} is down", self.names.node(node)));
@@ -456,7 +466,9 @@ impl<P: Protocol> World<P> {
         let members = self.members();
         knobs
             .set(knob, value, &|name| (0..members).map(NodeId::at).find(|&node| names.node(node) == name))?;
-        if let Some(misfit) = knobs.misfits(members).first() {
+        let sites = surroundings(&self.setup).sites;
+        if let Some(misfit) = knobs.misfits(members).into_iter().chain(knobs.misfits_of_sites(&sites)).next()
+        {
             return Err(format!("{}; {}", misfit.what, misfit.cure));
         }
         let config = Arc::new(P::config(&knobs, &surroundings(&self.setup)));

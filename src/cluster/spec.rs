@@ -93,6 +93,8 @@ pub const DELAYED: &[&str] = &[
     "ReadDigest",
     "Repair",
     "RepairAck",
+    "Ship",
+    "ShipAck",
     "Stream",
     "Vote",
     "Write",
@@ -150,6 +152,8 @@ pub enum WorkloadKind {
     Counter,
     /// Elements, each of its own kind, are appended to lists.
     Append,
+    /// Rows are put into tables, each under the next id.
+    Insert,
     /// Sets are read, and written back with one element more: by the client, whatever the store can do.
     ReadModifyWrite,
     /// Blind writes; each is read so long after it was acknowledged.

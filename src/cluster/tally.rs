@@ -46,7 +46,7 @@ pub struct Bucket {
 pub struct Stint {
     /// The primary.
     pub node: NodeId,
-    /// The group of keys it orders; 0 where there is one.
+    /// The group of keys it orders, or the site; 0 where there is one.
     pub partition: u16,
     /// Its term.
     pub term: u64,
@@ -77,6 +77,8 @@ pub struct Tally {
     members: usize,
     buckets: Chunks<Bucket>,
     hints: Vec<u64>,
+    /// The site of each node, where every site has a primary of its own; else empty.
+    sites: Vec<u16>,
     /// Replicas that a snapshot is on its way to.
     syncing: BTreeSet<NodeId>,
     /// Most versions kept side by side for one key.
@@ -94,6 +96,11 @@ impl Tally {
     /// Counts for a cluster of `members` nodes.
     pub fn new(members: usize) -> Self {
         Tally { members, hints: vec![0; members], siblings_max: 1, ..Tally::default() }
+    }
+
+    /// Counts roles by the sites of nodes.
+    pub fn in_sites(self, sites: Vec<u16>) -> Self {
+        Tally { sites, ..self }
     }
 
     fn bucket(&mut self, at: VirtualTime) -> &mut Bucket {
@@ -171,7 +178,10 @@ impl Tally {
     pub fn hear(&mut self, at: VirtualTime, node: NodeId, line: &Line) {
         match line {
             Line::InPartition { partition, line } => self.hear_of(at, node, *partition, line),
-            line => self.hear_of(at, node, 0, line),
+            line => {
+                let group = self.sites.get(node.index()).copied().unwrap_or(0);
+                self.hear_of(at, node, group, line);
+            }
         }
     }
 

@@ -109,6 +109,7 @@ impl Protocol for Teller {
             to: Route::AnyNode,
             discovery_refresh: Span::seconds(1),
             partitions: 1,
+            is_by_site: false,
             updates: Updates::All,
             retry_budget: 0,
         }

@@ -94,6 +94,7 @@ impl Workload {
             }
             WorkloadKind::Set | WorkloadKind::ReadModifyWrite => (client, update(Update::Add(own))),
             WorkloadKind::Append => (client, update(Update::Append(own))),
+            WorkloadKind::Insert => (client, update(Update::Insert(own))),
             WorkloadKind::Counter => (client, update(Update::Increment(1))),
             WorkloadKind::Cart => {
                 let item = Value(self.stream.below(ITEMS) as u32);

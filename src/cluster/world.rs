@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::machine::{Done, Machine, StepNote, Work};
 use super::network::{FlightRef, Network};
 use super::rules::RuleWatch;
-use super::spec::RunSetup;
+use super::spec::{RunSetup, Site};
 use super::suspicions::{Opinion, Standing, Suspicions, opinion};
 use super::tally::Tally;
 use super::trace::{Mark, Trace};
@@ -179,6 +179,13 @@ pub(super) fn surroundings(setup: &RunSetup) -> Surroundings {
     Surroundings { members, seed: setup.seed, sizes, sites }
 }
 
+/// What nodes and sites are called; sites in the order of [`Surroundings::places`].
+fn names(setup: &RunSetup) -> Names {
+    let is_used = |site: &&Site| !site.nodes.is_empty();
+    let sites = setup.cluster.sites.iter().filter(is_used).map(|site| site.name.clone());
+    Names::new(setup.cluster.names.clone()).with_sites(sites.collect())
+}
+
 impl<P: Protocol> World<P> {
     /// The world of `setup` at its beginning: every node is about to boot.
     pub fn new(setup: RunSetup) -> Self {
@@ -186,6 +193,7 @@ impl<P: Protocol> World<P> {
         let around = surroundings(&setup);
         let config = Arc::new(P::config(&setup.knobs, &around));
         let routing = P::routing(&config);
+        let places = if routing.is_by_site { around.places() } else { Vec::new() };
         let disk = |node: usize| (Keyed::new(setup.seed, &format!("disk:{}", NodeId::at(node))), 0);
         let fencer = |node: usize| (Keyed::new(setup.seed, &format!("fencer:{}", NodeId::at(node))), 0);
         let mut world = World {
@@ -203,18 +211,19 @@ impl<P: Protocol> World<P> {
                 (members, machines),
                 routing,
                 setup.knobs.node("primary"),
-            ),
+            )
+            .in_sites(places.clone()),
             workload: Workload::new(setup.seed, &setup.workload),
             load_generation: 0,
             ledger: Ledger::default(),
             answers: BTreeMap::new(),
-            tally: Tally::new(machines),
+            tally: Tally::new(machines).in_sites(places),
             suspicions: Suspicions::default(),
             catch_ups: CatchUps::default(),
             by_operators: Vec::new(),
             rules: RuleWatch::default(),
             trace: Trace::new(machines),
-            names: Arc::new(Names::new(setup.cluster.names.clone())),
+            names: Arc::new(names(&setup)),
             flush: DelayTable::new(setup.cluster.flush),
             flushes: (0..machines).map(disk).collect(),
             fencers: (0..machines).map(fencer).collect(),
@@ -538,6 +547,12 @@ impl<P: Protocol> World<P> {
             }
             Ghost::HintBytes(bytes) => self.tally.hints(self.now, node, bytes),
             Ghost::Lag { entries, replay, naive } => self.tally.lag(self.now, entries, replay, naive),
+            Ghost::Clash { key, winner, loser, is_kept } => {
+                if self.ledger.clash(self.now, winner, loser, is_kept) {
+                    self.say(None, Line::OpInverted { op: loser, key });
+                }
+            }
+            Ghost::SameId { winner, loser } => self.ledger.collide(self.now, winner, loser),
             Ghost::Siblings(count) => self.tally.siblings_max = self.tally.siblings_max.max(count),
         }
     }

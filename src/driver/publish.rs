@@ -245,5 +245,9 @@ pub fn gist(knobs: &Knobs) -> String {
         Topology::PeerToPeer => {
             format!("n={} r={} w={} {}", text("n"), text("r"), text("w"), text("quorum"))
         }
+        Topology::MultiLeader => {
+            let ids = if text("id_allocation") == "offset" { " ids by offset" } else { "" };
+            format!("ack={} {}{ids}", text("ack"), text("conflict"))
+        }
     }
 }

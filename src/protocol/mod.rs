@@ -9,10 +9,11 @@
 //! ```
 //!
 //! Append and flush are effects, so that a crash has a meaning: what was flushed survives, the rest does not.
-//! Start with [`Protocol`], then read `primary_replica` (`partitioned` puts many of them on each node) or
-//! `peer_to_peer`.
+//! Start with [`Protocol`], then read `primary_replica` (`partitioned` puts many of them on each node, `multi_leader`
+//! one into each site) or `peer_to_peer`.
 
 pub mod kit;
+pub mod multi_leader;
 pub mod partitioned;
 pub mod peer_to_peer;
 pub mod primary_replica;
@@ -93,6 +94,25 @@ pub struct Surroundings {
     pub sizes: Sizes,
     /// The site of each node, if it has one; empty where there are none.
     pub sites: Vec<Option<usize>>,
+}
+
+impl Surroundings {
+    /// The site of each node as a number from 0 without gaps, in the order of the list of sites. A node without a site
+    /// is one by itself, after them.
+    pub fn places(&self) -> Vec<u16> {
+        let mut named: Vec<usize> = self.sites.iter().flatten().copied().collect();
+        named.sort_unstable();
+        named.dedup();
+        let mut next = named.len();
+        let place = |node: usize| match self.sites.get(node).copied().flatten() {
+            Some(site) => named.partition_point(|other| *other < site),
+            None => {
+                next += 1;
+                next - 1
+            }
+        };
+        (0..self.members).map(place).map(|place| place as u16).collect()
+    }
 }
 
 /// What a message is sent for; bytes and counts are kept apart by it.
@@ -323,6 +343,24 @@ pub enum Ghost {
         /// Who told it.
         from: NodeId,
     },
+    /// Two writes met of which, by the store's own knowledge of causes, neither had seen the other.
+    Clash {
+        /// The key.
+        key: Key,
+        /// The write that is shown.
+        winner: OpId,
+        /// The other.
+        loser: OpId,
+        /// Whether the other stays readable.
+        is_kept: bool,
+    },
+    /// Two rows were inserted under one id; one of them is gone.
+    SameId {
+        /// The insert whose row stays.
+        winner: OpId,
+        /// The other.
+        loser: OpId,
+    },
     /// Versions kept side by side for one key.
     Siblings(u32),
     /// How far the slowest replica that this primary hears is behind (replication.md 1.11).
@@ -453,8 +491,11 @@ pub struct Routing {
     pub to: Route,
     /// Silence after which a client looks elsewhere.
     pub discovery_refresh: Span,
-    /// Groups of keys that have a primary each (`partitioned`); 1 where there is one group, or no primary.
+    /// Groups that have a primary each, of keys (`partitioned`) or of nodes (`multi_leader`); 1 where there is one
+    /// group, or no primary.
     pub partitions: u16,
+    /// Whether clients stay in the site of the node they are attached to, and its group is theirs for all keys.
+    pub is_by_site: bool,
     /// Of a client's operations, how many per cent it may send again when they stay silent; 100 for all.
     pub retry_budget: u32,
     /// Which updates the store applies. What it does not apply, a client reads, changes and writes back.
@@ -476,7 +517,9 @@ impl Updates {
     /// Whether `update` is among them.
     pub fn has(self, update: Update) -> bool {
         match (self, update) {
-            (_, Update::Resolve(_)) | (Updates::None, _) | (Updates::Merging, Update::Append(_)) => false,
+            (_, Update::Resolve(_))
+            | (Updates::None, _)
+            | (Updates::Merging, Update::Append(_) | Update::Insert(_)) => false,
             (Updates::All | Updates::Merging, _) => true,
         }
     }

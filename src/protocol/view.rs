@@ -155,8 +155,36 @@ pub struct PrimaryReplicaView {
     pub monitor: Option<MonitorView>,
     /// What it is in each partition it has a part in, where there are several; this view is of one of them then.
     pub partitions: Vec<PartitionView>,
+    /// Where its group is one of several sites: how far it is with the others.
+    pub site: Option<SiteView>,
     /// Branches that were cut off here and kept.
     pub archive: Vec<BranchView>,
+}
+
+/// One site among several, as one of its nodes sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteView {
+    /// Its place in the list of sites.
+    pub place: u16,
+    /// Writes that it ordered itself and has committed.
+    pub own: u64,
+    /// As leader: writes that met others which did not know of them, in this life.
+    pub clashes: u64,
+    /// The other sites in order.
+    pub others: Vec<SiteLinkView>,
+}
+
+/// How far one site is with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SiteLinkView {
+    /// The other site.
+    pub site: u16,
+    /// As leader: how many of the own writes the other has committed, as far as it has said.
+    pub shipped: Option<u64>,
+    /// How many of its writes are in the log here.
+    pub applied: u64,
+    /// As leader: whether it has been silent for too long.
+    pub is_lost: bool,
 }
 
 /// A node's part in one partition.

@@ -11,7 +11,7 @@ use super::sections;
 use super::timeline;
 use super::tree::{Found, Section, Walk, range};
 use crate::base::ids::NodeId;
-use crate::base::knob::{Knobs, LIKE, Profile, Topology, is_settable};
+use crate::base::knob::{Knobs, LIKE, Profile, TOPOLOGIES, Topology, is_settable};
 use crate::base::time::Span;
 use crate::cluster::spec::{Attach, ClusterSpec, NetworkSpec, RunSetup, WorkloadSpec};
 use toml::Spanned;
@@ -255,7 +255,8 @@ fn topology(walk: &mut Walk, section: Section<'_>) -> Option<Topology> {
     let topology = Topology::from_word(&word.value);
     if topology.is_none() {
         let message = format!("unknown topology `{}`", word.value);
-        walk.problem(word.span, message, "`primary-replica` or `peer-to-peer`");
+        let words: Vec<String> = TOPOLOGIES.iter().map(|row| format!("`{}`", row.word)).collect();
+        walk.problem(word.span, message, format!("one of {}", words.join(", ")));
     }
     topology
 }

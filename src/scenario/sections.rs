@@ -228,6 +228,7 @@ const KINDS: &[&str] = &[
     "cart",
     "counter",
     "append",
+    "insert",
     "read-modify-write",
     "probe",
     "script",
@@ -285,6 +286,7 @@ fn workload_kind(walk: &mut Walk, kind: &Found<String>, after: Span) -> Workload
         "cart" => WorkloadKind::Cart,
         "counter" => WorkloadKind::Counter,
         "append" => WorkloadKind::Append,
+        "insert" => WorkloadKind::Insert,
         "read-modify-write" => WorkloadKind::ReadModifyWrite,
         "probe" => WorkloadKind::Probe { after },
         // What the timeline asks is all there is in both.
@@ -354,7 +356,9 @@ fn attach(walk: &mut Walk, section: Section<'_>, cluster: &ClusterSpec) -> Attac
 
 /// Combinations of knobs that cannot work, with the cure.
 pub(super) fn check_knobs(walk: &mut Walk, section: Section<'_>, knobs: &Knobs, cluster: &ClusterSpec) {
-    for misfit in knobs.misfits(cluster.nodes) {
+    let sites: Vec<Option<usize>> =
+        (0..cluster.nodes).map(|node| cluster.site_of(NodeId::at(node))).collect();
+    for misfit in knobs.misfits(cluster.nodes).into_iter().chain(knobs.misfits_of_sites(&sites)) {
         let span = walk.value(section, misfit.key).map_or(range(section.header), Spanned::span);
         walk.problem(span, misfit.what, misfit.cure);
     }

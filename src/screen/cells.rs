@@ -17,18 +17,34 @@ fn detail(node: &NodeView) -> Option<&PrimaryReplicaView> {
     }
 }
 
-/// The live primary with the highest term, whose log counts.
-pub(super) fn authority(view: &ClusterView) -> Option<&PrimaryReplicaView> {
+/// The site whose log a node has, where every site has one of its own.
+fn place(detail: &PrimaryReplicaView) -> Option<u16> {
+    detail.site.as_ref().map(|site| site.place)
+}
+
+/// Whether two nodes have a part in one log.
+pub(super) fn share_a_log(one: &PrimaryReplicaView, other: &PrimaryReplicaView) -> bool {
+    place(one) == place(other)
+}
+
+/// The live primary with the highest term, whose log counts; of the site of `member`.
+pub(super) fn authority<'a>(
+    view: &'a ClusterView,
+    member: &PrimaryReplicaView,
+) -> Option<&'a PrimaryReplicaView> {
     let live = view.nodes.iter().filter(|node| node.health != Health::Down).filter_map(detail);
-    live.filter(|detail| detail.role == Role::Primary).max_by_key(|detail| detail.term)
+    let reigning = live.filter(|other| other.role == Role::Primary && share_a_log(other, member));
+    reigning.max_by_key(|detail| detail.term)
 }
 
 /// Columns that a log may reach beyond the authority's: enough to see that it does.
 const BEYOND: u64 = 10;
 
-/// Where every strip ends: the authority's log is always in it.
-fn strip_end(view: &ClusterView) -> u64 {
-    authority(view).map_or(end(view), |primary| end(view).min(primary.last_index + BEYOND))
+/// Where the strip of `member` and of all who share its log ends: the authority's log is always in it.
+fn strip_end(view: &ClusterView, member: &PrimaryReplicaView) -> u64 {
+    let sharing = view.nodes.iter().filter_map(detail).filter(|other| share_a_log(other, member));
+    let end = sharing.map(|detail| detail.last_index).max().unwrap_or(0);
+    authority(view, member).map_or(end, |primary| end.min(primary.last_index + BEYOND))
 }
 
 /// The last index any node shows.
@@ -59,9 +75,9 @@ fn state_look(state: CellState) -> (Sign, Token) {
 /// The end of a node's log in one row, aligned with all others.
 pub(super) fn draw_strip(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView) {
     let Some(detail) = detail(node) else { return };
-    let end = strip_end(view);
+    let end = strip_end(view, detail);
     let first = (end + 1).saturating_sub(u64::from(area.width)).max(1);
-    let authority = authority(view);
+    let authority = authority(view, detail);
     for cell in detail.cells.iter().filter(|cell| (first..=end).contains(&cell.index)) {
         let (sign, token) = look(cell, authority);
         pen.put(area.x + (cell.index - first) as u16, area.y, pen.sign(sign), token);
@@ -95,15 +111,16 @@ pub(super) fn draw_table(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &F
         pen.text(inside.x + 8 + nth as u16 * wide, inside.y, wide, &name, Token::Title);
     }
     let rows = u64::from(inside.height.saturating_sub(2));
-    let (end, authority) = (end(view), authority(view));
-    let end = end.saturating_sub(watch.scroll as u64).max(rows.min(end));
+    let last = end(view);
+    let end = last.saturating_sub(watch.scroll as u64).max(rows.min(last));
     let first = (end + 1).saturating_sub(rows).max(1);
     for (y, index) in (inside.y + 1..inside.bottom() - 1).zip(first..=end) {
         pen.text(inside.x, y, 7, &format!("{index:>6}"), Token::Dim);
         for (nth, node) in members.iter().enumerate() {
             let x = inside.x + 8 + nth as u16 * wide;
-            let found = detail(node).and_then(|d| d.cells.iter().find(|cell| cell.index == index));
-            if let Some(cell) = found {
+            let Some(detail) = detail(node) else { continue };
+            if let Some(cell) = detail.cells.iter().find(|cell| cell.index == index) {
+                let authority = authority(view, detail);
                 draw_entry(pen, Rect { x, y, width: wide - 1, height: 1 }, view, cell, authority);
             }
         }

@@ -9,6 +9,7 @@ use crate::base::time::{Span, VirtualTime};
 use crate::cluster::view::{ClusterView, Health, NodeView};
 use crate::protocol::view::{
     BranchView, CellState, FollowerView, LogCell, MonitorView, PrimaryReplicaView, ReplicaDetail, Role,
+    SiteLinkView, SiteView,
 };
 
 /// A silence after which a replica is taken for lost.
@@ -45,6 +46,7 @@ pub(super) fn draw(
     pad.row(pen, &[(&safe, Token::Dim)]);
     let (text, token) = standing(view, detail);
     pad.row(pen, &[(&text, token)]);
+    draw_sites(pen, pad, view, detail);
     draw_deadlines(pen, pad, view, node, detail);
     if !detail.in_sync.is_empty() {
         let names: Vec<String> = detail.in_sync.iter().map(|member| view.names.node(*member)).collect();
@@ -112,7 +114,8 @@ fn standing(view: &ClusterView, detail: &PrimaryReplicaView) -> (String, Token) 
 
 /// Entries between this replica and the longest log of the highest term's primary, as one who sees all would say.
 fn missing(view: &ClusterView, detail: &PrimaryReplicaView) -> u64 {
-    cells::authority(view).map_or(0, |primary| primary.last_index.saturating_sub(detail.applied_index))
+    cells::authority(view, detail)
+        .map_or(0, |primary| primary.last_index.saturating_sub(detail.applied_index))
 }
 
 /// When a primary stops by itself, and when the first of the others may take over.
@@ -126,7 +129,8 @@ impl Deadlines {
     /// The two deadlines that the primary `node` lives under; nothing where nobody takes over by himself.
     pub(super) fn of(view: &ClusterView, node: &NodeView, detail: &PrimaryReplicaView) -> Option<Self> {
         let acts_at = |other: &NodeView| match &other.replica.as_ref()?.detail {
-            ReplicaDetail::PrimaryReplica(other) => other.election_at,
+            ReplicaDetail::PrimaryReplica(other) if cells::share_a_log(other, detail) => other.election_at,
+            ReplicaDetail::PrimaryReplica(_) => None,
             ReplicaDetail::PeerToPeer(_) => None,
         };
         let lively = view.nodes.iter().filter(|other| other.node != node.node && other.health == Health::Up);
@@ -198,9 +202,38 @@ fn draw_partitions(pen: &mut Pen<'_>, pad: &mut Pad, detail: &PrimaryReplicaView
     }
 }
 
+/// How far its site is with the others: a leader's card says what the other has of its own writes and what came from
+/// there, any other card only what came.
+fn draw_sites(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, detail: &PrimaryReplicaView) {
+    let Some(site) = &detail.site else { return };
+    for other in &site.others {
+        let name = view.names.site(other.site);
+        if detail.role == Role::Primary {
+            let (text, token) = shipped(site, other);
+            pad.row(pen, &[("to ", Token::Dim), (&name, Token::Title), (&text, token)]);
+        }
+        let text = format!(" {}", other.applied);
+        pad.row(pen, &[("from ", Token::Dim), (&name, Token::Title), (&text, Token::Dim)]);
+    }
+    if site.clashes > 0 {
+        let text = format!("conflicts met {}", site.clashes);
+        pad.row(pen, &[(&text, Token::Warn)]);
+    }
+}
+
+/// How many of the own writes another site has, of those that could be shipped.
+fn shipped(site: &SiteView, other: &SiteLinkView) -> (String, Token) {
+    let has = other.shipped.map_or("?".to_owned(), |shipped| shipped.to_string());
+    match other.is_lost {
+        true => (format!(" {has} of {} lost", site.own), Token::Bad),
+        false => (format!(" {has} of {}", site.own), Token::Plain),
+    }
+}
+
 /// The facts at the end of a condensed row.
 pub(super) fn facts(view: &ClusterView, node: &NodeView, detail: &PrimaryReplicaView) -> String {
-    let mut facts = format!("log {} c {}", detail.last_index, detail.commit_index);
+    let site = detail.site.as_ref().map_or(String::new(), |site| format!("{} ", view.names.site(site.place)));
+    let mut facts = format!("{site}log {} c {}", detail.last_index, detail.commit_index);
     let behind = missing(view, detail);
     if detail.role != Role::Primary && behind > 0 {
         facts.push_str(&format!(" lag {behind}"));
@@ -212,6 +245,11 @@ pub(super) fn facts(view: &ClusterView, node: &NodeView, detail: &PrimaryReplica
     let led = detail.partitions.iter().filter(|part| part.role == Role::Primary).count();
     if !detail.partitions.is_empty() {
         facts.push_str(&format!(" leads {led} of {}", detail.partitions.len()));
+    }
+    if let Some(site) = detail.site.as_ref().filter(|_| detail.role == Role::Primary) {
+        for other in &site.others {
+            facts.push_str(&format!(" {}{}", view.names.site(other.site), shipped(site, other).0));
+        }
     }
     let deadlines = Deadlines::of(view, node, detail).filter(|deadlines| deadlines.is_alarming(view.at));
     if let Some(stops) = deadlines.and_then(|deadlines| deadlines.stops) {

@@ -125,8 +125,9 @@ pub(super) fn opinions_strip(
 /// with siblings, and those that hold several elements, have rows of their own.
 fn draw_keys(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, keys: &[KeyRow]) {
     let per_row = usize::from(pad.area.width / 18).max(1);
-    let is_wide =
-        |key: &KeyRow| !key.siblings.is_empty() || matches!(key.value, Some(Data::Set(_) | Data::List(_)));
+    let is_wide = |key: &KeyRow| {
+        !key.siblings.is_empty() || matches!(key.value, Some(Data::Set(_) | Data::List(_) | Data::Rows(_)))
+    };
     let (wide, narrow): (Vec<&KeyRow>, Vec<&KeyRow>) = keys.iter().partition(|key| is_wide(key));
     for key in wide {
         let Some(row) = pad.next() else { return };

@@ -10,6 +10,7 @@ mod peers;
 mod processes;
 mod scaling;
 mod schedules;
+mod sites;
 mod stage;
 mod terminal;
 mod tidy;

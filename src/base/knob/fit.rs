@@ -1,6 +1,7 @@
 //! Combinations of knobs that cannot work in a cluster of some size, each with its cure. Files and `set` ask here.
 
 use super::{Knobs, Topology};
+use std::collections::BTreeSet;
 
 /// Knobs that contradict each other or the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,56 @@ impl Knobs {
         match self.topology() {
             Topology::PeerToPeer => self.check_peers(nodes as u64, &mut check),
             Topology::PrimaryReplica => self.check_primary(nodes, &mut check),
+            Topology::MultiLeader => self.check_election(&mut check),
         }
         misfits
+    }
+
+    /// What cannot work with these knobs where the nodes of a cluster have these sites (`None`: none).
+    pub fn misfits_of_sites(&self, sites: &[Option<usize>]) -> Vec<Misfit> {
+        if self.topology() != Topology::MultiLeader {
+            return Vec::new();
+        }
+        let mut misfits = Vec::new();
+        let homeless = sites.iter().filter(|site| site.is_none()).count();
+        let distinct: BTreeSet<usize> = sites.iter().flatten().copied().collect();
+        let mut check = |is_wrong: bool, key: &'static str, what: String, cure: &'static str| {
+            if is_wrong {
+                misfits.push(Misfit { key, what, cure });
+            }
+        };
+        check(
+            homeless > 0,
+            "topology",
+            format!("multi-leader, and {homeless} of {} nodes have no site", sites.len()),
+            "every site has a leader of its own: name them, like `sites = { east = [\"n1\"], west = [\"n2\"] }`",
+        );
+        check(
+            homeless == 0 && distinct.len() < 2,
+            "topology",
+            format!("multi-leader with {} site", distinct.len()),
+            "one leader alone is primary-replica: give the cluster two sites or more",
+        );
+        let smallest =
+            distinct.iter().map(|site| sites.iter().filter(|of| **of == Some(*site)).count()).min();
+        let (replicas, count) = (smallest.unwrap_or(1) as u64 - 1, self.count("sync_count"));
+        check(
+            homeless == 0 && self.word("ack") == "semi-sync" && count > replicas,
+            "sync_count",
+            format!("sync_count = {count} where a site has {replicas} replicas"),
+            "no write of that site would ever have that many: lower `sync_count`, or give it more nodes",
+        );
+        misfits
+    }
+
+    fn check_election(&self, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
+        let (low, high) = (self.span("election_timeout_min"), self.span("election_timeout_max"));
+        check(
+            low > high,
+            "election_timeout_min",
+            format!("the shortest election timeout, {low}, is longer than the longest, {high}"),
+            "swap or raise them",
+        );
     }
 
     fn check_peers(&self, nodes: u64, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
@@ -74,13 +123,8 @@ impl Knobs {
             "`primary` is no node of this cluster".to_owned(),
             "name one of its nodes",
         );
-        let (low, high) = (self.span("election_timeout_min"), self.span("election_timeout_max"));
-        check(
-            low > high,
-            "election_timeout_min",
-            format!("the shortest election timeout, {low}, is longer than the longest, {high}"),
-            "swap or raise them",
-        );
+        self.check_election(check);
+        let low = self.span("election_timeout_min");
         let in_sync = self.count("min_isr");
         check(
             self.word("ack") == "isr" && in_sync > copies,

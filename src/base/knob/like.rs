@@ -27,6 +27,14 @@ const fn peers(
     Likeness { word, topology: Topology::PeerToPeer, meaning, knobs }
 }
 
+const fn leaders(
+    word: &'static str,
+    meaning: &'static str,
+    knobs: &'static [(&'static str, [&'static str; 2])],
+) -> Likeness {
+    Likeness { word, topology: Topology::MultiLeader, meaning, knobs }
+}
+
 const fn like(
     word: &'static str,
     meaning: &'static str,
@@ -210,6 +218,21 @@ pub const LIKES: &[Likeness] = &[
             ("conflict", both("union")),
             ("anti_entropy", ["5s", "60s"]),
         ],
+    ),
+    leaders(
+        "mysql-circular",
+        "sources that replicate from each other, no wait for any replica, an offset for auto-increment ids; MySQL itself resolves nothing, here the later clock does",
+        &[("ack", both("async")), ("id_allocation", both("offset"))],
+    ),
+    leaders(
+        "couchdb",
+        "replication both ways: the longest history wins everywhere, and conflicts stay readable",
+        &[("conflict", both("longest-history")), ("ship_batch", both("500"))],
+    ),
+    leaders(
+        "redis-active-active",
+        "conflict-free types: counters and sets keep every site's effects, strings the last write",
+        &[("conflict", both("crdt"))],
     ),
 ];
 

@@ -1,9 +1,11 @@
-//! The table of knobs: the rows of both topologies as one.
+//! The table of knobs: the rows of all topologies as one.
 
+mod multi_leader;
 mod peer_to_peer;
 mod primary_replica;
 
 use super::{Knob, KnobKind, Topology};
+use multi_leader::MULTI_LEADER;
 use peer_to_peer::PEER_TO_PEER;
 use primary_replica::PRIMARY_REPLICA;
 
@@ -19,17 +21,19 @@ const fn knob(
     Knob { key, topology, kind, demo: defaults[0], real: defaults[1], meaning, mirrors, is_hot }
 }
 
-const ROWS: usize = PRIMARY_REPLICA.len() + PEER_TO_PEER.len();
+const ROWS: usize = PRIMARY_REPLICA.len() + PEER_TO_PEER.len() + MULTI_LEADER.len();
 
 const fn joined() -> [Knob; ROWS] {
     let mut all = [PRIMARY_REPLICA[0]; ROWS];
-    let mut place = 0;
-    while place < ROWS {
-        all[place] = match place.checked_sub(PRIMARY_REPLICA.len()) {
-            None => PRIMARY_REPLICA[place],
-            Some(rest) => PEER_TO_PEER[rest],
-        };
-        place += 1;
+    let tables = [PRIMARY_REPLICA, PEER_TO_PEER, MULTI_LEADER];
+    let (mut place, mut table) = (0, 0);
+    while table < tables.len() {
+        let mut row = 0;
+        while row < tables[table].len() {
+            all[place] = tables[table][row];
+            (place, row) = (place + 1, row + 1);
+        }
+        table += 1;
     }
     all
 }

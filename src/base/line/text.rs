@@ -214,6 +214,25 @@ impl Line {
                 format!("repair with {}: {keys} keys, nothing differs", n(peer))
             }
             Line::RepairFailed { peer } => format!("repair with {} given up: it stood still", n(peer)),
+            Line::SiteLost { site, silent } => {
+                format!("replication to {} lost (silent {:.0} ms)", names.site(*site), silent.as_millis())
+            }
+            Line::SiteBack { site, missing } => {
+                format!("replication to {} is back, {missing} writes to ship", names.site(*site))
+            }
+            Line::SiteResume { site, from } => {
+                format!("{} has {from} of our writes: shipping from there", names.site(*site))
+            }
+            Line::SiteConflict { key, kept } => {
+                format!("{} written at two sites at once, showing that of {}", k(key), names.site(*kept))
+            }
+            Line::SiteSameId { key, id, kept } => {
+                format!(
+                    "{} id {id} inserted at two sites: only the row of {} stays",
+                    k(key),
+                    names.site(*kept)
+                )
+            }
             Line::InPartition { partition, line } => format!("p{partition}: {}", line.text(names)),
             Line::Started { incarnation } => format!("started, incarnation {incarnation}"),
             Line::Crash { kind, lost_records } => match kind {

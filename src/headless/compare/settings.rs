@@ -12,10 +12,11 @@ pub struct Setting {
     pub values: Vec<String>,
 }
 
-/// The most telling knobs of each topology, shown beside those of the other even if all its runs agree.
+/// The most telling knobs of each topology, shown beside those of the others even if all its runs agree.
 const TELLING: &[(Topology, &[&str])] = &[
     (Topology::PrimaryReplica, &["ack", "promotion", "read"]),
     (Topology::PeerToPeer, &["n", "r", "w", "quorum", "conflict"]),
+    (Topology::MultiLeader, &["ack", "conflict", "id_allocation"]),
 ];
 
 /// Everything in which the runs of `scenario` differ.

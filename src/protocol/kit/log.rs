@@ -5,9 +5,11 @@
 //! and that primary's life beside the term. The history has three names in the field: PostgreSQL's timeline
 //! history, Kafka's leader-epoch cache, the two replication ids of Redis.
 
+use super::sites::{Resolver, SiteState};
 use crate::base::chunks::Chunks;
 use crate::base::data::Change;
 use crate::base::ids::{ClientId, Key, NodeId, OpId, Version};
+use crate::base::operation::{Found, Written};
 use crate::base::time::VirtualTime;
 use std::fmt;
 use std::sync::Arc;
@@ -75,6 +77,8 @@ pub enum Content {
     Opening,
     /// A key changes.
     Write(Write),
+    /// A key changes where several sites write it: what it holds from then on.
+    Merged(Arc<Merged>),
     /// A node is a member from this entry on (Ongaro's dissertation, section 4.1: one change at a time).
     Join(NodeId),
     /// A node is a member no more.
@@ -96,10 +100,47 @@ pub struct Write {
     pub change: Change,
 }
 
+/// A write of one of several sites, as another or the same has merged it with what its log held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    /// The write.
+    pub write: Write,
+    /// The site that ordered it.
+    pub site: u16,
+    /// What the key holds now.
+    pub state: SiteState,
+    /// Which version of that is shown.
+    pub resolver: Resolver,
+}
+
+impl Merged {
+    /// What a read finds.
+    pub fn found(&self) -> Found {
+        self.state.found(self.write.op, self.resolver)
+    }
+}
+
 impl Entry {
     /// What it changes, unless it is about the cluster itself.
     pub fn write(&self) -> Option<&Write> {
-        if let Content::Write(write) = &self.content { Some(write) } else { None }
+        match &self.content {
+            Content::Write(write) => Some(write),
+            Content::Merged(merged) => Some(&merged.write),
+            Content::Opening | Content::Join(_) | Content::Leave(_) => None,
+        }
+    }
+
+    /// The same with what several sites' writes have made of the key.
+    pub fn merged(&self) -> Option<&Arc<Merged>> {
+        if let Content::Merged(merged) = &self.content { Some(merged) } else { None }
+    }
+
+    /// What the acknowledgement of this write at `index` says.
+    pub fn written(&self, index: u64) -> Written {
+        self.merged().map_or_else(
+            || self.version(index).into(),
+            |merged| merged.state.written(merged.write.op, merged.site),
+        )
     }
 
     /// The operation, unless the entry is about the cluster itself.

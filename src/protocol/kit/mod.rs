@@ -6,5 +6,6 @@ pub mod merkle;
 pub mod phi;
 pub mod quorum;
 pub mod ring;
+pub mod sites;
 pub mod swim;
 pub mod versions;

@@ -68,6 +68,9 @@ impl Cell {
                     XxHash3_64::oneshot_with_seed(sum, &element.0.to_le_bytes())
                 })
             }
+            Some(Data::Rows(rows)) => rows.iter().fold(hash(1 << 33), |sum, (id, row)| {
+                XxHash3_64::oneshot_with_seed(sum, [*id, row.0].map(u32::to_le_bytes).as_flattened())
+            }),
         }
     }
 }

@@ -192,6 +192,7 @@ impl Protocol for PeerToPeer {
             discovery_refresh: config.discovery_refresh,
             retry_budget: config.retry_budget,
             partitions: 1,
+            is_by_site: false,
             updates: if let Conflict::Crdt(_) = config.conflict { Updates::Merging } else { Updates::None },
         }
     }

@@ -1,5 +1,6 @@
 //! The knobs of a primary-replica cluster, made ready.
 
+use super::site::SiteRules;
 use crate::base::ids::NodeId;
 use crate::base::knob::Knobs;
 use crate::base::time::Span;
@@ -257,6 +258,8 @@ pub struct Config {
     pub retry_budget: u32,
     /// Whether a request that a client sends twice is done once.
     pub dedup: bool,
+    /// The sites around this group, if it is one of several that write.
+    pub site: Option<SiteRules>,
 }
 
 impl Config {
@@ -363,6 +366,7 @@ impl Config {
             discovery_refresh: knobs.span("discovery_refresh"),
             retry_budget: knobs.count("retry_budget") as u32,
             dedup: knobs.flag("dedup"),
+            site: None,
         }
     }
 
@@ -387,6 +391,7 @@ impl Config {
             discovery_refresh: self.discovery_refresh,
             retry_budget: self.retry_budget,
             partitions: 1,
+            is_by_site: false,
             updates: crate::protocol::Updates::All,
         }
     }

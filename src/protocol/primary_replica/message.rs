@@ -333,6 +333,9 @@ fn entry_bytes(entry: &Entry, sizes: Sizes) -> u64 {
         Change::Update(_) => FIELD,
         Change::Delete => 0,
     };
+    if let Some(merged) = entry.merged() {
+        return ENTRY_HEADER + sizes.key + merged.state.shipped(merged.write.op).bytes(sizes);
+    }
     ENTRY_HEADER + entry.write().map_or(0, |write| sizes.key + bytes(&write.change))
 }
 

@@ -4,7 +4,7 @@
 //! choose among them (`config`). Must not know: the world, clients' patience, what a screen shows. Read `write` (the
 //! primary's side of a write), `ship`, `relay` and `follow` (the ways of replication), then
 //! `reads`, `reign`, `resync`, `rejoin`, `membership`. Who is primary: `election` (votes), `monitor` (Sentinel), `lease` (a store),
-//! `switchover` (an operator), and `succession`, which all of them go through.
+//! `switchover` (an operator), and `succession`, which all of them go through. `site` is for a group that is one of several.
 //!
 //! ```text
 //! client     primary                      replica
@@ -35,6 +35,7 @@ mod relay;
 mod resync;
 mod sessions;
 mod ship;
+mod site;
 mod store;
 mod succession;
 mod switchover;
@@ -47,6 +48,7 @@ pub use config::{
 };
 pub use durable::{Branch, Durable, Record, Tenure};
 pub use message::Message;
+pub use site::{Shipped, SiteRules};
 pub use store::Store;
 
 use crate::base::ids::{Key, NodeId};
@@ -380,7 +382,7 @@ impl PrimaryReplica {
     /// Appends an entry to log, sessions and disk; it is flushed when someone asks for it.
     fn append(&mut self, cx: &mut Context<'_>, entry: Entry) -> u64 {
         let index = self.store.push(entry.clone(), self.config.backlog);
-        if !matches!(entry.content, Content::Write(_) | Content::Opening) {
+        if !matches!(entry.content, Content::Write(_) | Content::Merged(_) | Content::Opening) {
             self.count_members();
         }
         let position = cx.append(Record::Append(entry));

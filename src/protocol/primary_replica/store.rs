@@ -2,11 +2,13 @@
 //! request sent twice. Everything here can be taken back entry by entry, because a log may be cut.
 
 use super::sessions::Sessions;
+use super::site::Arrivals;
 use crate::base::chunks::Chunks;
 use crate::base::data::{Change, Data};
 use crate::base::ids::{Key, OpId};
 use crate::base::operation::Found;
-use crate::protocol::kit::log::{Content, Entry, Log, Position, Write};
+use crate::protocol::kit::log::{Content, Entry, Log, Merged, Position, Write};
+use crate::protocol::kit::sites::SiteState;
 use crate::protocol::view::{KEYS_SHOWN, KeyRow};
 use std::collections::BTreeMap;
 
@@ -28,16 +30,21 @@ pub struct Store {
     sessions: Sessions,
     /// Changes of membership in the log, with their indexes.
     changes: Vec<(u64, Content)>,
+    /// Where the writes of each site are in the log, if this group is one of several.
+    arrivals: Arrivals,
 }
 
 impl Store {
     /// The store that `log` builds, applied up to `upto`.
     pub(super) fn of(log: Log, upto: u64) -> Self {
-        let mut sessions = Sessions::default();
-        log.iter_from(1).for_each(|(index, entry)| sessions.remember(entry, index));
+        let (mut sessions, mut arrivals) = (Sessions::default(), Arrivals::default());
+        for (index, entry) in log.iter_from(1) {
+            sessions.remember(entry, index);
+            arrivals.note(entry, index);
+        }
         let changes = log.iter_from(1).filter(|(_, entry)| is_change(entry));
         let changes = changes.map(|(index, entry)| (index, entry.content.clone())).collect();
-        let mut store = Store { log, sessions, changes, ..Store::default() };
+        let mut store = Store { log, sessions, changes, arrivals, ..Store::default() };
         store.apply(upto);
         store
     }
@@ -55,6 +62,22 @@ impl Store {
     /// The sessions.
     pub(super) fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// Where the writes of each site are.
+    pub(super) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// What several sites' writes have made of a key, applied or not.
+    pub(super) fn newest_state(&self, key: Key) -> Option<&SiteState> {
+        let newest = self.newest_write(key, self.log.last_index());
+        Some(&self.log.get(newest)?.merged()?.state)
+    }
+
+    /// What each key holds with the past of every version, where several sites write; in the order of keys.
+    pub(super) fn states(&self) -> impl Iterator<Item = (Key, &Merged)> + '_ {
+        self.rows.iter().filter_map(|(&key, &index)| Some((key, &**self.log.get(index)?.merged()?)))
     }
 
     /// The last applied index.
@@ -78,6 +101,7 @@ impl Store {
             self.changes.push((self.log.last_index() + 1, entry.content.clone()));
         }
         self.sessions.remember(&entry, self.log.last_index() + 1);
+        self.arrivals.note(&entry, self.log.last_index() + 1);
         let index = self.log.push(entry);
         self.log.trim(backlog, self.applied());
         index
@@ -91,7 +115,8 @@ impl Store {
     }
 
     fn apply_one(&mut self, index: u64) {
-        if let Some(write) = self.log.get(index).and_then(Entry::write)
+        // What several sites have made of a key is in the log itself.
+        if let Some(Content::Write(write)) = self.log.get(index).map(|entry| &entry.content)
             && let Change::Update(_) = write.change
             && let Some(data) = self.data_at(index, write)
         {
@@ -123,6 +148,7 @@ impl Store {
             self.take_back(index);
         }
         self.sessions.forget(from);
+        self.arrivals.forget(from);
         self.changes.retain(|(index, _)| *index < from);
         self.log.cut(from)
     }
@@ -155,6 +181,9 @@ impl Store {
     /// What the entry at `index` made of its key.
     pub(super) fn found(&self, index: u64) -> Option<Found> {
         let entry = self.log.get(index)?;
+        if let Some(merged) = entry.merged() {
+            return Some(merged.found());
+        }
         let write = entry.write()?;
         let value = self.data_at(index, write);
         Some(Found { value, written_by: write.op, version: entry.version(index), past: None })
@@ -191,8 +220,9 @@ impl Store {
         let newest = |index: u64| {
             let (key, _) = self.write_at(index)?;
             let found = self.find(key).filter(|_| self.rows.get(&key) == Some(&index))?;
-            let Found { value, written_by, version, .. } = found;
-            Some(KeyRow { key, value, written_by, version, siblings: Vec::new() })
+            let Found { value, written_by, version, past } = found;
+            let siblings = past.map_or_else(Vec::new, |past| past.siblings.clone());
+            Some(KeyRow { key, value, written_by, version, siblings })
         };
         (first..=applied).rev().filter_map(newest).take(KEYS_SHOWN).collect()
     }

@@ -6,13 +6,22 @@ use crate::protocol::{Storage, Survivors, Truth};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
+fn has_data(node: &&PrimaryReplica) -> bool {
+    !matches!(node.role, Role::LeaseStore(_))
+}
+
+/// Whose log counts.
+pub(super) fn authority<'a>(nodes: &[Option<&'a PrimaryReplica>]) -> Option<&'a PrimaryReplica> {
+    let live = || nodes.iter().copied().flatten().filter(has_data);
+    let reigning = live().filter(|node| node.is_primary()).max_by_key(|node| node.epoch);
+    reigning.or_else(|| live().max_by_key(|node| (node.log().end(), Reverse(node.me))))
+}
+
 /// The authoritative log is that of the live primary of the latest reign; without one, the most up-to-date log. An
 /// acknowledged write is lost if it is not in it.
 pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
-    let has_data = |node: &&PrimaryReplica| !matches!(node.role, Role::LeaseStore(_));
     let live = || nodes.iter().copied().flatten().filter(has_data);
-    let reigning = live().filter(|node| node.is_primary()).max_by_key(|node| node.epoch);
-    let authority = reigning.or_else(|| live().max_by_key(|node| (node.log().end(), Reverse(node.me))));
+    let authority = authority(nodes);
     let entries = authority.iter().flat_map(|node| node.log().iter_from(1));
     // Who has left, or is not in yet, holds no copy that anyone counts on.
     let holders = || live().filter(|node| authority.is_some_and(|first| first.members.contains(&node.me)));
@@ -37,7 +46,7 @@ pub(super) fn truth(nodes: &[Option<&PrimaryReplica>]) -> Truth {
             .collect(),
         copies: authority.map_or(nodes.len(), |first| first.members.len()) as u32,
         storage: live().map(storage).fold(Storage::default(), Storage::and),
-        lacking: nodes.iter().map(|node| lacking(authority, node.filter(|node| has_data(node)))).collect(),
+        lacking: nodes.iter().map(|node| lacking(authority, node.filter(has_data))).collect(),
     }
 }
 

@@ -51,6 +51,7 @@ impl PrimaryReplica {
                 .map_or(Vec::new(), members_in_sync),
             monitor: self.watch().map(|(view, _)| view),
             partitions: Vec::new(),
+            site: None,
             archive: self.archive.iter().map(|branch| self.branch_view(branch)).collect(),
         }
     }
@@ -129,6 +130,10 @@ impl PrimaryReplica {
             content: match &entry.content {
                 Content::Opening => CellContent::Opening,
                 Content::Write(Write { op, key, change, .. }) => {
+                    CellContent::Write { op: *op, key: *key, change: change.clone() }
+                }
+                Content::Merged(merged) => {
+                    let Write { op, key, change, .. } = &merged.write;
                     CellContent::Write { op: *op, key: *key, change: change.clone() }
                 }
                 Content::Join(node) => CellContent::Join(*node),

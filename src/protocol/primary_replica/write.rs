@@ -57,18 +57,29 @@ impl PrimaryReplica {
             return;
         }
         let &Request { op, client, sequence, key, .. } = request;
-        if let Change::Update(update) = change
-            && let Some(held) = self.store.find(key).and_then(|found| found.value)
-            && update.of(Some(&held)).is_none()
-        {
+        let Some(content) = self.content_of(cx, Write { op, client, sequence, key, change }) else {
             return cx.reply(op, Answer::Refused(Refusal::WrongKind));
-        }
-        let content = Content::Write(Write { op, client, sequence, key, change });
+        };
         let index = self.append(cx, Entry { epoch: self.epoch, written_at: cx.now, content });
         self.wait(cx, index, op);
         self.ship(cx);
         self.flush_entries(cx);
         self.acknowledge(cx);
+    }
+
+    /// What the log says of a write; `None` if it is an update, and the key is of another kind.
+    fn content_of(&self, cx: &Context<'_>, write: Write) -> Option<Content> {
+        if let Some(rules) = &self.config.site {
+            return self.merged(cx, rules, write);
+        }
+        let is_other_kind = match write.change {
+            Change::Update(update) => {
+                let held = self.store.find(write.key).and_then(|found| found.value);
+                held.is_some_and(|held| update.of(Some(&held)).is_none())
+            }
+            _ => false,
+        };
+        (!is_other_kind).then_some(Content::Write(write))
     }
 
     /// Why this primary takes no write now, with the line that says so; a fenced one has said it already.
@@ -111,7 +122,7 @@ impl PrimaryReplica {
     fn answer_duplicate(&mut self, cx: &mut Context<'_>, op: OpId, index: u64) {
         let is_fenced = self.reign().is_some_and(|reign| reign.is_fenced);
         match self.log().get(index) {
-            Some(entry) if index <= self.acked => cx.reply(op, Answer::Written(entry.version(index).into())),
+            Some(entry) if index <= self.acked => cx.reply(op, Answer::Written(entry.written(index))),
             _ if is_fenced => cx.reply(op, Answer::Uncertain(Doubt::SteppedDown)),
             _ => self.wait(cx, index, op),
         }
@@ -148,7 +159,7 @@ impl PrimaryReplica {
             reign.waiters.pop_front();
             reign.is_wait_said &= !reign.waiters.is_empty();
             if let Some(entry) = self.log().get(waiter.index) {
-                cx.reply(waiter.op, Answer::Written(entry.version(waiter.index).into()));
+                cx.reply(waiter.op, Answer::Written(entry.written(waiter.index)));
             }
         }
     }

@@ -84,13 +84,15 @@ pub fn parse(text: &str, vocabulary: &Vocabulary) -> Parsed<Scoped> {
     let command = command(verb, &arguments)?;
     match &command {
         Command::Set { knob, value } => check_knob(&arguments, knob, value, &scope)?,
+        Command::CancelWait { .. } | Command::Switchover { .. } => {
+            let have_primaries = [Topology::PrimaryReplica, Topology::MultiLeader];
+            check_topology(&arguments, verb, &scope, &have_primaries)?;
+        }
         Command::Promote { .. }
-        | Command::CancelWait { .. }
-        | Command::Switchover { .. }
         | Command::AddNode
         | Command::Decommission { .. }
-        | Command::Replace { .. } => check_topology(&arguments, verb, &scope, Topology::PrimaryReplica)?,
-        Command::Repair => check_topology(&arguments, verb, &scope, Topology::PeerToPeer)?,
+        | Command::Replace { .. } => check_topology(&arguments, verb, &scope, &[Topology::PrimaryReplica])?,
+        Command::Repair => check_topology(&arguments, verb, &scope, &[Topology::PeerToPeer])?,
         _ => {}
     }
     Ok(Scoped { runs: scope, command })
@@ -124,12 +126,18 @@ fn topologies(arguments: &Arguments<'_>, scope: &[usize]) -> Vec<Topology> {
     aimed.map(|(_, &topology)| topology).collect()
 }
 
-/// A verb of one topology must aim at some run that has it.
-fn check_topology(arguments: &Arguments<'_>, verb: &Verb, scope: &[usize], wanted: Topology) -> Parsed<()> {
+/// A verb must mean something in at least one of the runs aimed at.
+fn check_topology(
+    arguments: &Arguments<'_>,
+    verb: &Verb,
+    scope: &[usize],
+    wanted: &[Topology],
+) -> Parsed<()> {
     let topologies = topologies(arguments, scope);
-    if topologies.is_empty() || topologies.contains(&wanted) {
+    if topologies.is_empty() || topologies.iter().any(|topology| wanted.contains(topology)) {
         return Ok(());
     }
+    let wanted = wanted[0];
     let message = format!("`{}` means nothing here: no run it aims at is {wanted}", verb.word);
     let help = format!("aim it at a {wanted} run, like `[run] {}`", verb.example);
     Err(arguments.error(arguments.rest, message, help))

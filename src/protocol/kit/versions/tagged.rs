@@ -78,6 +78,17 @@ impl<V: Clone + Ord> Tagged<V> {
         other.siblings.iter().for_each(|sibling| self.add(sibling.clone()));
     }
 
+    /// The past of a sibling that is there: its own event, and all that its writer had seen.
+    pub fn vector_of(&self, value: &V) -> Option<Vector> {
+        self.siblings.iter().find(|sibling| sibling.value == *value).map(Sibling::vector)
+    }
+
+    /// The siblings of this kind alone.
+    pub fn only(&self, is_such: impl Fn(&V) -> bool) -> Self {
+        let such = self.siblings.iter().filter(|sibling| is_such(&sibling.value));
+        Tagged { siblings: such.cloned().collect() }
+    }
+
     /// Adds a sibling unless one that is there had seen it; those it had seen go.
     fn add(&mut self, new: Sibling<V>) {
         let vector = new.vector();
