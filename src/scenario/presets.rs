@@ -52,6 +52,7 @@ presets![
     "pbs-dial",
     "sibling-explosion",
     "hint-storm",
+    "two-sites",
 ];
 
 /// The preset called `name`.
