@@ -1,10 +1,12 @@
 //! Log lines: what nodes, the world and the judges say. Each line is typed; its code is stable (tests and lessons
 //! refer to it), its text uses an operator's words and is made only when the line becomes visible.
 
+mod movement;
 mod text;
 
 use super::command::CrashKind;
 use super::ids::{Key, NodeId, OpId};
+use super::movement::{Move, Objection};
 use super::rule::Rule;
 use super::time::{Span, VirtualTime};
 use std::sync::Arc;
@@ -211,6 +213,12 @@ pub enum Line {
     SiteResume { site: u16, from: u64 },
     SiteConflict { key: Key, kept: u16 },
     SiteSameId { key: Key, id: u32, kept: u16 },
+    // a node that moves on the ring
+    MoveStart { how: Move, permille: u32, nodes: Vec<NodeId> },
+    MoveRefused { how: Move, why: Objection },
+    MoveFetched { keys: u64, took: Span },
+    MoveDone { how: Move, copies: u64, took: Span },
+    RangesDropped { keys: u64 },
     // any of the above, in a cluster of several groups
     InPartition { partition: u16, line: Arc<Line> },
     // the world
@@ -439,6 +447,11 @@ impl Line {
             Line::SiteResume { .. } => (Info, "XSITE_RESUME"),
             Line::SiteConflict { .. } => (Warn, "XSITE_CONFLICT"),
             Line::SiteSameId { .. } => (Error, "XSITE_ID"),
+            Line::MoveStart { .. } => (Info, "MOVE_START"),
+            Line::MoveRefused { .. } => (Error, "MOVE_REFUSED"),
+            Line::MoveFetched { .. } => (Info, "MOVE_FLIP"),
+            Line::MoveDone { .. } => (Info, "MOVE_DONE"),
+            Line::RangesDropped { .. } => (Info, "RANGES_DROPPED"),
             Line::InPartition { line, .. } => line.parts(),
             Line::Started { .. } => (Info, "START"),
             Line::Crash { .. } => (Fault, "CRASH"),

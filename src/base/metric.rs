@@ -91,7 +91,8 @@ metrics! {
     TombstonesPurged "tombstones_purged" "" 0 "tombstones that outlived their grace";
     CatchupMs "catchup_ms" "ms" 1 "longest way back: from a node's return (restart, resume, most links healed) until it lacks no more than is being written at that moment";
     CatchupBytes "catchup_bytes" "B" 0 "bytes of resync and repair sent to nodes on their way back";
-    ResyncBytes "resync_bytes" "B" 0 "bytes of catch-up after a rejoin";
+    ResyncBytes "resync_bytes" "B" 0 "bytes of catch-up after a rejoin, or of streams to nodes that take over ranges of a ring";
+    MovedKeysPct "moved_keys_pct" "%" 1 "peer-to-peer: copies that nodes which joined or left the ring moved, of all copies at the end; one join moves about 100 / (n + 1)";
     FullResyncs "full_resyncs" "" 0 "snapshots sent because the log no longer reached back";
     ResyncsAtOnce "resyncs_at_once" "" 0 "most replicas taking a snapshot in at the same time";
     HintsPeakBytes "hints_peak_bytes" "B" 0 "most bytes of hints kept at one time";

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod knob;
 pub mod line;
 pub mod metric;
+pub mod movement;
 pub mod names;
 pub mod operation;
 pub mod panic;

@@ -66,9 +66,9 @@ impl Command {
             Workload { change } => format!("workload{}", spell_change(change)),
             Burst { rate, lasting } => format!("burst {rate}/s for {lasting}"),
             Promote { node } => format!("promote {}", n(node)),
-            AddNode => "add-node".to_owned(),
-            Decommission { node } => format!("decommission {}", n(node)),
-            Replace { node } => format!("replace {}", n(node)),
+            AddNode { is_forced } => format!("add-node{}", force(*is_forced)),
+            Decommission { node, is_forced } => format!("decommission {}{}", n(node), force(*is_forced)),
+            Replace { node, is_forced } => format!("replace {}{}", n(node), force(*is_forced)),
             Repair => "repair".to_owned(),
             Backup => "backup".to_owned(),
             Restore { node } => format!("restore {}", n(node)),
@@ -81,6 +81,10 @@ impl Command {
             Mark { label } => format!("mark {label}"),
         }
     }
+}
+
+fn force(is_forced: bool) -> &'static str {
+    if is_forced { " force" } else { "" }
 }
 
 /// The spelling with nodes by their default names.

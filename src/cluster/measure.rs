@@ -160,6 +160,11 @@ impl<P: Protocol> World<P> {
             set.put(Metric::KeysCompared, sum(&|bucket| bucket.compared));
             set.put(Metric::KeysStreamed, sum(&|bucket| bucket.streamed.0));
             set.put(Metric::Overstream, sum(&|bucket| bucket.streamed.0 - bucket.streamed.1));
+            if let Survivors::Merged(remains) = &truth.survivors {
+                let copies = remains.len() as u64 * u64::from(truth.copies);
+                let moved = sum(&|bucket| bucket.moved);
+                set.put(Metric::MovedKeysPct, if copies > 0 { moved * 100.0 / copies as f64 } else { 0.0 });
+            }
             set.put(Metric::TombstonesPurged, sum(&|bucket| bucket.purged));
             return;
         }

@@ -14,6 +14,7 @@ use crate::base::data::{Change, Update};
 use crate::base::ids::{Key, NodeId};
 use crate::base::knob::{Topology, knob_row};
 use crate::base::line::Line;
+use crate::base::movement::Move;
 use crate::base::operation::Action;
 use crate::protocol::{Input, Order, Protocol};
 use std::sync::Arc;
@@ -106,12 +107,10 @@ impl<P: Protocol> World<P> {
             Command::Promote { node } => self.order(named(node), Order::Promote, text),
             Command::Switchover { node } => self.switch_over(named(node), text),
             Command::Repair => self.repair(text),
-            Command::AddNode => self.add_node(text).map(|_| None),
-            Command::Decommission { node } => self.decommission(named(node), text),
-            Command::Replace { node } => {
-                let new = self.add_node(text)?;
-                self.queue(new, Input::Operator(Order::TakePlaceOf { node: named(node) }));
-                Ok(None)
+            Command::AddNode { is_forced } => self.move_in(Move::Join, *is_forced, text),
+            Command::Decommission { node, is_forced } => self.decommission(named(node), *is_forced, text),
+            Command::Replace { node, is_forced } => {
+                self.move_in(Move::Replace(named(node)), *is_forced, text)
             }
             Command::Backup => {
                 let disks = self.machines.iter().map(|machine| machine.disk.image()).collect();
@@ -262,9 +261,35 @@ impl<P: Protocol> World<P> {
         Ok(None)
     }
 
-    /// Starts a spare machine, which asks to be let in. Gives its name.
+    /// A new node comes, perhaps in another's place.
+    fn move_in(&mut self, how: Move, is_forced: bool, text: &Arc<str>) -> Result<Option<u32>, String> {
+        self.may_change_members(is_forced)?;
+        if self.knobs.topology() == Topology::PrimaryReplica {
+            let new = self.add_node(text)?;
+            if let Move::Replace(node) = how {
+                self.queue(new, Input::Operator(Order::TakePlaceOf { node }));
+            }
+            return Ok(None);
+        }
+        if let Move::Replace(node) = how
+            && self.machines[node.index()].health == Health::Up
+        {
+            let node = self.names.node(node);
+            return Err(format!("{node} is running: `decommission {node}` lets it hand on what it has"));
+        }
+        // One that was turned away before waits beside the ring.
+        let waiting =
+            self.tally.turned_away().filter(|node| self.machines[node.index()].health == Health::Up);
+        let new = match waiting {
+            Some(node) => self.done(text).map(|_| node)?,
+            None => self.add_node(text)?,
+        };
+        self.queue(new, Input::Operator(Order::Move { how, is_forced }));
+        Ok(None)
+    }
+
+    /// Starts a spare machine. Gives its name.
     fn add_node(&mut self, text: &Arc<str>) -> Result<NodeId, String> {
-        self.only_one_primary()?;
         let node = NodeId::at(self.started);
         let Some(machine) = self.machines.get_mut(node.index()) else {
             return Err(format!("no spare machine is left: there were {SPARES}"));
@@ -278,19 +303,39 @@ impl<P: Protocol> World<P> {
         Ok(node)
     }
 
-    fn decommission(&mut self, node: NodeId, text: &Arc<str>) -> Result<Option<u32>, String> {
-        self.only_one_primary()?;
-        let primary = self.tally.latest_primary().ok_or_else(|| "there is no primary".to_owned())?;
-        self.order(primary, Order::Remove { node }, text)
+    fn decommission(
+        &mut self,
+        node: NodeId,
+        is_forced: bool,
+        text: &Arc<str>,
+    ) -> Result<Option<u32>, String> {
+        self.may_change_members(is_forced)?;
+        if self.knobs.topology() == Topology::PrimaryReplica {
+            let primary = self.tally.latest_primary().ok_or_else(|| "there is no primary".to_owned())?;
+            return self.order(primary, Order::Remove { node }, text);
+        }
+        if self.machines[node.index()].health == Health::Down {
+            let node = self.names.node(node);
+            return Err(format!("{node} is down and can hand nothing on: `replace {node}`"));
+        }
+        self.done(text)?;
+        self.queue(node, Input::Operator(Order::Move { how: Move::Leave, is_forced }));
+        Ok(None)
     }
 
-    /// Members change where one primary orders that. Elsewhere keys would have to move.
-    fn only_one_primary(&self) -> Result<(), String> {
+    /// Members change where one primary orders that, or on a ring without sites.
+    fn may_change_members(&self, is_forced: bool) -> Result<(), String> {
         match self.knobs.topology() {
-            Topology::PeerToPeer => Err("a peer-to-peer cluster keeps its nodes in this version".to_owned()),
             Topology::MultiLeader => Err("sites are settled when a cluster begins".to_owned()),
+            Topology::PeerToPeer if self.knobs.word("strategy") == "per-site" => {
+                Err("copies per site are placed when a cluster begins".to_owned())
+            }
+            Topology::PeerToPeer => Ok(()),
             _ if P::routing(&self.config).partitions > 1 => {
                 Err("partitions are placed when a cluster begins".to_owned())
+            }
+            _ if is_forced => {
+                Err("a primary changes one member at a time: there is nothing to force".to_owned())
             }
             Topology::PrimaryReplica => Ok(()),
         }

@@ -30,8 +30,8 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::CancelWait { node }
         | Command::Switchover { node }
         | Command::Restore { node }
-        | Command::Decommission { node }
-        | Command::Replace { node }
+        | Command::Decommission { node, .. }
+        | Command::Replace { node, .. }
         | Command::Heal { what: Healed::Node(node) } => fix(node, lookup)?,
         Command::Partition { groups } => {
             groups.iter_mut().flatten().try_for_each(|node| fix(node, lookup))?
@@ -55,7 +55,7 @@ pub(super) fn resolve(command: &Command, lookup: Lookup<'_>) -> Result<Command, 
         | Command::Workload { .. }
         | Command::Burst { .. }
         | Command::Repair
-        | Command::AddNode
+        | Command::AddNode { .. }
         | Command::Backup
         | Command::Set { .. }
         | Command::Drop { .. }

@@ -5,6 +5,7 @@ use crate::base::chunks::Chunks;
 use crate::base::ids::NodeId;
 use crate::base::line::Line;
 use crate::base::metric::BUCKET;
+use crate::base::movement::Move;
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::{TRAFFIC_KINDS, Traffic};
 use std::collections::BTreeSet;
@@ -29,6 +30,8 @@ pub struct Bucket {
     pub streamed: (u64, u64),
     /// Tombstones purged.
     pub purged: u64,
+    /// Copies that have another keeper.
+    pub moved: u64,
     /// Snapshots begun.
     pub full_resyncs: u32,
     /// Most snapshots on their way at one time.
@@ -90,6 +93,8 @@ pub struct Tally {
     /// When the last fault ended.
     pub last_heal: Option<VirtualTime>,
     is_split_said: bool,
+    /// Nodes that wanted to join a ring and were refused.
+    turned_away: BTreeSet<NodeId>,
 }
 
 impl Tally {
@@ -152,6 +157,16 @@ impl Tally {
         bucket.streamed = (bucket.streamed.0 + came, bucket.streamed.1 + changed);
     }
 
+    /// Copies have another keeper.
+    pub fn moved(&mut self, at: VirtualTime, copies: u64) {
+        self.bucket(at).moved += copies;
+    }
+
+    /// A node that wanted to join a ring and was refused; it is asked for once.
+    pub fn turned_away(&mut self) -> Option<NodeId> {
+        self.turned_away.pop_first()
+    }
+
     /// A tombstone was purged.
     pub fn purged(&mut self, at: VirtualTime) {
         self.bucket(at).purged += 1;
@@ -208,6 +223,10 @@ impl Tally {
                 let bucket = self.bucket(at);
                 bucket.syncing = bucket.syncing.max(syncing);
             }
+            Line::MoveRefused { how: Move::Join | Move::Replace(_), .. } => {
+                self.turned_away.insert(node);
+            }
+            Line::MoveStart { .. } => drop(self.turned_away.remove(&node)),
             Line::FullAbort { peer, .. } => drop(self.syncing.remove(peer)),
             Line::FullDone { .. } | Line::Crash { .. } => drop(self.syncing.remove(&node)),
             Line::StepDown { .. } => self.syncing.clear(),

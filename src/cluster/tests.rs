@@ -14,7 +14,7 @@ use crate::base::line::Line;
 use crate::base::operation::{Answer, Outcome};
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime};
-use crate::protocol::view::{PeerToPeerView, ReplicaDetail, ReplicaView};
+use crate::protocol::view::{PeerToPeerView, ReplicaDetail, ReplicaView, RingView};
 use crate::protocol::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -95,6 +95,7 @@ impl Protocol for Teller {
             ring_permille: 0,
             copies_permille: 0,
             tokens: 0,
+            ring: RingView::default(),
             opinions: Vec::new(),
             hints: Vec::new(),
             pending: Vec::new(),

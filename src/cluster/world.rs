@@ -545,6 +545,7 @@ impl<P: Protocol> World<P> {
                     self.say(Some(node), Line::Resurrected { key, by: Some(from) });
                 }
             }
+            Ghost::Moved { copies } => self.tally.moved(self.now, copies),
             Ghost::HintBytes(bytes) => self.tally.hints(self.now, node, bytes),
             Ghost::Lag { entries, replay, naive } => self.tally.lag(self.now, entries, replay, naive),
             Ghost::Clash { key, winner, loser, is_kept } => {

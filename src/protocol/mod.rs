@@ -23,6 +23,7 @@ use crate::base::data::{Data, Update};
 use crate::base::ids::{Key, NodeId, OpId, Version};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
+use crate::base::movement::Move;
 use crate::base::operation::{Answer, Reply, Request};
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime, WallTime};
@@ -230,6 +231,13 @@ pub enum Order<P: Protocol> {
         /// The node.
         node: NodeId,
     },
+    /// Move on the ring, where there is one.
+    Move {
+        /// How.
+        how: Move,
+        /// Whether to do so whatever other nodes do.
+        is_forced: bool,
+    },
     /// As a node that is new: take the place of this member.
     TakePlaceOf {
         /// The member.
@@ -308,6 +316,11 @@ pub enum Ghost {
         partition: u16,
         /// What happened to it.
         progress: Progress,
+    },
+    /// A node has moved on the ring; the copies that have another keeper now.
+    Moved {
+        /// How many.
+        copies: u64,
     },
     /// Bytes of hints this node keeps now.
     HintBytes(u64),

@@ -255,7 +255,7 @@ impl Protocol for Partitioned {
                 self.pass_to_all(cx, |_| Input::Operator(Order::CancelWaits));
             }
             // Partitions are placed when a cluster begins.
-            Input::Operator(Order::Remove { .. } | Order::TakePlaceOf { .. }) => {}
+            Input::Operator(Order::Remove { .. } | Order::TakePlaceOf { .. } | Order::Move { .. }) => {}
             Input::Operator(Order::HandOver { to }) => {
                 for (partition, of) in Arc::clone(&self.config).numbered() {
                     if of.has_part(to, cx.members) {

@@ -326,6 +326,8 @@ pub struct PeerToPeerView {
     pub copies_permille: u32,
     /// Its tokens.
     pub tokens: usize,
+    /// Where it is on the ring, and what moves.
+    pub ring: RingView,
     /// The nodes of which it thinks anything but that they are alive, in order.
     pub opinions: Vec<Opinion>,
     /// Hints it keeps for others.
@@ -344,6 +346,62 @@ impl PeerToPeerView {
         let found = self.opinions.binary_search_by_key(&node, |opinion| opinion.node);
         found.map_or(PeerStatus::Alive, |at| self.opinions[at].status)
     }
+}
+
+/// A node on the ring, as it knows itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RingView {
+    /// Whether it is on the ring, or on its way.
+    pub standing: Standing,
+    /// The steps of all nodes that it knows of: the ring's epoch.
+    pub steps: u32,
+    /// The share of all copies that it takes writes of and answers no reads of, in thousandths (N copies are 1000
+    /// times N).
+    pub pending_permille: u32,
+    /// Keys that came by streams so far, and how many nodes have sent all they had.
+    pub arrived: (u64, u32),
+    /// What it streams to others.
+    pub streams: Vec<StreamView>,
+    /// The root of the Merkle tree of the keys that each set of owners has here; empty where there are too many keys.
+    pub roots: Vec<RootView>,
+}
+
+/// Whether a node is on the ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    #[default]
+    Member,
+    /// It takes writes and fetches what was written before.
+    Joining,
+    /// It answers reads already; those before it still get the writes.
+    TakingOver,
+    /// It hands on what it has.
+    Leaving,
+    /// It was.
+    Left,
+    /// It never was.
+    Outside,
+}
+
+/// A stream of copies to a node that takes over ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamView {
+    /// To whom.
+    pub to: NodeId,
+    /// Batches that it has.
+    pub sent: u32,
+    /// Batches in all.
+    pub of: u32,
+}
+
+/// The keys of those ranges that have the same owners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootView {
+    /// The owners, in order.
+    pub owners: Vec<NodeId>,
+    /// The root of their tree here.
+    pub hash: u64,
 }
 
 /// What a node thinks of another.

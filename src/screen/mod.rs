@@ -17,6 +17,7 @@ mod metrics;
 mod network;
 mod nodes;
 mod overlay;
+mod peer;
 mod pen;
 mod replica;
 mod timeline;

@@ -1,13 +1,12 @@
 //! What a node's card says of its replica, row by row, most telling first.
 
-use super::look::{Sign, Token};
-use super::member;
+use super::look::Token;
 use super::pen::Pen;
+use super::{member, peer};
 use crate::base::data::Data;
 use crate::base::ids::NodeId;
-use crate::base::line::size;
 use crate::cluster::view::{ClusterView, NodeView};
-use crate::protocol::view::{KeyRow, PeerStatus, PeerToPeerView, ReplicaDetail, ReplicaView};
+use crate::protocol::view::{KeyRow, ReplicaDetail, ReplicaView};
 use ratatui::layout::Rect;
 
 /// Rows to be filled from the top.
@@ -34,7 +33,7 @@ impl Pad {
         self.area.width
     }
 
-    fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         usize::from(self.area.bottom().saturating_sub(self.y))
     }
 
@@ -54,58 +53,11 @@ pub(super) fn draw(
 ) {
     match &held.detail {
         ReplicaDetail::PrimaryReplica(detail) => member::draw(pen, pad, view, node, detail),
-        ReplicaDetail::PeerToPeer(detail) => draw_peer(pen, pad, view, node.node, detail),
+        ReplicaDetail::PeerToPeer(detail) => peer::draw(pen, pad, view, node.node, detail),
     }
     let title = format!("keys {}", held.keys_total);
     pad.row(pen, &[(&title, Token::Dim)]);
     draw_keys(pen, pad, view, &held.keys);
-}
-
-fn draw_peer(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, me: NodeId, detail: &PeerToPeerView) {
-    let owns = format!("owns {}% first, {}% in all", detail.ring_permille / 10, detail.copies_permille / 10);
-    pad.row(pen, &[(&owns, Token::Plain)]);
-    if let Some(row) = pad.next() {
-        draw_opinions(pen, row, view, me, detail);
-    }
-    let busy = format!("coordinates {}", detail.pending_total);
-    pad.row(pen, &[(&busy, Token::Dim)]);
-    for hint in detail.hints.iter().take(3) {
-        let text = format!("{} hints {} {}", view.names.node(hint.target), hint.count, size(hint.bytes));
-        pad.row(pen, &[(&text, Token::Warn)]);
-    }
-    let room = pad.left().saturating_sub(4).min(3);
-    for pending in detail.pending.iter().take(room) {
-        let sign = |nth: u32| if nth < pending.got { Sign::Dot } else { Sign::Hollow };
-        let dots: String = (0..pending.of.min(9)).map(|nth| pen.sign(sign(nth))).collect();
-        let verb = if pending.is_write { "PUT" } else { "GET" };
-        let text = format!("{verb} {} {dots} needs {}", view.names.key(pending.key), pending.need);
-        pad.row(pen, &[(&text, Token::Pending)]);
-    }
-    if detail.tombstones > 0 {
-        let text = format!("{} tombstones", detail.tombstones);
-        pad.row(pen, &[(&text, Token::Dim)]);
-    }
-}
-
-fn status_look(status: PeerStatus) -> (Sign, Token) {
-    match status {
-        PeerStatus::Alive => (Sign::Healthy, Token::Good),
-        PeerStatus::Suspect => (Sign::Suspect, Token::Warn),
-        PeerStatus::Down => (Sign::Crashed, Token::Bad),
-    }
-}
-
-/// What the peer `me` thinks of the others: `sees n2+ n3x`.
-fn draw_opinions(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, me: NodeId, detail: &PeerToPeerView) {
-    let mut x = area.x + pen.text(area.x, area.y, area.width, "sees ", Token::Dim);
-    for other in view.nodes.iter().map(|other| other.node).filter(|&other| other != me) {
-        let (sign, token) = status_look(detail.opinion(other));
-        let text = format!("{}{} ", view.names.node(other), pen.sign(sign));
-        x += pen.text(x, area.y, area.right().saturating_sub(x), &text, token);
-        if x >= area.right() {
-            return;
-        }
-    }
 }
 
 /// The same for a row of the condensed view.
@@ -117,7 +69,7 @@ pub(super) fn opinions_strip(
     held: &ReplicaView,
 ) {
     if let ReplicaDetail::PeerToPeer(detail) = &held.detail {
-        draw_opinions(pen, area, view, me, detail);
+        peer::draw_opinions(pen, area, view, me, detail);
     }
 }
 
@@ -171,7 +123,8 @@ pub(super) fn facts(view: &ClusterView, node: &NodeView, held: &ReplicaView) -> 
         ReplicaDetail::PeerToPeer(detail) => {
             let hints: u64 = detail.hints.iter().map(|hint| hint.count).sum();
             let hints = if hints > 0 { format!("  hints {hints}") } else { String::new() };
-            format!("keys {}{hints}", held.keys_total)
+            let movement = peer::movement(view, detail).map_or_else(String::new, |text| format!("  {text}"));
+            format!("keys {}{hints}{movement}", held.keys_total)
         }
     }
 }

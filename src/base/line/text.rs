@@ -233,6 +233,11 @@ impl Line {
                     names.site(*kept)
                 )
             }
+            Line::MoveStart { .. }
+            | Line::MoveRefused { .. }
+            | Line::MoveFetched { .. }
+            | Line::MoveDone { .. }
+            | Line::RangesDropped { .. } => super::movement::text(self, names),
             Line::InPartition { partition, line } => format!("p{partition}: {}", line.text(names)),
             Line::Started { incarnation } => format!("started, incarnation {incarnation}"),
             Line::Crash { kind, lost_records } => match kind {

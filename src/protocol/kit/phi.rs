@@ -163,6 +163,15 @@ impl Phi {
         phi
     }
 
+    /// One more member, believed up: those before it are members too by now.
+    pub fn admit(&mut self, node: NodeId, settings: &Settings, now: VirtualTime) {
+        let (beat, sum) = (Beat::default(), (settings.round * ROUNDS_AT_MOST).0);
+        let (count, status) = (1, PeerStatus::Alive);
+        while self.members.len() <= node.index() {
+            self.members.push(Member { beat, last: now, sum, count, status, since: now });
+        }
+    }
+
     /// A round: one heartbeat more, told to a few; and a look at who has been silent.
     pub fn wake(&mut self, turn: &mut Turn<'_>) {
         self.members[self.me.index()].beat.version += 1;

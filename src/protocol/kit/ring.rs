@@ -9,7 +9,9 @@
 //!                      ^   (second token of n1 skipped)        owners   fallbacks
 //! ```
 //!
-//! Lists are made once, so a look-up is a binary search. The ring never changes by itself: a crash is no change.
+//! Lists are made once, so a look-up is a binary search. The ring never changes by itself: a crash is no change. Who
+//! joins takes tokens of its own ([`Plan::ring`]), and nobody else's move: of all copies, about one in as many as there
+//! are nodes then.
 
 use crate::base::ids::{Key, NodeId};
 use crate::base::random::Stream;
@@ -99,10 +101,55 @@ pub struct Share {
     pub tokens: usize,
 }
 
+/// What a cluster's rings are made of, whoever is on them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where tokens lie.
+    pub placement: Placement,
+    /// How many copies there are, and where.
+    pub copies: Copies,
+    /// Random tokens are drawn from the `ring` stream of this seed.
+    pub seed: u64,
+}
+
+/// Who holds the tokens of whom: a node that takes another's place takes its tokens.
+pub type Holders = BTreeMap<NodeId, NodeId>;
+
+impl Plan {
+    /// The ring of the nodes that the cluster was founded with.
+    pub fn founding_ring(&self) -> Ring {
+        Ring::new(self.placement, &self.copies, &mut Stream::new(self.seed, "ring"))
+    }
+
+    /// The ring on which the tokens of each first node are held by the second.
+    ///
+    /// # Panics
+    /// If nobody holds a token, or copies are counted by site: those are placed when a cluster begins.
+    pub fn ring(&self, holders: &Holders) -> Ring {
+        let Copies::InAll { members: founders, copies } = self.copies else {
+            panic!("sites keep the nodes that they were founded with")
+        };
+        let last = holders.keys().next_back().expect("a ring needs a node").index();
+        let tokens = match self.placement {
+            Placement::Random { tokens_per_node } => {
+                let mut random = Stream::new(self.seed, "ring");
+                random_tokens(founders.max(last + 1), tokens_per_node, &mut random)
+            }
+            Placement::Even => (0..=last).map(|at| (even_token(at, founders), NodeId::at(at))).collect(),
+        };
+        let held = |(token, first): (u64, NodeId)| Some((token, *holders.get(&first)?));
+        let tokens: BTreeMap<u64, NodeId> = tokens.into_iter().filter_map(held).collect();
+        let members = holders.values().collect::<std::collections::BTreeSet<_>>().len();
+        Ring::with_tokens(self.placement, founders, tokens, &Copies::InAll { members, copies })
+    }
+}
+
 /// A ring of tokens with the preference list of every slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ring {
     placement: Placement,
+    /// Nodes that the cluster was founded with: an even ring has as many slots for keys.
+    founders: usize,
     /// Ascending; slot `i` ends at `tokens[i]`.
     tokens: Vec<u64>,
     /// The preference lists, `listed` nodes for each slot.
@@ -119,22 +166,33 @@ impl Ring {
     /// # Panics
     /// If there is no member, no copy or no token.
     pub fn new(placement: Placement, copies: &Copies, random: &mut Stream) -> Ring {
-        let (members, total) = (copies.members(), copies.total());
-        assert!(members > 0 && total > 0, "a ring needs a node and a copy");
-        let holders = match placement {
+        let members = copies.members();
+        let tokens = match placement {
             Placement::Random { tokens_per_node } => random_tokens(members, tokens_per_node, random),
             Placement::Even => {
                 (0..members).map(|at| (even_token(at, members), NodeId::at(at))).collect::<BTreeMap<_, _>>()
             }
         };
-        let (tokens, holders): (Vec<u64>, Vec<NodeId>) = holders.into_iter().unzip();
+        Ring::with_tokens(placement, members, tokens, copies)
+    }
+
+    fn with_tokens(
+        placement: Placement,
+        founders: usize,
+        tokens: BTreeMap<u64, NodeId>,
+        copies: &Copies,
+    ) -> Ring {
+        let (members, total) = (copies.members(), copies.total());
+        assert!(members > 0 && total > 0 && !tokens.is_empty(), "a ring needs a node and a copy");
+        let (tokens, holders): (Vec<u64>, Vec<NodeId>) = tokens.into_iter().unzip();
         // A site's owners may lie anywhere on the walk.
         let listed =
             if matches!(copies, Copies::PerSite { .. }) { members } else { members.min(LISTED.max(total)) };
-        let mut lists = preference_lists(&holders, members, listed);
+        let places = holders.iter().map(|node| node.index() + 1).max().unwrap_or(0);
+        let mut lists = preference_lists(&holders, places, listed);
         lists.chunks_mut(listed).for_each(|walk| copies.arrange(walk));
-        let shares = shares(&tokens, &lists, listed, total, members);
-        Ring { placement, tokens, lists, listed, copies: total, shares }
+        let shares = shares(&tokens, &lists, listed, total, places);
+        Ring { placement, founders, tokens, lists, listed, copies: total, shares }
     }
 
     /// How many copies of each key there are.
@@ -142,20 +200,53 @@ impl Ring {
         self.copies
     }
 
-    /// The key's place on the ring: its [`hash`] (Cassandra's partitioner is Murmur3). On an even ring the workload's keys lie on the tokens themselves, in turn.
+    /// The key's place on the ring: its [`hash`] (Cassandra's partitioner is Murmur3). On an even ring the workload's
+    /// keys take the founders' slots in turn, and lie anywhere in them.
     pub fn token(&self, key: Key) -> u64 {
         match self.placement {
-            Placement::Even if key.typed_index().is_none() => self.tokens[key.0 as usize % self.tokens.len()],
+            Placement::Even if key.typed_index().is_none() => {
+                let (turn, slot) = (key.0 as usize / self.founders, key.0 as usize % self.founders);
+                let before = finalize(turn as u64 + 1) % even_arc(self.founders);
+                even_token(slot, self.founders).wrapping_sub(before)
+            }
             _ => hash(key),
         }
     }
 
     /// Every node that may be asked for `key`, nearest first: its owners, then the fallbacks. Distinct.
     pub fn preference(&self, key: Key) -> &[NodeId] {
-        let token = self.token(key);
+        self.list(self.token(key))
+    }
+
+    fn list(&self, token: u64) -> &[NodeId] {
+        let range = self.range_of(token);
+        &self.lists[range * self.listed..(range + 1) * self.listed]
+    }
+
+    /// The owners here and on `next` of every range in which they may differ.
+    pub fn changes_to<'a>(
+        &'a self,
+        next: &'a Ring,
+    ) -> impl Iterator<Item = (&'a [NodeId], &'a [NodeId])> + 'a {
+        let ends = self.tokens.iter().chain(&next.tokens);
+        let owners = |token| (&self.list(token)[..self.copies], &next.list(token)[..next.copies]);
+        ends.map(move |&token| owners(token)).filter(|(before, after)| before != after)
+    }
+
+    /// The number of the range that `token` lies in.
+    pub fn range_of(&self, token: u64) -> usize {
         let after = self.tokens.partition_point(|&other| other < token);
-        let slot = if after == self.tokens.len() { 0 } else { after };
-        &self.lists[slot * self.listed..(slot + 1) * self.listed]
+        if after == self.tokens.len() { 0 } else { after }
+    }
+
+    /// The owners of the range of this number.
+    pub fn owners_of_range(&self, range: usize) -> &[NodeId] {
+        &self.lists[range * self.listed..][..self.copies]
+    }
+
+    /// How many ranges there are.
+    pub fn ranges(&self) -> usize {
+        self.tokens.len()
     }
 
     /// The nodes that keep `key`.
@@ -191,8 +282,15 @@ fn random_tokens(members: usize, per_node: usize, random: &mut Stream) -> BTreeM
     holders
 }
 
-fn even_token(at: usize, members: usize) -> u64 {
-    ((at as u128) << 64).div_euclid(members as u128) as u64
+/// The founders' tokens lie at equal distances; who comes later halves the range of one founder after the other.
+fn even_token(at: usize, founders: usize) -> u64 {
+    let (turn, slot) = (at / founders, at % founders);
+    let token = ((slot as u128) << 64).div_euclid(founders as u128) as u64;
+    if turn == 0 { token } else { token.wrapping_sub(even_arc(founders) >> turn) }
+}
+
+fn even_arc(founders: usize) -> u64 {
+    u64::try_from((1_u128 << 64) / founders as u128).unwrap_or(u64::MAX)
 }
 
 /// For each slot the first `listed` distinct nodes clockwise, flattened.

@@ -1,16 +1,16 @@
 //! The knobs of a peer-to-peer cluster, made ready once: words become types, the ring is built.
 
-use crate::base::ids::{Key, NodeId};
+use crate::base::ids::NodeId;
 use crate::base::knob::Knobs;
 use crate::base::operation::{LEVELS, Level};
-use crate::base::random::Stream;
 use crate::base::time::Span;
 use crate::protocol::kit::phi;
 use crate::protocol::kit::quorum::majority;
-use crate::protocol::kit::ring::{Copies, Placement, Ring};
+use crate::protocol::kit::ring::{Copies, Placement, Plan, Ring};
 use crate::protocol::kit::swim::Settings;
 use crate::protocol::kit::versions::Pruning;
 use crate::protocol::{Sizes, Surroundings};
+use std::sync::Arc;
 
 /// Who counts towards R and W.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +99,12 @@ pub enum ReadRepair {
 /// The knobs of a cluster, with its ring.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Which nodes keep a key.
-    pub ring: Ring,
+    /// Which nodes kept a key when the cluster was founded.
+    pub ring: Arc<Ring>,
+    /// What later rings are made of.
+    pub plan: Plan,
+    /// Nodes that it was founded with.
+    pub founders: usize,
     /// The site of each node, if it has one.
     pub sites: Vec<Option<usize>>,
     /// What operations ask for that name no level themselves; `None` for the counts below.
@@ -149,6 +153,8 @@ pub struct Config {
     pub only_purge_repaired: bool,
     /// Bytes of hints a node replays per second; `None` for as fast as they are acknowledged.
     pub hint_throttle: Option<u64>,
+    /// Bytes that a node streams per second to one that takes over ranges; `None` for as fast as they are kept.
+    pub stream_throttle: Option<u64>,
     /// How long a coordinator waits for W.
     pub write_timeout: Span,
     /// How long a coordinator waits for R.
@@ -175,8 +181,11 @@ impl Config {
             "per-site" => Copies::PerSite { each: count("n"), sites: around.sites.clone() },
             _ => Copies::InAll { members: around.members, copies: count("n") },
         };
+        let plan = Plan { placement, copies, seed: around.seed };
         Config {
-            ring: Ring::new(placement, &copies, &mut Stream::new(around.seed, "ring")),
+            ring: Arc::new(plan.founding_ring()),
+            plan,
+            founders: around.members,
             sites: around.sites.clone(),
             level: LEVELS.iter().find(|(_, word)| *word == knobs.word("level")).map(|(level, _)| *level),
             read_quorum: count("r"),
@@ -219,6 +228,7 @@ impl Config {
             only_purge_repaired: knobs.flag("only_purge_repaired"),
             hint_window: knobs.span("hint_window"),
             hint_throttle: knobs.maybe_count("hint_throttle"),
+            stream_throttle: knobs.maybe_count("stream_throttle"),
             write_timeout: knobs.span("write_timeout"),
             read_timeout: knobs.span("read_timeout"),
             discovery_refresh: knobs.span("discovery_refresh"),
@@ -247,16 +257,19 @@ impl Config {
         }
     }
 
-    /// The answers that an operation of this level waits for, coordinated by `me`.
-    pub(super) fn copies_for(&self, level: Level, key: Key, me: NodeId) -> usize {
+    /// The answers that an operation of this level waits for, coordinated by `me`, where these own the key.
+    pub(super) fn copies_for(&self, level: Level, owners: &[NodeId], me: NodeId) -> usize {
         match level {
             Level::Any | Level::One => 1,
-            Level::Quorum => majority(self.ring.copies()),
-            Level::LocalQuorum => {
-                majority(self.ring.owners(key).iter().filter(|&&owner| self.are_near(me, owner)).count())
-            }
-            Level::All => self.ring.copies(),
+            Level::Quorum => majority(owners.len()),
+            Level::LocalQuorum => majority(owners.iter().filter(|&&owner| self.are_near(me, owner)).count()),
+            Level::All => owners.len(),
         }
+    }
+
+    /// Of `copies` nodes, how many share a node with every quorum for reads, and with every one for writes.
+    pub(super) fn blocking_set(&self, copies: usize) -> usize {
+        (copies + 1).saturating_sub(self.read_quorum.min(self.write_quorum)).max(1)
     }
 
     /// Whether an answer of `node` counts for an operation of this level, coordinated by `me`.

@@ -133,24 +133,39 @@ impl PeerToPeer {
         let level = request.level.or(self.config.level);
         let (need, need_owners) = match level {
             None => (self.config.read_quorum, self.config.owners_wanted().0),
-            Some(level) => (self.config.copies_for(level, key, self.me), 0),
+            Some(level) => (self.config.copies_for(level, self.ring.reads().owners(key), self.me), 0),
         };
         if let Some(answer) = self.unavailable(cx, request, level, (need, need_owners)) {
             return cx.reply(op, answer);
         }
+        let (began, phase, contacts) = (cx.now, Phase::Asking, Vec::with_capacity(need));
+        self.ask_all(cx, PendingRead { op, key, began, need, need_owners, level, contacts, phase });
+    }
+
+    /// Asks as many nodes as the read needs, or all owners.
+    fn ask_all(&mut self, cx: &mut Cx<'_>, pending: PendingRead) {
         let id = self.next_request();
-        let contacts = Vec::with_capacity(need);
-        let (began, phase) = (cx.now, Phase::Asking);
-        self.reads.insert(id, PendingRead { op, key, began, need, need_owners, level, contacts, phase });
-        let asked = if self.config.asks_all { self.config.ring.copies().max(need) } else { need };
+        let (need, began) = (pending.need, pending.began);
+        self.reads.insert(id, pending);
+        let asked = if self.config.asks_all { self.ring.reads().copies().max(need) } else { need };
         for place in 0..asked {
             let is_data = place == 0 || !self.config.digest_reads;
             let mode = if is_data { ReadMode::Data } else { ReadMode::Digest };
             self.ask_one_more(cx, id, mode);
         }
-        let patience = self.config.read_patience().min(self.config.read_timeout);
-        cx.set_timer(timer(Alarm::Read(id)), patience);
+        let left = Span(self.config.read_timeout.0.saturating_sub(cx.now.since(began).0));
+        cx.set_timer(timer(Alarm::Read(id)), self.config.read_patience().min(left));
         self.settle_read(cx, id);
+    }
+
+    /// Someone did not answer, because it knows a newer ring than this node did: the read begins anew on that.
+    pub(super) fn reread(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        let Some(mut pending) = self.reads.remove(&id) else { return };
+        cx.cancel_timer(timer(Alarm::Read(id)));
+        if !matches!(pending.phase, Phase::Answered(_)) {
+            (pending.phase, pending.contacts) = (Phase::Asking, Vec::new());
+            self.ask_all(cx, pending);
+        }
     }
 
     /// Asks the best node that was not asked yet, if there is one: this one, then those of its site, then the others, in
@@ -162,7 +177,7 @@ impl PeerToPeer {
         // A look into the own table costs nothing, so it is data at once.
         let known = (node == self.me).then(|| self.known(key, ReadMode::Data));
         if known.is_none() {
-            cx.send(node, Message::Read { request: id, key, mode });
+            cx.send(node, Message::Read { request: id, key, mode, ring: self.ring.epoch() });
         }
         if let Some(pending) = self.reads.get_mut(&id) {
             pending.contacts.push(Contact { node, known, is_repaired: false });
@@ -170,7 +185,7 @@ impl PeerToPeer {
     }
 
     fn next_contact(&self, pending: &PendingRead) -> Option<NodeId> {
-        let ring = &self.config.ring;
+        let ring = self.ring.reads();
         let nodes = match self.config.quorum {
             Quorum::Strict => ring.owners(pending.key),
             Quorum::Sloppy { .. } => ring.preference(pending.key),
@@ -208,7 +223,7 @@ impl PeerToPeer {
     /// Whether the answers are as many, and of as many owners, as the read needs.
     fn has_enough(&self, pending: &PendingRead) -> bool {
         let answered = |contact: &&Contact| contact.known.is_some();
-        let is_owner = |contact: &&Contact| self.config.ring.is_owner(pending.key, contact.node);
+        let is_owner = |contact: &&Contact| self.ring.reads().is_owner(pending.key, contact.node);
         let of_owners = || pending.contacts.iter().filter(answered).filter(is_owner).count();
         if pending.need_owners > 0 && of_owners() < pending.need_owners {
             return false;
@@ -217,7 +232,7 @@ impl PeerToPeer {
             return pending.answers() >= pending.need;
         }
         let not_found = pending.not_found();
-        let is_settled = self.config.basic_quorum && not_found >= majority(self.config.ring.copies());
+        let is_settled = self.config.basic_quorum && not_found >= majority(self.ring.reads().copies());
         let has_all = pending.answers() == pending.of() && self.next_contact(pending).is_none();
         pending.answers() - not_found >= pending.need || is_settled || has_all
     }
@@ -232,7 +247,8 @@ impl PeerToPeer {
         let Some(data) = pending.data() else { return };
         let (key, differing) = (pending.key, pending.compare_digests(data.as_ref()));
         for node in differing {
-            cx.send(node, Message::Read { request: id, key, mode: ReadMode::Data });
+            let (mode, ring) = (ReadMode::Data, self.ring.epoch());
+            cx.send(node, Message::Read { request: id, key, mode, ring });
         }
         let Some(pending) = self.reads.get(&id) else { return };
         if pending.phase == Phase::Asking && self.has_enough(pending) {
@@ -259,7 +275,7 @@ impl PeerToPeer {
     /// Tells what the answers come to to every owner among the contacts that showed less, once.
     fn repair_read(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let policy = self.config.read_repair;
-        let config = Arc::clone(&self.config);
+        let ring = Arc::clone(&self.ring);
         let Some(pending) = self.reads.get_mut(&id) else { return };
         // Late answers may know more than the client was told.
         let merged = match &pending.phase {
@@ -273,7 +289,7 @@ impl PeerToPeer {
         for contact in &mut pending.contacts {
             let is_behind =
                 matches!(&contact.known, Some(Known::Data(held)) if held.as_ref() != Some(&merged));
-            if is_behind && !contact.is_repaired && config.ring.is_owner(key, contact.node) {
+            if is_behind && !contact.is_repaired && ring.reads().is_owner(key, contact.node) {
                 contact.is_repaired = true;
                 stale.push(contact.node);
             }
@@ -282,7 +298,8 @@ impl PeerToPeer {
             let is_blocking = policy == ReadRepair::Blocking;
             self.say(cx, Topic::ReadRepair, Line::ReadRepair { key, stale: node, is_blocking });
             let object = merged.clone();
-            let write = Write { request: id, key, object, hint_for: None, purpose: Purpose::Repair };
+            let (purpose, ring) = (Purpose::Repair, ring.epoch());
+            let write = Write { request: id, key, object, hint_for: None, purpose, ring };
             self.tell(cx, node, write);
         }
     }

@@ -7,6 +7,9 @@
 //!    | <- unknown|  time-out, fewer than W                           (sloppy)
 //! ```
 //!
+//! While a node moves on the ring, those that will own the key get it too, and as many acknowledgements more are waited
+//! for (Cassandra `blockFor` with pending endpoints): any W + 1 of N + 1 nodes are W of the N before and of the N after.
+//!
 //! Too few owners believed up: refused, nothing was sent. A time-out rolls nothing back: the write may be somewhere
 //! and may surface later, so its outcome is unknown (Cassandra `WriteTimeoutException`).
 
@@ -62,21 +65,24 @@ pub(super) struct PendingWrite {
     written: Written,
     asker: Asker,
     began: VirtualTime,
+    /// What its level or the knobs want.
+    quorum: (usize, usize),
+    /// The same, and one more for each node that only takes writes: a node moves.
     pub(super) need: usize,
     /// Of these, how many must be owners.
     need_owners: usize,
     /// What the client asked for, if it did.
     level: Option<Level>,
     is_answered: bool,
-    /// One for each owner, in the order of the preference list.
-    copies: Vec<Copy>,
+    /// One for each owner, in the order of the preference list; then those that only take writes.
+    copies: Vec<(NodeId, Copy)>,
     /// The place in the preference list of the next fallback.
     next_fallback: usize,
 }
 
 impl PendingWrite {
     pub(super) fn acks(&self) -> usize {
-        self.copies.iter().filter(|&&copy| matches!(copy, Copy::Acked | Copy::StoodIn)).count()
+        self.copies.iter().filter(|(_, copy)| matches!(copy, Copy::Acked | Copy::StoodIn)).count()
     }
 
     /// Whether a hint is as good as a copy.
@@ -85,7 +91,7 @@ impl PendingWrite {
     }
 
     fn acks_of_owners(&self) -> usize {
-        self.copies.iter().filter(|&&copy| copy == Copy::Acked).count()
+        self.copies.iter().filter(|(_, copy)| *copy == Copy::Acked).count()
     }
 
     pub(super) fn of(&self) -> usize {
@@ -93,7 +99,7 @@ impl PendingWrite {
     }
 
     fn is_over(&self) -> bool {
-        self.copies.iter().all(|&copy| copy != Copy::Asked)
+        self.copies.iter().all(|(_, copy)| *copy != Copy::Asked)
     }
 }
 
@@ -104,14 +110,14 @@ impl PeerToPeer {
         let level = request.level.or(self.config.level);
         let (need, of_owners) = match level {
             None => (self.config.write_quorum, self.config.owners_wanted().1),
-            Some(level) => (self.config.copies_for(level, key, self.me), 0),
+            Some(level) => (self.config.copies_for(level, self.ring.reads().owners(key), self.me), 0),
         };
         if level != Some(Level::Any)
             && let Some(answer) = self.unavailable(cx, request, level, (need, of_owners))
         {
             return self.answer(cx, asker, op, answer);
         }
-        if cx.disk_full && self.config.ring.is_owner(key, self.me) {
+        if cx.disk_full && self.ring.takes(key, self.me) {
             self.say(cx, Topic::DiskFull, Line::DiskFull);
             return self.answer(cx, asker, op, Answer::Refused(Refusal::DiskFull));
         }
@@ -129,12 +135,13 @@ impl PeerToPeer {
             written,
             asker,
             began: cx.now,
+            quorum: (need, of_owners),
             need,
             need_owners: of_owners,
             level,
             is_answered: false,
-            copies: vec![Copy::Asked; self.config.ring.copies()],
-            next_fallback: self.config.ring.copies(),
+            copies: Vec::new(),
+            next_fallback: 0,
         };
         self.send_out(cx, pending);
     }
@@ -191,19 +198,61 @@ impl PeerToPeer {
     }
 
     /// Tells every owner, or whoever stands in for it.
-    fn send_out(&mut self, cx: &mut Cx<'_>, pending: PendingWrite) {
-        let config = Arc::clone(&self.config);
+    fn send_out(&mut self, cx: &mut Cx<'_>, mut pending: PendingWrite) {
+        self.place(&mut pending);
         let id = self.next_request();
-        let (key, object) = (pending.key, pending.object.clone());
+        let places = pending.copies.len();
         self.writes.insert(id, pending);
-        cx.set_timer(timer(Alarm::Write(id)), config.write_patience().min(config.write_timeout));
-        for (place, &owner) in config.ring.owners(key).iter().enumerate() {
-            if self.believes_up(owner) {
-                let (purpose, object) = (Purpose::Client, object.clone());
-                self.tell(cx, owner, Write { request: id, key, object, hint_for: None, purpose });
-            } else {
-                self.replace(cx, id, place);
-            }
+        let patience = self.config.write_patience().min(self.config.write_timeout);
+        cx.set_timer(timer(Alarm::Write(id)), patience);
+        for place in 0..places {
+            self.send_copy(cx, id, place);
+        }
+        self.settle_write(cx, id);
+    }
+
+    /// Gives each node that takes the key its place, as the ring is known now. What is acknowledged stays so.
+    fn place(&self, pending: &mut PendingWrite) {
+        let owners = self.ring.reads().owners(pending.key);
+        let late = self.ring.pending(pending.key);
+        let counting = late.iter().filter(|&&node| self.config.counts(pending.level, self.me, node)).count();
+        let (need, need_owners) = pending.quorum;
+        pending.need = need + counting;
+        pending.need_owners = if need_owners > 0 { need_owners + counting } else { 0 };
+        let before = std::mem::take(&mut pending.copies);
+        let copy = |node: NodeId| before.iter().find(|(other, _)| *other == node).map(|(_, copy)| *copy);
+        let places = owners.iter().copied().chain(late);
+        pending.copies = places.map(|node| (node, copy(node).unwrap_or(Copy::Asked))).collect();
+        pending.next_fallback = pending.next_fallback.max(owners.len());
+    }
+
+    /// Tells the node at `place`, or whoever stands in for it.
+    fn send_copy(&mut self, cx: &mut Cx<'_>, id: RequestId, place: usize) {
+        let Some(pending) = self.writes.get(&id) else { return };
+        let (node, key, object) = (pending.copies[place].0, pending.key, pending.object.clone());
+        if self.believes_up(node) {
+            self.tell(cx, node, self.write(id, key, object, None));
+        } else {
+            self.replace(cx, id, place);
+        }
+    }
+
+    fn write(&self, request: RequestId, key: Key, object: Object, hint_for: Option<NodeId>) -> Write {
+        Write { request, key, object, hint_for, purpose: Purpose::Client, ring: self.ring.epoch() }
+    }
+
+    /// `from` did not take the write, because it knows a newer ring than this node did: whoever owns the key on that
+    /// ring and was not asked yet is asked now, and `from` again.
+    pub(super) fn rewrite(&mut self, cx: &mut Cx<'_>, id: RequestId, from: NodeId) {
+        let Some(mut pending) = self.writes.remove(&id) else { return };
+        let before: Vec<NodeId> = pending.copies.iter().map(|(node, _)| *node).collect();
+        self.place(&mut pending);
+        let is_due = |node: NodeId| node == from || !before.contains(&node);
+        let places: Vec<usize> =
+            (0..pending.copies.len()).filter(|&place| is_due(pending.copies[place].0)).collect();
+        self.writes.insert(id, pending);
+        for place in places {
+            self.send_copy(cx, id, place);
         }
         self.settle_write(cx, id);
     }
@@ -216,14 +265,17 @@ impl PeerToPeer {
         level: Option<Level>,
         (need, of_owners): (usize, usize),
     ) -> Option<Answer> {
-        let key = request.key;
-        let owners = self.config.ring.owners(key).iter().filter(|&&node| self.believes_up(node)).count();
-        let (reachable, need) = match self.count_reachable(key, level) {
+        let (key, is_write) = (request.key, request.action.is_write());
+        let owners = self.ring.reads().owners(key).iter().filter(|&&node| self.believes_up(node)).count();
+        let late = if is_write { self.ring.pending(key) } else { Vec::new() };
+        let counts = |node: &&NodeId| self.config.counts(level, self.me, **node);
+        let need = need + late.iter().filter(counts).count();
+        let late_up = late.iter().filter(counts).filter(|&&node| self.believes_up(node)).count();
+        let (reachable, need) = match self.count_reachable(key, level) + late_up {
             enough if enough >= need && owners >= of_owners => return None,
             enough if enough >= need => (owners, of_owners),
             too_few => (too_few, need),
         };
-        let is_write = request.action.is_write();
         let topic = if is_write { Topic::UnavailableWrite } else { Topic::UnavailableRead };
         let line = Line::Unavailable { key, is_write, need: need as u32, alive: reachable as u32 };
         self.say(cx, topic, line);
@@ -232,7 +284,7 @@ impl PeerToPeer {
 
     /// How many nodes a quorum for `key` could count now.
     fn count_reachable(&self, key: Key, level: Option<Level>) -> usize {
-        let ring = &self.config.ring;
+        let ring = self.ring.reads();
         let nodes = match self.config.quorum {
             Quorum::Strict => ring.owners(key),
             Quorum::Sloppy { .. } => ring.preference(key),
@@ -252,27 +304,25 @@ impl PeerToPeer {
 
     /// The owner at `place` cannot be counted on: the next fallback is asked in its stead, or a hint is left here.
     fn replace(&mut self, cx: &mut Cx<'_>, id: RequestId, place: usize) {
-        let config = Arc::clone(&self.config);
+        let ring = Arc::clone(&self.ring);
         let Some(pending) = self.writes.get(&id) else { return };
         let (key, object) = (pending.key, pending.object.clone());
-        let list = config.ring.preference(key);
-        let (owner, fallback) = (list[place], self.next_fallback(pending, list, cx.disk_full));
+        let list = ring.reads().preference(key);
+        let (owner, fallback) = (pending.copies[place].0, self.next_fallback(pending, list, cx.disk_full));
         let is_sloppy = self.config.quorum != Quorum::Strict;
         let is_missed = !self.believes_up(owner) && (fallback.is_none() || !is_sloppy);
         let Some(pending) = self.writes.get_mut(&id) else { return };
         if is_missed {
-            pending.copies[place] = Copy::Missed;
+            pending.copies[place].1 = Copy::Missed;
         }
         let is_hint_enough = pending.counts_hints();
         match fallback {
             Some(at) if is_sloppy => {
                 pending.next_fallback = at + 1;
-                let (hint_for, purpose) = (Some(owner), Purpose::Client);
-                self.tell(cx, list[at], Write { request: id, key, object, hint_for, purpose });
+                self.tell(cx, list[at], self.write(id, key, object, Some(owner)));
             }
             _ if is_missed && is_hint_enough && self.takes_hints_for(cx, owner) => {
-                let (hint_for, purpose) = (Some(owner), Purpose::Client);
-                self.take_write(cx, self.me, Write { request: id, key, object, hint_for, purpose });
+                self.take_write(cx, self.me, self.write(id, key, object, Some(owner)));
             }
             _ if is_missed => self.leave_hint(cx, id, owner, key, object),
             _ => {}
@@ -281,16 +331,14 @@ impl PeerToPeer {
 
     /// Leaves a hint for `owner` that counts for nothing: here, or at the next node of the preference list.
     fn leave_hint(&mut self, cx: &mut Cx<'_>, id: RequestId, owner: NodeId, key: Key, object: Object) {
-        let config = Arc::clone(&self.config);
-        let list = config.ring.preference(key);
-        let others = list.get(config.ring.copies()..).unwrap_or_default();
+        let ring = Arc::clone(&self.ring);
+        let list = ring.reads().preference(key);
+        let others = list.get(ring.reads().copies()..).unwrap_or_default();
         let keeper = others.iter().copied().find(|&node| node != owner && self.believes_up(node));
-        match keeper.filter(|_| config.hint_place == HintPlace::Fallback) {
+        match keeper.filter(|_| self.config.hint_place == HintPlace::Fallback) {
             Some(keeper) if keeper != self.me => {
                 if self.takes_hints_for(cx, owner) {
-                    let hint_for = Some(owner);
-                    let write = Write { request: id, key, object, hint_for, purpose: Purpose::Client };
-                    cx.send(keeper, Message::Write(write));
+                    cx.send(keeper, Message::Write(self.write(id, key, object, Some(owner))));
                 }
             }
             _ => self.keep_hint(cx, owner, key, object),
@@ -299,7 +347,9 @@ impl PeerToPeer {
 
     /// The place in the preference `list` of the next node that can stand in for an owner, if the quorum is sloppy.
     fn next_fallback(&self, pending: &PendingWrite, list: &[NodeId], is_disk_full: bool) -> Option<usize> {
-        let can_keep = |node: NodeId| self.believes_up(node) && !(is_disk_full && node == self.me);
+        let has_a_place = |node: NodeId| pending.copies.iter().any(|(other, _)| *other == node);
+        let can_keep =
+            |node: NodeId| self.believes_up(node) && !has_a_place(node) && !(is_disk_full && node == self.me);
         match self.config.quorum {
             Quorum::Strict => None,
             Quorum::Sloppy { .. } => (pending.next_fallback..list.len()).find(|&at| can_keep(list[at])),
@@ -310,7 +360,7 @@ impl PeerToPeer {
     pub(super) fn count_write(&mut self, cx: &mut Cx<'_>, from: NodeId, ack: WriteAck) {
         let owner = ack.hint_for.unwrap_or(from);
         let Some(pending) = self.writes.get_mut(&ack.request) else { return };
-        let place = self.config.ring.owners(pending.key).iter().position(|&node| node == owner);
+        let place = pending.copies.iter().position(|(node, _)| *node == owner);
         let copy = match (ack.hint_for, self.config.quorum) {
             (None, _) => Copy::Acked,
             (Some(_), Quorum::Sloppy { .. }) => Copy::StoodIn,
@@ -318,8 +368,8 @@ impl PeerToPeer {
             (Some(_), Quorum::Strict) if !pending.counts_hints() => return,
             (Some(_), Quorum::Strict) => Copy::StoodIn,
         };
-        if let Some(place) = place.filter(|&place| pending.copies[place] != Copy::Acked) {
-            pending.copies[place] = copy;
+        if let Some(place) = place.filter(|&place| pending.copies[place].1 != Copy::Acked) {
+            pending.copies[place].1 = copy;
         }
         self.settle_write(cx, ack.request);
     }
@@ -327,9 +377,8 @@ impl PeerToPeer {
     /// Answers the client when W copies are safe; forgets the write when no more can come.
     fn settle_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let Some(pending) = self.writes.get_mut(&id) else { return };
-        let owners = self.config.ring.owners(pending.key);
-        let is_near = |place: usize| self.config.counts(pending.level, self.me, owners[place]);
-        let far = (0..owners.len()).filter(|&place| pending.copies[place] == Copy::Acked && !is_near(place));
+        let is_near = |node: NodeId| self.config.counts(pending.level, self.me, node);
+        let far = pending.copies.iter().filter(|(node, copy)| *copy == Copy::Acked && !is_near(*node));
         let counted = pending.acks() - far.count();
         let is_enough = counted >= pending.need && pending.acks_of_owners() >= pending.need_owners;
         if !pending.is_answered && is_enough {
@@ -352,7 +401,7 @@ impl PeerToPeer {
             return self.expire_write(cx, id);
         }
         let silent: Vec<usize> =
-            (0..pending.copies.len()).filter(|&place| pending.copies[place] == Copy::Asked).collect();
+            (0..pending.copies.len()).filter(|&place| pending.copies[place].1 == Copy::Asked).collect();
         let patience = self.config.write_patience();
         cx.set_timer(timer(Alarm::Write(id)), patience.min(Span(left)));
         for place in silent {
@@ -364,9 +413,8 @@ impl PeerToPeer {
     fn expire_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let Some(pending) = self.writes.remove(&id) else { return };
         let PendingWrite { op, key, need, asker, .. } = pending;
-        let config = Arc::clone(&self.config);
-        for (&owner, copy) in config.ring.owners(key).iter().zip(&pending.copies) {
-            if *copy == Copy::Asked {
+        for &(owner, copy) in &pending.copies {
+            if copy == Copy::Asked {
                 self.leave_hint(cx, id, owner, key, pending.object.clone());
             }
         }

@@ -1,6 +1,8 @@
-//! What a node's disk holds: its table and the hints it keeps for others.
+//! What a node's disk holds: its table, the hints it keeps for others, and what it knows of the ring.
 
+use super::movement::Wish;
 use super::object::Object;
+use super::ring_map::Row;
 use crate::base::ids::{Key, NodeId};
 use std::collections::BTreeMap;
 
@@ -44,6 +46,17 @@ pub enum Record {
         /// The number of the last one.
         upto: u64,
     },
+    /// A step of a node on the ring was learned.
+    Ring {
+        /// The node.
+        node: NodeId,
+        /// The step.
+        row: Row,
+    },
+    /// This node wants to move, or no longer.
+    Wish(Option<Wish>),
+    /// Another was told that it may move, or has done so.
+    Granted(Option<NodeId>),
 }
 
 /// The disk.
@@ -53,6 +66,12 @@ pub struct Durable {
     pub objects: BTreeMap<Key, Object>,
     /// The hints for each target, by number.
     pub hints: BTreeMap<NodeId, BTreeMap<u64, Hint>>,
+    /// What nodes have said of their places on the ring.
+    pub rows: BTreeMap<NodeId, Row>,
+    /// The movement that this node wants to make.
+    pub wish: Option<Wish>,
+    /// The node that was told that it may move.
+    pub granted: Option<NodeId>,
 }
 
 impl crate::protocol::Durable for Durable {
@@ -74,6 +93,9 @@ impl crate::protocol::Durable for Durable {
                     *hints = hints.split_off(&(upto + 1));
                 }
             }
+            Record::Ring { node, row } => drop(self.rows.insert(*node, *row)),
+            Record::Wish(wish) => self.wish = *wish,
+            Record::Granted(node) => self.granted = *node,
         }
     }
 }

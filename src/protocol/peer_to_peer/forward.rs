@@ -19,6 +19,7 @@ use super::{Cx, PeerToPeer};
 use crate::base::ids::{Key, NodeId};
 use crate::base::operation::{Action, Answer, Doubt, Request};
 use crate::base::time::{Span, VirtualTime};
+use std::sync::Arc;
 
 /// A write that another node coordinates in this one's place.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,7 @@ pub(super) struct Forwarded {
 impl PeerToPeer {
     /// The node that has to coordinate a write of `key` in this one's place, if there is one beside those `tried`.
     pub(super) fn owner_to_ask(&self, key: Key, tried: &[NodeId]) -> Option<NodeId> {
-        let ring = &self.config.ring;
+        let ring = self.ring.reads();
         if self.config.conflict == Conflict::Lww || ring.is_owner(key, self.me) {
             return None;
         }
@@ -70,8 +71,22 @@ impl PeerToPeer {
         request: RequestId,
         asked: &Request,
     ) {
-        if let Action::Change(change) = &asked.action {
-            self.begin_write(cx, asked, change, Asker::Node { node: from, request });
+        let Action::Change(change) = &asked.action else { return };
+        if self.config.conflict != Conflict::Lww
+            && !self.ring.reads().is_owner(asked.key, self.me)
+            && self.config.quorum == Quorum::Strict
+        {
+            // It owned the key on an older ring.
+            return cx.send(from, Message::Behind { request, ring: Arc::clone(&self.ring) });
+        }
+        self.begin_write(cx, asked, change, Asker::Node { node: from, request });
+    }
+
+    /// The node that was asked owns the key no more: the write is forwarded to one that does.
+    pub(super) fn forward_anew(&mut self, cx: &mut Cx<'_>, id: RequestId) {
+        if let Some(forwarded) = self.forwarded.remove(&id) {
+            cx.cancel_timer(timer(Alarm::Forward(id)));
+            self.serve(cx, &forwarded.request);
         }
     }
 

@@ -121,7 +121,7 @@ impl PeerToPeer {
         let Some(last) = hints.last().filter(|_| !cx.disk_full) else { return };
         let before = *cx.appended;
         for hint in hints {
-            self.apply(cx, from, hint.key, &hint.object);
+            self.take_in(cx, from, hint.key, &hint.object);
         }
         if *cx.appended != before {
             self.flush(cx);

@@ -6,6 +6,7 @@
 use super::durable::Hint;
 use super::message::hint_bytes;
 use super::object::Object;
+use super::streams::KeptHints;
 use crate::base::ids::{Key, NodeId};
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::Sizes;
@@ -121,8 +122,9 @@ impl Hints {
         sizes: Sizes,
         kept: BTreeMap<NodeId, BTreeMap<u64, Hint>>,
     ) -> Hints {
+        let last = kept.keys().next_back().map_or(0, |target| target.index() + 1);
         let mut hints = Hints {
-            queues: vec![Queue::default(); members],
+            queues: vec![Queue::default(); members.max(last)],
             holder,
             next_number: (u64::from(incarnation) << 32) + 1,
             bytes: 0,
@@ -149,6 +151,41 @@ impl Hints {
     pub(super) fn targets(&self) -> impl Iterator<Item = (NodeId, &Queue)> {
         let queues = self.queues.iter().enumerate();
         queues.filter(|(_, queue)| !queue.hints.is_empty()).map(|(at, queue)| (NodeId::at(at), queue))
+    }
+
+    /// Makes room for nodes that join later.
+    pub(super) fn admit(&mut self, places: usize) {
+        if self.queues.len() < places {
+            self.queues.resize_with(places, Queue::default);
+        }
+    }
+
+    /// Takes out all that is kept for `target`; gives the number of the last one with what it comes to for each key.
+    pub(super) fn give_up(&mut self, target: NodeId) -> Option<(u64, Vec<(Key, Object)>)> {
+        let queue = self.queues.get_mut(target.index())?;
+        let last = queue.hints.back()?.number;
+        self.bytes -= queue.bytes;
+        let is_armed = queue.is_armed;
+        let queue = std::mem::replace(queue, Queue { is_armed, ..Queue::default() });
+        Some((last, queue.newest.into_iter().map(|(key, (object, _))| (key, object)).collect()))
+    }
+
+    /// What is kept for `target`, by keys; nothing if it is nothing.
+    pub(super) fn kept_for(&self, target: NodeId) -> Option<KeptHints> {
+        let queue = &self.queues[target.index()];
+        let upto = queue.hints.back()?.number;
+        let copies = queue.newest.iter().map(|(&key, (object, _))| (key, object.clone())).collect();
+        Some(KeptHints { target, upto, copies })
+    }
+
+    /// Another node keeps everything for `target` up to hint `upto`.
+    pub(super) fn drop_upto(&mut self, target: NodeId, upto: u64) {
+        let queue = &mut self.queues[target.index()];
+        self.bytes -= queue.bytes;
+        while queue.hints.front().is_some_and(|hint| hint.number <= upto) {
+            queue.pop(self.sizes);
+        }
+        self.bytes += queue.bytes;
     }
 
     /// Bytes of all queues.

@@ -28,19 +28,30 @@ pub(super) enum Wish {
 }
 
 impl Detector {
+    /// Watches `node` too, and those before it.
+    pub(super) fn admit(&mut self, node: NodeId, config: &Config, now: VirtualTime) {
+        match (self, &config.watching) {
+            (Detector::Swim(swim), _) => swim.admit(node, now),
+            (Detector::Phi(phi), Watching::Phi(settings)) => phi.admit(node, settings, now),
+            (Detector::Phi(_), Watching::Swim(_)) => {}
+        }
+    }
+
     /// A detector that believes everyone up, as `config` wants it.
     pub(super) fn start(cx: &mut Cx<'_>, config: &Config) -> (Detector, Vec<Wish>) {
+        // One that comes later knows the founders and itself.
+        let (members, is_late) = (cx.members.max(cx.me.index() + 1), cx.me.index() >= cx.members);
         match &config.watching {
             Watching::Swim(settings) => {
                 let mut out = Vec::new();
                 let mut turn = swim::Turn { now: cx.now, random: cx.random, settings, out: &mut out };
-                let swim = Swim::start(cx.me, cx.members, cx.incarnation > 1, &mut turn);
+                let swim = Swim::start(cx.me, members, cx.incarnation > 1 || is_late, &mut turn);
                 (Detector::Swim(swim), out.into_iter().map(Wish::Swim).collect())
             }
             Watching::Phi(settings) => {
                 let mut out = Vec::new();
                 let mut turn = phi::Turn { now: cx.now, random: cx.random, settings, out: &mut out };
-                let phi = Phi::start(cx.me, cx.members, cx.incarnation, &mut turn);
+                let phi = Phi::start(cx.me, members, cx.incarnation, &mut turn);
                 (Detector::Phi(phi), out.into_iter().map(Wish::Phi).collect())
             }
         }

@@ -1,8 +1,10 @@
 //! What nodes say to each other.
 
 use super::durable::Hint;
+use super::movement::{Objection, Wish};
 use super::object::Object;
 use super::repair::SessionId;
+use super::ring_map::{Epoch, RingMap};
 use crate::base::data::Change;
 use crate::base::ids::{Key, NodeId};
 use crate::base::operation::{Action, Answer, Request};
@@ -37,6 +39,8 @@ pub struct Write {
     pub hint_for: Option<NodeId>,
     /// Why.
     pub purpose: Purpose,
+    /// How much of the ring's history the coordinator knows.
+    pub ring: Epoch,
 }
 
 /// The version is on this node's disk.
@@ -97,6 +101,8 @@ pub enum Message {
         key: Key,
         /// How much is wanted.
         mode: ReadMode,
+        /// How much of the ring's history the coordinator knows.
+        ring: Epoch,
     },
     /// This.
     ReadReply {
@@ -147,13 +153,77 @@ pub enum Message {
         /// The comparison.
         session: SessionId,
     },
+    /// I know a newer ring, so your request was not done: begin it anew.
+    Behind {
+        /// The coordinator's request.
+        request: RequestId,
+        /// That ring.
+        ring: Arc<RingMap>,
+    },
+    /// The ring I know is of this epoch.
+    RingEpoch(Epoch),
+    /// The ring I know.
+    Ring {
+        /// It.
+        ring: Arc<RingMap>,
+        /// Whether the receiver shall say what it knows then.
+        is_question: bool,
+    },
+    /// May I move?
+    AskToMove {
+        /// How.
+        wish: Wish,
+        /// The ring I know.
+        ring: Arc<RingMap>,
+    },
+    /// You may, or may not.
+    MayMove {
+        /// What is against it.
+        objection: Option<Objection>,
+        /// The ring I know.
+        ring: Arc<RingMap>,
+    },
+    /// I do not move.
+    StaysPut,
+    /// Send me what you have of the ranges that I take over.
+    Fetch {
+        /// The ring I know, on which I am joining.
+        ring: Arc<RingMap>,
+        /// Nodes that lose ranges and cannot be asked.
+        instead_of: Arc<[NodeId]>,
+    },
+    /// Some of it.
+    Moved {
+        /// The stream.
+        stream: u32,
+        /// The number of this batch, from 0.
+        place: u32,
+        /// How many batches there are.
+        of: u32,
+        /// For whom these are hints to be kept; none for copies of the receiver's own.
+        hint_for: Option<NodeId>,
+        /// Keys with their copies.
+        copies: Arc<[(Key, Object)]>,
+    },
+    /// It is on this node's disk.
+    MovedAck {
+        /// The stream.
+        stream: u32,
+        /// The number of the batch.
+        place: u32,
+    },
+    /// You have all that I had.
+    MovedAll {
+        /// Nodes in whose stead I sent, too.
+        instead_of: Arc<[NodeId]>,
+    },
     /// Membership by SWIM.
     Swim(swim::Message),
     /// Membership by gossiped heartbeats.
     Phi(phi::Message),
 }
 
-/// What every message costs on the wire.
+/// What every message costs on the wire, the epoch of its sender's ring included.
 const HEADER: u64 = 40;
 /// An integer field.
 const FIELD: u64 = 8;
@@ -175,6 +245,15 @@ fn request_bytes(request: &Request, sizes: Sizes) -> u64 {
     };
     let context = request.context.as_ref().map_or(0, |context| 2 * FIELD * context.len() as u64);
     sizes.key + value + context
+}
+
+/// A row of the ring: node, version, phase, whose place it takes.
+fn ring_bytes(ring: &RingMap) -> u64 {
+    4 * FIELD * ring.rows().len() as u64
+}
+
+fn copies_bytes(copies: &[(Key, Object)], sizes: Sizes) -> u64 {
+    copies.iter().map(|(_, copy)| hint_bytes(copy, sizes)).sum()
 }
 
 fn news_bytes(news: &[swim::News]) -> u64 {
@@ -199,10 +278,18 @@ impl crate::protocol::Message for Message {
                 Message::HintsAck { .. } => FIELD,
                 Message::Compare { nodes, .. } => 3 * FIELD + (HALF + FIELD) * nodes.len() as u64,
                 Message::Differ { leaves, .. } => 2 * FIELD + HALF * leaves.len() as u64,
-                Message::Stream { copies, .. } => {
-                    3 * FIELD + copies.iter().map(|(_, copy)| hint_bytes(copy, sizes)).sum::<u64>()
-                }
+                Message::Stream { copies, .. } => 3 * FIELD + copies_bytes(copies, sizes),
                 Message::Streamed { .. } => 2 * FIELD,
+                Message::Behind { ring, .. } => FIELD + ring_bytes(ring),
+                Message::RingEpoch(_) | Message::StaysPut => FIELD,
+                Message::MovedAll { instead_of } => FIELD * (1 + instead_of.len() as u64),
+                Message::Ring { ring, .. } => ring_bytes(ring),
+                Message::AskToMove { ring, .. } | Message::MayMove { ring, .. } => {
+                    2 * FIELD + ring_bytes(ring)
+                }
+                Message::Fetch { ring, instead_of } => ring_bytes(ring) + FIELD * instead_of.len() as u64,
+                Message::Moved { copies, .. } => 4 * FIELD + copies_bytes(copies, sizes),
+                Message::MovedAck { .. } => 2 * FIELD,
                 Message::Swim(Swim::Ping { news, .. } | Swim::Ack { news, .. }) => FIELD + news_bytes(news),
                 Message::Swim(Swim::PingRequest { news, .. }) => 2 * FIELD + news_bytes(news),
                 Message::Swim(Swim::Nack { .. }) => FIELD,
@@ -229,7 +316,17 @@ impl crate::protocol::Message for Message {
             Message::Hints { .. } | Message::HintsAck { .. } => Traffic::Repair,
             Message::Stream { .. } | Message::Streamed { .. } => Traffic::Repair,
             Message::Compare { .. } | Message::Differ { .. } => Traffic::Compare,
-            Message::Swim(_) | Message::Phi(_) => Traffic::Background,
+            Message::Swim(_) | Message::Phi(_) | Message::RingEpoch(_) | Message::Ring { .. } => {
+                Traffic::Background
+            }
+            Message::Behind { .. } => Traffic::Write,
+            Message::AskToMove { .. }
+            | Message::MayMove { .. }
+            | Message::StaysPut
+            | Message::Fetch { .. }
+            | Message::Moved { .. }
+            | Message::MovedAck { .. }
+            | Message::MovedAll { .. } => Traffic::Resync,
         }
     }
 
@@ -255,6 +352,16 @@ impl crate::protocol::Message for Message {
             Message::Differ { leaves, .. } => ("Differ", Detail::Count(leaves.len() as u64)),
             Message::Stream { copies, .. } => ("Stream", Detail::Count(copies.len() as u64)),
             Message::Streamed { .. } => ("Streamed", Detail::None),
+            Message::Behind { ring, .. } => ("Behind", Detail::Count(u64::from(ring.epoch().steps()))),
+            Message::RingEpoch(epoch) => ("RingEpoch", Detail::Count(u64::from(epoch.steps()))),
+            Message::Ring { ring, .. } => ("Ring", Detail::Count(u64::from(ring.epoch().steps()))),
+            Message::AskToMove { .. } => ("AskToMove", Detail::None),
+            Message::MayMove { .. } => ("MayMove", Detail::None),
+            Message::StaysPut => ("StaysPut", Detail::None),
+            Message::Fetch { .. } => ("Fetch", Detail::None),
+            Message::Moved { copies, .. } => ("Moved", Detail::Count(copies.len() as u64)),
+            Message::MovedAck { .. } => ("MovedAck", Detail::None),
+            Message::MovedAll { .. } => ("MovedAll", Detail::None),
             Message::Swim(message) => swim_label(message),
             Message::Phi(phi::Message::Syn { .. }) => ("Syn", Detail::None),
             Message::Phi(phi::Message::Ack { newer, .. }) => ("SynAck", Detail::Count(newer.len() as u64)),
@@ -292,8 +399,14 @@ mod tests {
         let object = Object::Latest(cell);
         let request = RequestId(1);
         let bytes = |message: Message| message.bytes(SIZES);
-        let write =
-            Write { request, key: Key(1), object: object.clone(), hint_for: None, purpose: Purpose::Client };
+        let write = Write {
+            request,
+            key: Key(1),
+            object: object.clone(),
+            hint_for: None,
+            purpose: Purpose::Client,
+            ring: Epoch(0),
+        };
         assert_eq!(bytes(Message::Write(write)), 40 + 24 + 10 + 1_000);
         assert_eq!(
             bytes(Message::ReadReply { request, known: Known::Data(Some(object.clone())) }),

@@ -18,6 +18,8 @@
 //! | `repair` | comparing keys with another owner by Merkle trees |
 //! | `purge` | deletes: tombstones and their end |
 //! | `membership` | who is up, by SWIM or by gossiped heartbeats |
+//! | `ring_map`, `ring_news` | who is on the ring, and how everybody learns it |
+//! | `movement`, `streams` | joining, leaving, taking a dead node's place; the data that moves |
 //! | `object`, `cell` | a copy of a key, and how two become one |
 //! | `store`, `durable` | the table, the disk |
 //! | `view` | what panels see; what has survived |
@@ -36,11 +38,15 @@ mod handoff;
 mod hints;
 mod membership;
 mod message;
+mod movement;
 mod object;
 mod purge;
 mod repair;
 mod replica;
+mod ring_map;
+mod ring_news;
 mod store;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -49,8 +55,10 @@ mod view;
 pub use cell::Cell;
 pub use config::{Config, Quorum, ReadRepair};
 pub use durable::{Durable, Hint, Record};
+pub use movement::{Move, Objection, Wish};
 pub use object::{Object, Sibling};
 pub use repair::SessionId;
+pub use ring_map::{Epoch, Phase, RingMap, Row};
 
 pub use message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
 
@@ -69,11 +77,13 @@ use coordinate_write::{Asker, PendingWrite};
 use forward::Forwarded;
 use hints::Hints;
 use membership::Detector;
+use movement::Movement;
 use repair::Repairs;
 use replica::Owed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::Store;
+use streams::Streams;
 use timers::Alarm;
 
 type Cx<'a> = Context<'a, PeerToPeer>;
@@ -82,10 +92,19 @@ type Cx<'a> = Context<'a, PeerToPeer>;
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeerToPeer {
     me: NodeId,
-    members: usize,
     config: Arc<Config>,
     // as a member
     detector: Detector,
+    /// The ring as it is known here.
+    ring: Arc<RingMap>,
+    /// The last unknown epoch that was asked about.
+    asked_for: Epoch,
+    /// The node that was told that it may move.
+    granted: Option<NodeId>,
+    /// The movement that this node asks for.
+    wish: Option<Wish>,
+    movement: Movement,
+    streams: Streams,
     // as a replica
     store: Store,
     hints: Hints,
@@ -117,10 +136,16 @@ impl Protocol for PeerToPeer {
     /// A node that starts believes everyone up until it learns better; one that comes back asks around at once.
     fn boot(cx: &mut Cx<'_>, config: Arc<Config>, durable: Durable) -> Self {
         let (detector, wishes) = Detector::start(cx, &config);
+        let ring = RingMap::new(durable.rows, &config.ring, config.founders, &config.plan);
         let mut node = PeerToPeer {
             me: cx.me,
-            members: cx.members,
             detector,
+            ring: Arc::new(ring),
+            asked_for: Epoch::default(),
+            granted: durable.granted,
+            wish: durable.wish,
+            movement: Movement::None,
+            streams: Streams::new(cx.incarnation),
             store: Store::new(durable.objects),
             hints: Hints::new(cx.me, cx.members, cx.incarnation, config.sizes, durable.hints),
             owed: Owed::default(),
@@ -135,7 +160,10 @@ impl Protocol for PeerToPeer {
             chatter: Chatter::default(),
             config,
         };
+        node.admit_nodes(cx);
         node.carry_out(cx, wishes);
+        node.arm_ring_gossip(cx);
+        node.resume_movement(cx);
         node.resume_handoff(cx);
         node.watch_tombstones(cx);
         node.begin_anti_entropy(cx);
@@ -157,6 +185,9 @@ impl Protocol for PeerToPeer {
                 Some(Alarm::AntiEntropy) => self.wake_anti_entropy(cx),
                 Some(Alarm::Sessions) => self.give_up_idle(cx),
                 Some(Alarm::Compaction) => self.compact(cx),
+                Some(Alarm::Ring) => self.gossip_ring(cx),
+                Some(Alarm::Movement) => self.wake_movement(cx),
+                Some(Alarm::Stream(to)) => self.wake_stream(cx, to),
                 Some(Alarm::Swim(wake)) => self.wake_swim(cx, wake),
                 Some(Alarm::Phi) => self.wake_phi(cx),
                 None => {}
@@ -170,6 +201,9 @@ impl Protocol for PeerToPeer {
                 }
             }
             Input::Operator(Order::Repair) => self.repair_by_hand(cx),
+            Input::Operator(Order::Move { how, is_forced }) => {
+                self.order_move(cx, Wish { how, is_forced });
+            }
             // Nobody can be promoted where everyone is equal.
             Input::Fenced { .. } => {}
             Input::Operator(
@@ -198,7 +232,7 @@ impl Protocol for PeerToPeer {
     }
 
     fn owners(&self, key: Key) -> Vec<NodeId> {
-        self.config.ring.owners(key).to_vec()
+        self.ring.reads().owners(key).to_vec()
     }
 
     fn truth(nodes: &[Option<&Self>]) -> Truth {
@@ -209,13 +243,19 @@ impl Protocol for PeerToPeer {
 impl PeerToPeer {
     fn take_message(&mut self, cx: &mut Cx<'_>, from: NodeId, message: Message) {
         match message {
-            Message::Write(write) => self.take_write(cx, from, write),
+            Message::Write(write) => {
+                if !self.is_behind(cx, from, write.request, write.ring) {
+                    self.take_write(cx, from, write);
+                }
+            }
             Message::WriteAck(ack) => self.take_write_ack(cx, from, ack),
             Message::Forward { request, asked } => self.take_forward(cx, from, request, &asked),
             Message::Forwarded { request, answer } => self.take_forwarded(cx, request, *answer),
-            Message::Read { request, key, mode } => {
-                let known = self.known(key, mode);
-                cx.send(from, Message::ReadReply { request, known });
+            Message::Read { request, key, mode, ring } => {
+                if !self.is_behind(cx, from, request, ring) {
+                    let known = self.known(key, mode);
+                    cx.send(from, Message::ReadReply { request, known });
+                }
             }
             Message::ReadReply { request, known } => self.take_read_reply(cx, from, request, known),
             Message::Hints { hints } => self.take_hints(cx, from, &hints),
@@ -228,6 +268,21 @@ impl PeerToPeer {
                 self.take_stream(cx, from, session, (place, of), &copies);
             }
             Message::Streamed { session } => self.take_streamed(cx, session),
+            Message::Behind { request, ring } => self.take_behind(cx, from, request, &ring),
+            Message::RingEpoch(epoch) => self.take_ring_epoch(cx, from, epoch),
+            Message::Ring { ring, is_question } => self.take_ring(cx, from, &ring, is_question),
+            Message::AskToMove { wish, ring } => self.take_ask_to_move(cx, from, wish, &ring),
+            Message::MayMove { objection, ring } => self.take_may_move(cx, from, objection, &ring),
+            Message::StaysPut => self.take_stays_put(cx, from),
+            Message::Fetch { ring, instead_of } => {
+                self.learn_ring(cx, &ring);
+                self.take_fetch(cx, from, &instead_of);
+            }
+            Message::Moved { stream, place, hint_for, copies, .. } => {
+                self.take_moved(cx, from, (stream, place), hint_for, &copies);
+            }
+            Message::MovedAck { stream, place } => self.take_moved_ack(cx, from, stream, place),
+            Message::MovedAll { instead_of } => self.take_moved_all(cx, from, &instead_of),
             Message::Swim(message) => self.take_swim(cx, from, &message),
             Message::Phi(message) => self.take_phi(cx, from, &message),
         }
@@ -241,6 +296,10 @@ impl PeerToPeer {
     }
 
     fn serve(&mut self, cx: &mut Cx<'_>, request: &Request) {
+        // Who is not on the ring serves nobody, and knows somebody who does.
+        if !self.is_on_ring(self.me) && request.action != Action::ReadHere {
+            return cx.reply(request.op, Answer::NotPrimary { hint: self.somebody() });
+        }
         match &request.action {
             Action::Change(change) => match self.owner_to_ask(request.key, &[]) {
                 Some(owner) => self.forward(cx, owner, request),

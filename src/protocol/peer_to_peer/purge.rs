@@ -45,7 +45,7 @@ impl PeerToPeer {
     }
 
     fn may_purge(&self, wall: WallTime, key: Key, tombstone: &Object) -> bool {
-        let others = || self.config.ring.owners(key).iter().filter(|&&owner| owner != self.me);
+        let others = || self.ring.reads().owners(key).iter().filter(|&&owner| owner != self.me);
         let is_repaired = || others().all(|&owner| self.repairs.repaired(owner) > Some(tombstone.stamp()));
         tombstone.age(wall) > self.config.gc_grace && (!self.config.only_purge_repaired || is_repaired())
     }

@@ -111,12 +111,13 @@ impl PeerToPeer {
     }
 
     fn next_in_turn(&mut self) -> Option<NodeId> {
-        for _ in 0..self.members {
-            self.repairs.turn = (self.repairs.turn + 1) % self.members;
+        let places = self.ring.places();
+        for _ in 0..places {
+            self.repairs.turn = (self.repairs.turn + 1) % places;
             let peer = NodeId::at(self.repairs.turn);
             let is_busy =
                 self.repairs.sessions.iter().any(|(id, session)| id.by == self.me && session.peer == peer);
-            if peer != self.me && self.believes_up(peer) && !is_busy {
+            if peer != self.me && self.is_on_ring(peer) && self.believes_up(peer) && !is_busy {
                 return Some(peer);
             }
         }
@@ -125,7 +126,7 @@ impl PeerToPeer {
 
     /// An operator wants everything compared: this node begins with those after it, so that each pair meets once.
     pub(super) fn repair_by_hand(&mut self, cx: &mut Cx<'_>) {
-        self.repairs.wanted = (self.me.index() + 1..self.members).map(NodeId::at).collect();
+        self.repairs.wanted = (self.me.index() + 1..self.ring.places()).map(NodeId::at).collect();
         self.begin_next_wanted(cx);
     }
 
@@ -175,7 +176,7 @@ impl PeerToPeer {
 
     fn shared_with(&self, peer: NodeId) -> impl Iterator<Item = (Key, &Object)> + '_ {
         let is_shared = move |key: &Key| {
-            let owners = self.config.ring.owners(*key);
+            let owners = self.ring.reads().owners(*key);
             owners.contains(&self.me) && owners.contains(&peer)
         };
         self.store.iter().filter(move |(key, _)| is_shared(key))
@@ -270,7 +271,8 @@ impl PeerToPeer {
         }
         let before = *cx.appended;
         let mut changed = 0;
-        for (key, object) in copies {
+        let (ring, me) = (Arc::clone(&self.ring), self.me);
+        for (key, object) in copies.iter().filter(|(key, _)| ring.takes(*key, me)) {
             let records = *cx.appended;
             self.apply(cx, from, *key, object);
             changed += u64::from(*cx.appended != records);

@@ -44,7 +44,7 @@ impl Owed {
 impl PeerToPeer {
     /// Keeps what `from` says: in the table, or as a hint for the owner in whose place this node was asked.
     pub(super) fn take_write(&mut self, cx: &mut Cx<'_>, from: NodeId, write: Write) {
-        let Write { request, key, object, hint_for, purpose } = write;
+        let Write { request, key, object, hint_for, purpose, .. } = write;
         if cx.disk_full {
             return self.say(cx, Topic::DiskFull, Line::DiskFull);
         }
@@ -144,11 +144,15 @@ impl PeerToPeer {
 
     /// What this node holds of `key`: in its table, or kept for an owner in whose place it was asked.
     pub(super) fn look_up(&self, key: Key) -> Option<Object> {
-        // An owner answers from its table alone: what it keeps for another owner went through that table first.
-        if self.config.ring.is_owner(key, self.me) {
-            self.store.get(key).cloned()
-        } else {
-            self.hints.newest(key)
+        // An owner answers from its table alone: what it keeps for another owner went through that table first. Who
+        // has a copy and does not know itself for an owner is behind, or about to be one.
+        let held = self.store.get(key).cloned();
+        if self.ring.reads().is_owner(key, self.me) {
+            return held;
+        }
+        match (held, self.hints.newest(key)) {
+            (Some(held), Some(kept)) => Some(held.joined(&kept)),
+            (held, kept) => held.or(kept),
         }
     }
 

@@ -22,6 +22,12 @@ pub(super) enum Alarm {
     Sessions,
     /// Tombstones.
     Compaction,
+    /// Gossip of the ring.
+    Ring,
+    /// This node's movement.
+    Movement,
+    /// The next batch of the stream to this node.
+    Stream(NodeId),
     /// Membership by SWIM.
     Swim(Wake),
     /// Membership by gossiped heartbeats.
@@ -47,6 +53,9 @@ pub(super) fn timer(alarm: Alarm) -> Timer {
         Alarm::Phi => (12, 0),
         Alarm::Swim(Wake::Relay) => (13, 0),
         Alarm::Forward(request) => (14, request.0),
+        Alarm::Ring => (15, 0),
+        Alarm::Movement => (16, 0),
+        Alarm::Stream(to) => (17, u64::from(to.0)),
     };
     Timer(kind << KIND_SHIFT | about)
 }
@@ -70,6 +79,9 @@ pub(super) fn alarm(timer: Timer) -> Option<Alarm> {
         12 => Alarm::Phi,
         13 => Alarm::Swim(Wake::Relay),
         14 => Alarm::Forward(RequestId(about)),
+        15 => Alarm::Ring,
+        16 => Alarm::Movement,
+        17 => Alarm::Stream(node),
         _ => return None,
     })
 }
@@ -89,6 +101,9 @@ mod tests {
             Alarm::AntiEntropy,
             Alarm::Sessions,
             Alarm::Compaction,
+            Alarm::Ring,
+            Alarm::Movement,
+            Alarm::Stream(NodeId(7)),
             Alarm::Phi,
             Alarm::Swim(Wake::Probe),
             Alarm::Swim(Wake::Relay),

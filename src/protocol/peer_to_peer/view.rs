@@ -3,16 +3,21 @@
 use super::PeerToPeer;
 use super::hints::Queue;
 use super::object::Object;
+use super::ring_map::Phase;
+use super::streams::Outgoing;
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::operation::Found;
 use crate::protocol::view::{
-    HintView, KeyRow, Opinion, PeerStatus, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView,
+    HintView, KeyRow, Opinion, PeerStatus, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView, RingView,
+    RootView, Standing, StreamView,
 };
 use crate::protocol::{Remains, Storage, Survivors, Truth};
 use std::collections::BTreeMap;
 
 /// The most requests a view gives.
 const PENDING_SHOWN: usize = 8;
+/// The most keys that are hashed for a picture.
+const KEYS_HASHED: usize = 20_000;
 
 impl PeerToPeer {
     pub(super) fn replica_view(&self) -> ReplicaView {
@@ -30,7 +35,7 @@ impl PeerToPeer {
     }
 
     fn detail(&self) -> PeerToPeerView {
-        let share = self.config.ring.share(self.me);
+        let share = self.ring.reads().share(self.me);
         let hint =
             |(target, queue): (NodeId, &Queue)| HintView { target, count: queue.len(), bytes: queue.bytes() };
         PeerToPeerView {
@@ -38,6 +43,7 @@ impl PeerToPeer {
             ring_permille: share.first_permille,
             copies_permille: share.copies_permille,
             tokens: share.tokens,
+            ring: self.ring_view(),
             opinions: self.opinions(),
             hints: self.hints.targets().map(hint).collect(),
             pending: self.pending(),
@@ -46,8 +52,45 @@ impl PeerToPeer {
         }
     }
 
+    fn ring_view(&self) -> RingView {
+        let stream =
+            |(to, stream): (NodeId, &Outgoing)| StreamView { to, sent: stream.sent(), of: stream.of };
+        RingView {
+            standing: match self.ring.phase(self.me) {
+                None => Standing::Outside,
+                Some(Phase::Joining) => Standing::Joining,
+                Some(Phase::TakingOver) => Standing::TakingOver,
+                Some(Phase::Member) => Standing::Member,
+                Some(Phase::Leaving) => Standing::Leaving,
+                Some(Phase::Left) => Standing::Left,
+            },
+            steps: self.ring.epoch().steps(),
+            pending_permille: self.ring.pending_permille(self.me),
+            arrived: self.arrived(),
+            streams: self.streams.iter().map(stream).collect(),
+            roots: self.roots(),
+        }
+    }
+
+    /// The root of a tree is the exclusive or of everything below it, so no tree is built for a picture.
+    fn roots(&self) -> Vec<RootView> {
+        if self.store.len() > KEYS_HASHED {
+            return Vec::new();
+        }
+        let mut roots: BTreeMap<Vec<NodeId>, u64> = BTreeMap::new();
+        let ring = self.ring.reads();
+        for (key, object) in self.store.iter().filter(|(_, object)| !object.is_tombstone()) {
+            let mut owners = ring.owners(key).to_vec();
+            if owners.contains(&self.me) {
+                owners.sort_unstable();
+                *roots.entry(owners).or_default() ^= object.digest(key);
+            }
+        }
+        roots.into_iter().map(|(owners, hash)| RootView { owners, hash }).collect()
+    }
+
     fn opinions(&self) -> Vec<Opinion> {
-        let others = (0..self.members).map(NodeId::at).filter(|&node| node != self.me);
+        let others = self.ring.nodes().filter(|&node| node != self.me);
         let opinion =
             |node| Opinion { node, status: self.detector.status(node), since: self.detector.since(node) };
         others.map(opinion).filter(|opinion| opinion.status != PeerStatus::Alive).collect()
@@ -86,7 +129,7 @@ pub(super) fn truth(nodes: &[Option<&PeerToPeer>]) -> Truth {
         object.filter(|object| !object.is_tombstone())
     }
     let lacks = |node: &PeerToPeer, key: Key, object: &Object| {
-        node.config.ring.is_owner(key, node.me) && shown(node.store.get(key)) != shown(Some(object))
+        node.ring.reads().is_owner(key, node.me) && shown(node.store.get(key)) != shown(Some(object))
     };
     let is_diverged = |&(&key, object): &(&Key, &Object)| living().any(|node| lacks(node, key, object));
     let keys_diverged = whole.iter().filter(is_diverged).count();
@@ -95,7 +138,7 @@ pub(super) fn truth(nodes: &[Option<&PeerToPeer>]) -> Truth {
     };
     let lacking = nodes.iter().map(lacking).collect();
     let storage = living().map(storage).fold(Storage::default(), Storage::and);
-    let copies = living().next().map_or(0, |node| node.config.ring.copies() as u32);
+    let copies = living().next().map_or(0, |node| node.ring.reads().copies() as u32);
     let left = whole.iter().filter(|(_, object)| !object.is_tombstone());
     // Where the application unites siblings, what counts is what it reads.
     let unites = living().any(|node| node.config.unites());

@@ -250,8 +250,8 @@ impl Protocol for PrimaryReplica {
             }
             Input::Operator(Order::Promote) => self.promote(cx, true),
             Input::Operator(Order::CancelWaits) => self.cancel_waits(cx),
-            // Replicas follow a log: there is nothing to compare.
-            Input::Operator(Order::Repair) => {}
+            // Replicas follow a log: there is nothing to compare, and no ring to move on.
+            Input::Operator(Order::Repair | Order::Move { .. }) => {}
             Input::Operator(Order::HandOver { to }) => self.hand_over(cx, to),
             Input::Operator(Order::Remove { node }) if !self.is_primary() => {
                 cx.say(write::refused("decommission", "this node is primary no more"));

@@ -22,8 +22,12 @@ pub fn complete(partial: &str, vocabulary: &Vocabulary) -> Vec<Completion> {
     let Some(verb) = VERBS.iter().find(|row| row.word == word) else { return Vec::new() };
     let typed = rest.rsplit(|c: char| c.is_whitespace() || ",|>".contains(c)).next().unwrap_or_default();
     let before = &partial[..partial.len() - typed.len()];
+    let force = ("force".to_owned(), "whatever other nodes do".to_owned());
     let candidates = match word {
         "set" => knobs(typed, vocabulary),
+        "add-node" => vec![force],
+        // A node is named already.
+        "decommission" | "replace" if before.trim_end().contains(' ') => vec![force],
         _ if verb.syntax.contains("NODE") || verb.syntax.contains('A') || verb.syntax.contains("LINK") => {
             names(verb.syntax, vocabulary)
         }

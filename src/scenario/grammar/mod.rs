@@ -88,10 +88,11 @@ pub fn parse(text: &str, vocabulary: &Vocabulary) -> Parsed<Scoped> {
             let have_primaries = [Topology::PrimaryReplica, Topology::MultiLeader];
             check_topology(&arguments, verb, &scope, &have_primaries)?;
         }
-        Command::Promote { .. }
-        | Command::AddNode
-        | Command::Decommission { .. }
-        | Command::Replace { .. } => check_topology(&arguments, verb, &scope, &[Topology::PrimaryReplica])?,
+        Command::Promote { .. } => check_topology(&arguments, verb, &scope, &[Topology::PrimaryReplica])?,
+        Command::AddNode { .. } | Command::Decommission { .. } | Command::Replace { .. } => {
+            let change_members = [Topology::PrimaryReplica, Topology::PeerToPeer];
+            check_topology(&arguments, verb, &scope, &change_members)?;
+        }
         Command::Repair => check_topology(&arguments, verb, &scope, &[Topology::PeerToPeer])?,
         _ => {}
     }
@@ -183,12 +184,27 @@ fn command(verb: &'static Verb, arguments: &Arguments<'_>) -> Parsed<Command> {
         "disk-full" => Command::DiskFull { node: one_node()? },
         "promote" => Command::Promote { node: one_node()? },
         "switchover" => Command::Switchover { node: one_node()? },
-        "add-node" => {
-            arguments.nothing()?;
-            Command::AddNode
+        "add-node" => match arguments.rest {
+            "force" => Command::AddNode { is_forced: true },
+            _ => {
+                arguments.nothing()?;
+                Command::AddNode { is_forced: false }
+            }
+        },
+        "decommission" | "replace" => {
+            let (target, is_forced) = match arguments.last_word(verb) {
+                Ok((target, "force")) => (target, true),
+                _ => (arguments.rest, false),
+            };
+            if target.is_empty() {
+                return Err(arguments.missing(verb));
+            }
+            let node = node(arguments, target)?;
+            match verb.word {
+                "decommission" => Command::Decommission { node, is_forced },
+                _ => Command::Replace { node, is_forced },
+            }
         }
-        "decommission" => Command::Decommission { node: one_node()? },
-        "replace" => Command::Replace { node: one_node()? },
         "repair" => {
             arguments.nothing()?;
             Command::Repair

@@ -280,6 +280,15 @@ pub(super) const PEER_TO_PEER: &[Knob] = &[
     ),
     knob(
         P2P,
+        "stream_throttle",
+        RateOr("off"),
+        ["100KiB/s", "24MiB/s"],
+        "bytes per second a node streams to one that takes over ranges of the ring",
+        "Cassandra stream_throughput_outbound 24 MiB/s",
+        true,
+    ),
+    knob(
+        P2P,
         "hint_limit",
         BytesOr("off"),
         ["off", "off"],

@@ -269,6 +269,18 @@ impl Swim {
         swim
     }
 
+    /// One more member, believed alive: those before it are members too by now.
+    pub fn admit(&mut self, node: NodeId, now: VirtualTime) {
+        while self.members.len() <= node.index() {
+            let peer = NodeId::at(self.members.len());
+            let (status, incarnation) = (PeerStatus::Alive, 0);
+            self.members.push(Member { status, incarnation, since: now, suspicion: None, nudged_at: None });
+            if peer != self.me {
+                self.round.push(peer);
+            }
+        }
+    }
+
     /// Takes in what `from` said.
     pub fn receive(&mut self, from: NodeId, message: &Message, turn: &mut Turn<'_>) {
         match message {

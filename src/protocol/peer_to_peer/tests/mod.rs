@@ -3,6 +3,7 @@
 
 mod failures;
 mod moments;
+mod movements;
 mod network;
 mod stories;
 

@@ -103,7 +103,14 @@ fn cell(stamp: u64, node: NodeId, op: u32) -> Object {
 
 fn write_of(object: &Object) -> Write {
     let object = object.clone();
-    Write { request: FIRST, key: KEY, object, hint_for: None, purpose: Purpose::Client }
+    Write {
+        request: FIRST,
+        key: KEY,
+        object,
+        hint_for: None,
+        purpose: Purpose::Client,
+        ring: Epoch::default(),
+    }
 }
 
 fn send(to: NodeId, message: Message) -> Effect<PeerToPeer> {
@@ -127,7 +134,7 @@ fn ack(purpose: Purpose, hint_for: Option<NodeId>) -> Message {
 }
 
 fn ask_for(mode: ReadMode) -> Message {
-    Message::Read { request: FIRST, key: KEY, mode }
+    Message::Read { request: FIRST, key: KEY, mode, ring: Epoch::default() }
 }
 
 fn told(known: Known) -> Message {

@@ -1,6 +1,6 @@
 //! A cluster in one value: messages take a millisecond, flushes another, faults are cuts and crashes.
 
-use super::super::{Config, Durable, Message, PeerToPeer, Record};
+use super::super::{Config, Durable, Message, Move, PeerToPeer, Phase, Record};
 use super::{config, request};
 use crate::base::ids::{Key, NodeId, OpId, Value};
 use crate::base::line::Line;
@@ -9,7 +9,7 @@ use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::view::{PeerStatus, ReplicaDetail};
 use crate::protocol::{
-    Context, DiskPosition, Durable as _, Effect, Ghost, Input, Protocol as _, Timer, Truth,
+    Context, DiskPosition, Durable as _, Effect, Ghost, Input, Order, Protocol as _, Timer, Truth,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +38,7 @@ struct Host {
 pub(super) struct Network {
     config: Arc<Config>,
     hosts: Vec<Host>,
+    founders: usize,
     now: VirtualTime,
     sequence: u64,
     agenda: BTreeMap<(VirtualTime, u64), (NodeId, Event)>,
@@ -50,6 +51,11 @@ pub(super) struct Network {
 
 impl Network {
     pub(super) fn new(members: usize, changes: &[(&str, &str)], seed: u64) -> Network {
+        Network::with_spares(members, 0, changes, seed)
+    }
+
+    /// A cluster of `members` and machines that may join it later.
+    pub(super) fn with_spares(members: usize, spares: usize, changes: &[(&str, &str)], seed: u64) -> Network {
         let host = |at: usize| Host {
             node: None,
             random: Stream::new(seed, &format!("timer:{at}")),
@@ -62,11 +68,12 @@ impl Network {
         };
         let mut network = Network {
             config: Arc::new(config(members, changes, seed)),
-            hosts: (0..members).map(host).collect(),
+            hosts: (0..members + spares).map(host).collect(),
+            founders: members,
             now: VirtualTime::ZERO,
             sequence: 0,
             agenda: BTreeMap::new(),
-            groups: vec![0; members],
+            groups: vec![0; members + spares],
             ops: 0,
             answers: BTreeMap::new(),
             lines: Vec::new(),
@@ -91,6 +98,34 @@ impl Network {
         host.node = None;
         host.tail.clear();
         host.timers.clear();
+    }
+
+    pub(super) fn is_running(&self, node: u16) -> bool {
+        self.hosts[usize::from(node)].node.is_some()
+    }
+
+    /// Orders `node` to move.
+    pub(super) fn order(&mut self, node: u16, how: Move, is_forced: bool) {
+        self.step(NodeId(node), Input::Operator(Order::Move { how, is_forced }));
+    }
+
+    /// How far `node` is, as it knows itself.
+    pub(super) fn phase(&self, node: u16) -> Option<Phase> {
+        self.hosts[usize::from(node)].node.as_ref().and_then(|it| it.ring.phase(NodeId(node)))
+    }
+
+    /// Whether every living node that is or was on the ring knows the same ring, on which nobody moves.
+    pub(super) fn agree_on_the_ring(&self) -> bool {
+        let nodes = self.hosts.iter().filter_map(|host| host.node.as_ref());
+        let mut rings = nodes.filter(|it| it.ring.phase(it.me).is_some()).map(|it| &it.ring);
+        let Some(first) = rings.next() else { return true };
+        first.moving().next().is_none() && rings.all(|ring| ring.rows() == first.rows())
+    }
+
+    /// Keys that `node` holds and does not own.
+    pub(super) fn foreign_keys(&self, node: u16) -> usize {
+        let Some(it) = &self.hosts[usize::from(node)].node else { return 0 };
+        it.store.iter().filter(|(key, _)| !it.ring.takes(*key, it.me)).count()
     }
 
     /// Empties the disk of a crashed node.
@@ -232,7 +267,7 @@ impl Network {
     }
 
     fn act(&mut self, at: NodeId, act: impl FnOnce(&mut Option<PeerToPeer>, &mut Context<'_, PeerToPeer>)) {
-        let (members, now) = (self.hosts.len(), self.now);
+        let (members, now) = (self.founders, self.now);
         let host = &mut self.hosts[at.index()];
         let mut effects = Vec::new();
         let mut cx = Context {
