@@ -31,10 +31,12 @@ pub(super) fn draw(
     }
     draw_roots(pen, pad, view, me, detail);
     let busy = format!("coordinates {}", detail.pending_total);
-    let kept_for_me = kept_for(view, me).map_or_else(String::new, |text| format!(" {text}"));
-    pad.row(pen, &[(&busy, Token::Dim), (&kept_for_me, Token::Warn)]);
+    pad.row(pen, &[(&busy, Token::Dim)]);
     for hint in detail.hints.iter().take(3) {
-        let text = format!("hints for {} {} {}", view.names.node(hint.target), hint.count, size(hint.bytes));
+        let text = format!("{} hints {} {}", view.names.node(hint.target), hint.count, size(hint.bytes));
+        pad.row(pen, &[(&text, Token::Warn)]);
+    }
+    if let Some(text) = kept_for(view, me) {
         pad.row(pen, &[(&text, Token::Warn)]);
     }
     let room = pad.left().saturating_sub(4).min(3);
@@ -61,10 +63,10 @@ pub(super) fn movement(view: &ClusterView, detail: &PeerToPeerView) -> Option<St
         Standing::Joining => {
             let (keys, sources) = ring.arrived;
             let pending = percent(ring.pending_permille);
-            Some(format!("joining {pending} pending, {keys} keys, {sources} sent all"))
+            Some(format!("joining +{pending}: {keys} keys, {sources} sent all"))
         }
-        Standing::TakingOver => Some(format!("taking over {}, fencing", percent(detail.copies_permille))),
-        Standing::Leaving => Some(format!("leaving, streams{streams}")),
+        Standing::TakingOver => Some(format!("taking over {}", percent(detail.copies_permille))),
+        Standing::Leaving => Some(format!("leaving{streams}")),
         Standing::Left => Some("left the ring".to_owned()),
         Standing::Outside => Some("not on the ring".to_owned()),
         Standing::Member if !ring.streams.is_empty() => Some(format!("streams to{streams}")),
@@ -86,7 +88,7 @@ fn kept_for(view: &ClusterView, me: NodeId) -> Option<String> {
             keepers.push(view.names.node(keeper));
         }
     }
-    (count > 0).then(|| format!("hints in {count} from {}", keepers.join(" ")))
+    (count > 0).then(|| format!("hints in {count}: {}", keepers.join(" ")))
 }
 
 fn peer(node: &NodeView) -> Option<&PeerToPeerView> {

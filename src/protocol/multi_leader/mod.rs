@@ -196,6 +196,7 @@ impl Protocol for MultiLeader {
                 | Order::Promote
                 | Order::Repair
                 | Order::Remove { .. }
+                | Order::Move { .. }
                 | Order::TakePlaceOf { .. },
             ) => {}
         }
