@@ -43,7 +43,7 @@ pub enum Command {
     },
     /// Play scenarios to their end without a terminal, measure and judge them.
     #[command(
-        after_help = "Examples:\n  splitbrain run pair-kill-one\n  splitbrain run my.toml --seed 1..20 --json\n  splitbrain run async-gap --set async.ack=majority --do \"12s crash n2\" --for 30s"
+        after_help = "Examples:\n  splitbrain run pair-kill-one\n  splitbrain run my.toml --seed 1..20 --json\n  splitbrain run async-gap --set async.ack=majority --do \"12s crash n2\" --for 30s\n  splitbrain run async-gap --why lost --why last-election"
     )]
     Run(Run),
     /// Play a scenario's runs to their end and put what tells them apart into one table.
@@ -181,6 +181,9 @@ pub struct Run {
     /// One JSON object a line instead of a report.
     #[arg(long)]
     pub json: bool,
+    /// Tell the chain of causes behind something: last-election, failed, lost, stale, or an operation (op17).
+    #[arg(long, value_name = "WHAT", value_parser = parse_why)]
+    pub why: Vec<String>,
 }
 
 /// `splitbrain compare`.
@@ -206,6 +209,10 @@ pub struct Compare {
     /// Play everything again without its faults: what the slowest writes owe to them, what lost writes owe to clocks.
     #[arg(long)]
     pub twins: bool,
+}
+
+fn parse_why(word: &str) -> Result<String, String> {
+    crate::headless::why::parse(word).map(|_| word.to_owned())
 }
 
 fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {

@@ -106,7 +106,8 @@ pub fn run(run: &Run) -> io::Result<Exit> {
             None => return Ok(Exit::BadInput),
         }
     }
-    let order = headless::Order { scenarios, seeds: run.seed.clone(), as_json: run.json };
+    let order =
+        headless::Order { scenarios, seeds: run.seed.clone(), as_json: run.json, why: run.why.clone() };
     headless::run(&order, &mut io::stdout().lock())
 }
 

@@ -347,6 +347,8 @@ pub const CODES: &[&str] = &[
 /// A line with its instant and the node that says it (`None`: the world).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamped {
+    /// Its number among all lines of its run, from 1.
+    pub number: u64,
     /// When.
     pub at: VirtualTime,
     /// Who.

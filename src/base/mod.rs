@@ -27,6 +27,7 @@ pub mod spread;
 pub mod text;
 pub mod time;
 pub mod vector;
+pub mod why;
 
 pub use ids::{ClientId, Key, MessageId, NodeId, OpId, Value, Version};
 pub use time::{Span, VirtualTime};

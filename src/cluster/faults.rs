@@ -5,6 +5,7 @@ use super::resolve::{directed, named, nodes_of};
 use crate::base::command::{Command, Healed};
 use crate::base::ids::NodeId;
 use crate::base::time::{Span, VirtualTime};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A fault in force.
@@ -43,6 +44,9 @@ pub struct Condition {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     active: Vec<ActiveFault>,
+    /// Every fault there ever was, in the order in which they began, with when it ended.
+    history: Vec<ActiveFault>,
+    ends: BTreeMap<u32, VirtualTime>,
     issued: u32,
 }
 
@@ -55,8 +59,25 @@ impl Faults {
     /// Adds a fault; gives its number.
     pub fn add(&mut self, command: Command, text: Arc<str>, since: VirtualTime) -> u32 {
         self.issued += 1;
-        self.active.push(ActiveFault { number: self.issued, command, text, since });
+        let fault = ActiveFault { number: self.issued, command, text, since };
+        self.history.push(fault.clone());
+        self.active.push(fault);
         self.issued
+    }
+
+    /// Every fault there ever was, oldest first.
+    pub fn history(&self) -> &[ActiveFault] {
+        &self.history
+    }
+
+    /// The fault of this number is over.
+    pub fn note_end(&mut self, number: u32, at: VirtualTime) {
+        self.ends.insert(number, at);
+    }
+
+    /// When the fault of this number ended, if it has.
+    pub fn ended(&self, number: u32) -> Option<VirtualTime> {
+        self.ends.get(&number).copied()
     }
 
     /// Removes and gives the faults for which `is_ended` holds.
@@ -181,6 +202,26 @@ pub fn is_healed_by(fault: &ActiveFault, what: &Healed, members: usize) -> bool 
             );
             on_links && links_of(&fault.command, members).iter().any(|link| healed.contains(link))
         }
+    }
+}
+
+/// Whether a fault keeps messages from `from` to `to`, or makes them late.
+pub fn is_between(command: &Command, members: usize, from: NodeId, to: NodeId) -> bool {
+    links_of(command, members).contains(&(from, to))
+}
+
+/// Whether a fault puts `a` and `b` on two sides, clients included.
+pub fn parts(command: &Command, members: usize, a: NodeId, b: NodeId) -> bool {
+    parted(command, members).contains(&(a, b))
+}
+
+/// Whether a fault keeps `node` from running.
+pub fn stops(command: &Command, node: NodeId) -> bool {
+    match command {
+        Command::Crash { node: hit, .. } | Command::Wipe { node: hit } | Command::Pause { node: hit } => {
+            named(hit) == node
+        }
+        _ => false,
     }
 }
 

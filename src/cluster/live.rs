@@ -17,6 +17,7 @@ use crate::base::metric::MetricSet;
 use crate::base::names::Names;
 use crate::base::rule::Breaches;
 use crate::base::time::VirtualTime;
+use crate::base::why::{About, Chain};
 use crate::protocol::multi_leader::MultiLeader;
 use crate::protocol::partitioned::{Partitioned, is_partitioned};
 use crate::protocol::peer_to_peer::PeerToPeer;
@@ -65,6 +66,8 @@ pub trait Cluster: Send {
     fn open_operations(&self) -> usize;
     /// What nodes, keys and values are called.
     fn names(&self) -> Arc<Names>;
+    /// The chain of causes of what `about` names, if there is such a thing and it is still remembered.
+    fn why(&mut self, about: About) -> Option<Chain>;
     /// A copy that goes on by itself, on the inline host.
     fn checkpoint(&mut self) -> Box<dyn Cluster>;
     /// The same on a host of this kind.
@@ -223,6 +226,11 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
 
     fn names(&self) -> Arc<Names> {
         self.host.world().names()
+    }
+
+    fn why(&mut self, about: About) -> Option<Chain> {
+        let truth = self.truth();
+        self.host.world().why(about, &truth)
     }
 
     fn checkpoint(&mut self) -> Box<dyn Cluster> {

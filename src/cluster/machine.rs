@@ -1,5 +1,6 @@
 //! What a node runs on: a process that can pause and crash, one processor with a queue, timers, a disk.
 
+use super::causes::{Cause, StepId};
 use super::disk::Disk;
 use super::trace::Mark;
 use super::view::Health;
@@ -30,14 +31,17 @@ pub struct Machine<P: Protocol> {
     pub incarnation: u32,
     /// Its disk.
     pub disk: Disk<P::Durable>,
-    inbox: VecDeque<Work<P>>,
+    inbox: VecDeque<(Work<P>, Cause)>,
     /// Guards against the completion of work that a crash or pause interrupted.
     token: u64,
     /// When the work in progress will be done.
     busy_until: Option<VirtualTime>,
     /// What the trace will say of that work, if it has been handed out ahead of time.
     foreseen: Option<StepNote>,
-    timers: BTreeMap<Timer, u64>,
+    /// Each with its token and the step that set it.
+    timers: BTreeMap<Timer, (u64, StepId)>,
+    /// The step that asked for the last flush.
+    pub flush_asked_in: StepId,
     /// What a step costs, in per cent of the usual.
     pub burden_percent: u32,
     /// What the next step takes longer because of other work.
@@ -48,7 +52,7 @@ pub struct Machine<P: Protocol> {
 #[derive(Debug)]
 pub enum Done<P: Protocol> {
     /// To be run now.
-    Work(Work<P>),
+    Work(Work<P>, StepNote),
     /// It was handed out ahead of time by [`Machine::foresee`]; its effects are due now.
     Foreseen(StepNote),
 }
@@ -60,11 +64,13 @@ pub struct StepNote {
     pub mark: Mark,
     /// The sender, operation, timer or position.
     pub detail: u64,
+    /// What caused it.
+    pub cause: Cause,
 }
 
 impl<P: Protocol> Work<P> {
     /// What the trace will say of it.
-    pub fn note(&self) -> StepNote {
+    fn note(&self, cause: Cause) -> StepNote {
         let (mark, detail) = match self {
             Work::Boot(_) => (Mark::Boot, 0),
             Work::Step(Input::Message { from, .. }) => (Mark::Message, u64::from(from.0)),
@@ -74,7 +80,7 @@ impl<P: Protocol> Work<P> {
             Work::Step(Input::Fenced { target, .. }) => (Mark::Operator, u64::from(target.0) + 1),
             Work::Step(Input::Operator(_)) => (Mark::Operator, 0),
         };
-        StepNote { mark, detail }
+        StepNote { mark, detail, cause }
     }
 }
 
@@ -88,20 +94,21 @@ impl<P: Protocol> Machine<P> {
             since: VirtualTime::ZERO,
             incarnation: u32::from(is_wanted),
             disk: Disk::default(),
-            inbox: boot.into_iter().collect(),
+            inbox: boot.into_iter().map(|boot| (boot, Cause::Boot)).collect(),
             token: 0,
             busy_until: None,
             foreseen: None,
             timers: BTreeMap::new(),
+            flush_asked_in: StepId::default(),
             burden_percent: 100,
             extra_work: Span::ZERO,
         }
     }
 
-    /// Queues work. A process that is down takes none.
-    pub fn queue(&mut self, work: Work<P>) {
+    /// Queues work, with what caused it. A process that is down takes none.
+    pub fn queue(&mut self, work: Work<P>, cause: Cause) {
         if self.health != Health::Down {
-            self.inbox.push_back(work);
+            self.inbox.push_back((work, cause));
         }
     }
 
@@ -129,7 +136,10 @@ impl<P: Protocol> Machine<P> {
         }
         match self.foreseen.take() {
             Some(note) => Some(Done::Foreseen(note)),
-            None => self.inbox.pop_front().map(Done::Work),
+            None => self.inbox.pop_front().map(|(work, cause)| {
+                let note = work.note(cause);
+                Done::Work(work, note)
+            }),
         }
     }
 
@@ -137,8 +147,8 @@ impl<P: Protocol> Machine<P> {
     /// could stop it. Gives when it is done.
     pub fn foresee(&mut self, limit: VirtualTime) -> Option<(VirtualTime, Work<P>)> {
         let done_at = self.busy_until.filter(|&done_at| done_at < limit && self.foreseen.is_none())?;
-        let work = self.inbox.pop_front()?;
-        self.foreseen = Some(work.note());
+        let (work, cause) = self.inbox.pop_front()?;
+        self.foreseen = Some(work.note(cause));
         Some((done_at, work))
     }
 
@@ -147,9 +157,9 @@ impl<P: Protocol> Machine<P> {
         self.inbox.len()
     }
 
-    /// Sets a timer; a timer of the same name is forgotten. `token` must be new.
-    pub fn set_timer(&mut self, timer: Timer, token: u64) {
-        self.timers.insert(timer, token);
+    /// Sets a timer in a step; a timer of the same name is forgotten. `token` must be new.
+    pub fn set_timer(&mut self, timer: Timer, token: u64, set_in: StepId) {
+        self.timers.insert(timer, (token, set_in));
     }
 
     /// Forgets a timer.
@@ -157,13 +167,11 @@ impl<P: Protocol> Machine<P> {
         self.timers.remove(&timer);
     }
 
-    /// Whether the timer that was set under `token` is still wanted; it is forgotten if so.
-    pub fn take_timer(&mut self, timer: Timer, token: u64) -> bool {
-        let is_wanted = self.timers.get(&timer) == Some(&token);
-        if is_wanted {
-            self.timers.remove(&timer);
-        }
-        is_wanted
+    /// The step that set the timer under `token`, if it is still wanted; it is forgotten then.
+    pub fn take_timer(&mut self, timer: Timer, token: u64) -> Option<StepId> {
+        let (_, set_in) = self.timers.get(&timer).copied().filter(|(wanted, _)| *wanted == token)?;
+        self.timers.remove(&timer);
+        Some(set_in)
     }
 
     fn interrupt(&mut self, health: Health, now: VirtualTime) {
@@ -196,6 +204,6 @@ impl<P: Protocol> Machine<P> {
     pub fn restart(&mut self, now: VirtualTime) {
         self.incarnation += 1;
         (self.health, self.since) = (Health::Up, now);
-        self.inbox.push_back(Work::Boot(self.disk.image()));
+        self.inbox.push_back((Work::Boot(self.disk.image()), Cause::Boot));
     }
 }

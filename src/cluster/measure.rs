@@ -313,6 +313,12 @@ pub fn losses(ledger: &Ledger, truth: &Truth, window: Window) -> Losses {
     losses
 }
 
+/// The acknowledged writes that did not survive as a whole, in the order in which they were asked for.
+pub fn lost_ops(ledger: &Ledger, truth: &Truth) -> Vec<OpId> {
+    let numbered = ledger.records().enumerate().map(|(number, record)| (OpId(number as u32), record));
+    numbered.filter(|(op, record)| loss(ledger, truth, *op, record).is_some()).map(|(op, _)| op).collect()
+}
+
 /// The count of a class of [`Losses`].
 type Class = fn(&mut Losses) -> &mut u32;
 

@@ -1,7 +1,7 @@
 //! The world a run lives in: agenda, network, machines, disks, clocks, faults, clients, and the judges' ledger.
 //!
 //! Start with [`live`] (the face of a cluster), [`world`] (the loop of turns), then [`host`] (where nodes live), then [`orders`] (what commands do).
-//! [`view`] is all that screens may see of it.
+//! [`view`] is all that screens may see of it; `why` tells what caused what, from [`causes`].
 //!
 //! Must not know: files, terminals, the real clock, what any protocol means by its messages.
 //!
@@ -12,6 +12,7 @@
 
 pub mod agenda;
 pub mod catch_up;
+pub mod causes;
 pub mod clients;
 pub mod disk;
 pub mod effects;
@@ -34,6 +35,7 @@ pub mod suspicions;
 pub mod tally;
 pub mod trace;
 pub mod view;
+mod why;
 pub mod workload;
 pub mod world;
 pub mod writable;

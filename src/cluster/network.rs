@@ -1,6 +1,7 @@
 //! Directed links between nodes and the messages on them. Each message gets its fate when it is sent: it arrives
 //! at an instant, is held, or is lost with a reason; a later cut can still take it.
 
+use super::causes::{Quiet, StepId};
 use super::faults::{Condition, either};
 use super::spec::{ClusterSpec, NetworkSpec};
 use super::view::{DropReason, Fate, FlightView, MessageCounts};
@@ -34,6 +35,8 @@ pub struct Flight<M> {
     departs_at: VirtualTime,
     arrives_at: VirtualTime,
     is_held: bool,
+    /// The step that sent it.
+    pub sent_in: StepId,
     /// What it says.
     pub message: M,
 }
@@ -56,6 +59,7 @@ struct Link {
     sent: u64,
     free_at: VirtualTime,
     last_arrival: VirtualTime,
+    quiet: Quiet,
 }
 
 /// How long a message stays visible after it arrived or was lost.
@@ -98,6 +102,7 @@ impl<M: Message> Network<M> {
             sent: 0,
             free_at: VirtualTime::ZERO,
             last_arrival: VirtualTime::ZERO,
+            quiet: Quiet::default(),
         };
         let sites: Vec<Option<usize>> = (0..members).map(|node| cluster.site_of(NodeId::at(node))).collect();
         let apart = |(from, to): (NodeId, NodeId)| match sites[from.index()] == sites[to.index()] {
@@ -151,8 +156,19 @@ impl<M: Message> Network<M> {
         others.peek().is_some() && others.all(|other| self.is_cut(node, other) && self.is_cut(other, node))
     }
 
-    /// Puts `message` on the link; gives when which copy arrives.
-    pub fn send(&mut self, now: VirtualTime, from: NodeId, to: NodeId, message: M, bytes: u64) -> Scheduled {
+    /// How quiet the way from `from` to `to` has become.
+    pub fn quiet(&self, from: NodeId, to: NodeId) -> Quiet {
+        self.links[from.index() * self.members + to.index()].quiet
+    }
+
+    /// Puts `message`, `bytes` long, on the link; gives when which copy arrives.
+    pub fn send(
+        &mut self,
+        now: VirtualTime,
+        (from, to): (NodeId, NodeId),
+        (message, bytes): (M, u64),
+        sent_in: StepId,
+    ) -> Scheduled {
         let at = from.index() * self.members + to.index();
         let condition = self.conditions[at];
         self.counts.sent += 1;
@@ -171,6 +187,7 @@ impl<M: Message> Network<M> {
             departs_at,
             arrives_at: now,
             is_held: condition.is_held,
+            sent_in,
             message,
         };
         if condition.is_cut {
@@ -244,6 +261,8 @@ impl<M: Message> Network<M> {
         self.free.push(flight.slot);
         self.counts.in_flight -= 1;
         self.counts.delivered += 1;
+        let at = landed.from.index() * self.members + landed.to.index();
+        self.links[at].quiet = Quiet { heard: landed.arrives_at, lost: None };
         keep(&mut self.arrived, picture(&landed, Fate::Arrived(landed.arrives_at)));
         Some(landed)
     }
@@ -328,6 +347,8 @@ impl<M: Message> Network<M> {
 
     fn record_drop(&mut self, now: VirtualTime, flight: &Flight<M>, why: DropReason) {
         self.counts.dropped += 1;
+        let at = flight.from.index() * self.members + flight.to.index();
+        self.links[at].quiet.lost.get_or_insert((now, why));
         keep(&mut self.drops, picture(flight, Fate::Dropped { at: now, why }));
     }
 

@@ -1,6 +1,7 @@
 //! Commands as they act on one run's world. A command that means nothing at the moment it fires is refused with a
 //! reason; it never fails the world.
 
+use super::causes::Cause;
 use super::faults::{is_healed_by, is_neutral, replaces};
 use super::machine::Work;
 use super::resolve::{directed, named, resolve};
@@ -521,7 +522,7 @@ impl<P: Protocol> World<P> {
         (self.knobs, self.config) = (Arc::new(knobs), Arc::clone(&config));
         for node in (0..members).map(NodeId::at) {
             self.machines[node.index()]
-                .queue(Work::Step(Input::Operator(Order::Configure(Arc::clone(&config)))));
+                .queue(Work::Step(Input::Operator(Order::Configure(Arc::clone(&config)))), Cause::Order);
             self.wake(node);
         }
         self.done(text)

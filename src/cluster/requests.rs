@@ -1,5 +1,6 @@
 //! One operation's way through the world: invoked, carried to a node, answered, or given up at its deadline.
 
+use super::causes::{Turn, Turned};
 use super::clients::{ASK_EVERY, Next};
 use super::ledger::{OpRecord, WriteFate};
 use super::spec::WorkloadKind;
@@ -135,6 +136,7 @@ impl<P: Protocol> World<P> {
         let open = self.clients.get(op)?.clone();
         let home = self.clients.home(open.request.client);
         if self.machines[node.index()].health == Health::Down && !self.network.is_parted(home, node) {
+            self.note_turn(op, node, Turned::Refused);
             return Some(
                 self.with_reach(|clients, now, can_reach| clients.refused(op, node, now, can_reach)),
             );
@@ -146,6 +148,10 @@ impl<P: Protocol> World<P> {
             delay => self.agenda.push(self.now + delay, Event::Request { op, node }),
         }
         None
+    }
+
+    fn note_turn(&mut self, op: OpId, node: NodeId, what: Turned) {
+        self.causes.turn(Turn { at: self.now, op, node, what });
     }
 
     /// A pinned operation whose node refused it has nobody else to ask.
@@ -167,6 +173,7 @@ impl<P: Protocol> World<P> {
             return;
         }
         if self.machines[node.index()].health == Health::Down {
+            self.note_turn(op, node, Turned::Refused);
             let next = self.with_reach(|clients, now, can_reach| clients.refused(op, node, now, can_reach));
             return self.follow(op, next);
         }
@@ -202,6 +209,7 @@ impl<P: Protocol> World<P> {
         let reads_first = self.clients.get(op).and_then(|open| open.then);
         let outcome = match (reply.answer, reads_first) {
             (Answer::NotPrimary { hint }, _) => {
+                self.note_turn(op, node, Turned::NotPrimary(hint));
                 let next = self.clients.redirected(op, node, hint);
                 return self.follow(op, next);
             }
@@ -282,15 +290,9 @@ impl<P: Protocol> World<P> {
     }
 
     /// An operation in words: `write x=5 at n2: ok in 4.8 ms`.
-    fn story_of(&self, op: OpId) -> String {
+    pub(super) fn story_of(&self, op: OpId) -> String {
         let Some(record) = self.ledger.get(op) else { return String::new() };
-        let key = self.names.key(record.key);
-        let asked = match &record.action {
-            Action::Change(Change::Write(data)) => format!("write {key}={}", self.names.data(data)),
-            Action::Change(Change::Delete) => format!("delete {key}"),
-            Action::Change(Change::Update(update)) => format!("{key} {}", self.names.update(*update)),
-            Action::Read | Action::ReadHere | Action::Locate => format!("read {key}"),
-        };
+        let asked = self.asked(record);
         let at = record.node.map_or(String::new(), |node| format!(" at {}", self.names.node(node)));
         let ended = match &record.outcome {
             Outcome::Pending => "open".to_owned(),
@@ -310,6 +312,17 @@ impl<P: Protocol> World<P> {
             Outcome::Unknown(doubt) => format!("unknown: {}", doubt.word()),
         };
         format!("{asked}{at}: {ended}")
+    }
+
+    /// What a client asked, in words: `write x=5`.
+    pub(super) fn asked(&self, record: &OpRecord) -> String {
+        let key = self.names.key(record.key);
+        match &record.action {
+            Action::Change(Change::Write(data)) => format!("write {key}={}", self.names.data(data)),
+            Action::Change(Change::Delete) => format!("delete {key}"),
+            Action::Change(Change::Update(update)) => format!("{key} {}", self.names.update(*update)),
+            Action::Read | Action::ReadHere | Action::Locate => format!("read {key}"),
+        }
     }
 
     pub(super) fn ask_next(&mut self, op: OpId) {

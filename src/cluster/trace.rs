@@ -38,6 +38,7 @@ pub struct Trace {
     steps: u64,
     by_node: Vec<VecDeque<Stamped>>,
     recent: VecDeque<Arc<Stamped>>,
+    lines: u64,
     /// Instants of every line by its code, for expectations that count lines.
     said: BTreeMap<&'static str, Chunks<VirtualTime>>,
 }
@@ -50,6 +51,7 @@ impl Trace {
             steps: 0,
             by_node: vec![VecDeque::new(); members],
             recent: VecDeque::new(),
+            lines: 0,
             said: BTreeMap::new(),
         }
     }
@@ -80,14 +82,15 @@ impl Trace {
         self.digest
     }
 
-    /// Takes a line.
-    pub fn say(&mut self, at: VirtualTime, node: Option<NodeId>, line: Line) {
+    /// Takes a line; gives it as it is kept.
+    pub fn say(&mut self, at: VirtualTime, node: Option<NodeId>, line: Line) -> Arc<Stamped> {
         let code = line.code();
         let mut first = [0_u8; 8];
         first.iter_mut().zip(code.bytes()).for_each(|(place, byte)| *place = byte);
         self.note(at, Mark::Said, node, [u64::from_le_bytes(first), 0]);
         self.said.entry(code).or_default().push(at);
-        let stamped = Stamped { at, node, line };
+        self.lines += 1;
+        let stamped = Stamped { number: self.lines, at, node, line };
         if let Some(lines) = node.and_then(|node| self.by_node.get_mut(node.index())) {
             if lines.len() == LINES_SHOWN {
                 lines.pop_front();
@@ -97,7 +100,9 @@ impl Trace {
         if self.recent.len() == EVENTS_SHOWN {
             self.recent.pop_front();
         }
-        self.recent.push_back(Arc::new(stamped));
+        let stamped = Arc::new(stamped);
+        self.recent.push_back(Arc::clone(&stamped));
+        stamped
     }
 
     /// The newest lines of a node, oldest first.

@@ -9,6 +9,7 @@
 
 use super::agenda::Agenda;
 use super::catch_up::CatchUps;
+use super::causes::{Cause, Causes, Quiet, is_telling};
 use super::clients::Clients;
 use super::faults::Faults;
 use super::ledger::Ledger;
@@ -152,6 +153,7 @@ pub struct World<P: Protocol> {
     pub(super) by_operators: Vec<VirtualTime>,
     pub(super) rules: RuleWatch,
     pub(super) trace: Trace,
+    pub(super) causes: Causes,
     pub(super) names: Arc<Names>,
     flush: DelayTable,
     flushes: Vec<(Keyed, u64)>,
@@ -223,6 +225,7 @@ impl<P: Protocol> World<P> {
             by_operators: Vec::new(),
             rules: RuleWatch::default(),
             trace: Trace::new(machines),
+            causes: Causes::default(),
             names: Arc::new(names(&setup)),
             flush: DelayTable::new(setup.cluster.flush),
             flushes: (0..machines).map(disk).collect(),
@@ -318,8 +321,8 @@ impl<P: Protocol> World<P> {
         self.handled += 1;
         match event {
             Event::Complete { node, token } => match self.machines[node.index()].complete(token) {
-                Some(Done::Work(work)) => {
-                    self.note_step(node, work.note());
+                Some(Done::Work(work, note)) => {
+                    self.note_step(node, note);
                     return Turn::Step(self.job(node, self.now, work));
                 }
                 Some(Done::Foreseen(note)) => {
@@ -330,8 +333,8 @@ impl<P: Protocol> World<P> {
             },
             Event::Arrive(flight) => self.arrive(flight),
             Event::Timer { node, timer, token } => {
-                if self.machines[node.index()].take_timer(timer, token) {
-                    self.queue(node, Input::Timer(timer));
+                if let Some(set_in) = self.machines[node.index()].take_timer(timer, token) {
+                    self.queue_because(node, Input::Timer(timer), Cause::Timer { set_in });
                 }
             }
             Event::Flushed { node, incarnation } => self.flushed(node, incarnation),
@@ -363,6 +366,7 @@ impl<P: Protocol> World<P> {
         self.trace.note(self.now, note.mark, Some(node), [note.detail, 0]);
         self.trace.count_step();
         self.tally.step(self.now, node);
+        self.causes.step(self.now, node, note.cause);
     }
 
     fn job(&self, node: NodeId, now: VirtualTime, work: Work<P>) -> Job<P> {
@@ -385,13 +389,14 @@ impl<P: Protocol> World<P> {
                 Effect::Reply(reply) => self.reply(node, reply),
                 Effect::SetTimer { timer, after } => {
                     self.token += 1;
-                    self.machines[node.index()].set_timer(timer, self.token);
+                    self.machines[node.index()].set_timer(timer, self.token, self.causes.now());
                     self.agenda.push(self.now + after, Event::Timer { node, timer, token: self.token });
                 }
                 Effect::CancelTimer(timer) => self.machines[node.index()].cancel_timer(timer),
                 Effect::Append(record) => self.machines[node.index()].disk.append(record),
                 Effect::Flush => {
                     let is_full = self.faults.is_disk_full(node);
+                    self.machines[node.index()].flush_asked_in = self.causes.now();
                     if self.machines[node.index()].disk.request_flush(is_full) {
                         self.schedule_flush(node);
                     }
@@ -405,6 +410,7 @@ impl<P: Protocol> World<P> {
                 Effect::Ghost(ghost) => self.learn(node, ghost),
             }
         }
+        self.causes.end_step();
         self.wake(node);
     }
 
@@ -413,6 +419,7 @@ impl<P: Protocol> World<P> {
         self.trace.note(self.now, Mark::Panic, Some(node), [0, 0]);
         self.say(Some(node), Line::Panicked { text: text.into() });
         self.crash(node, CrashKind::Process);
+        self.causes.end_step();
     }
 
     fn send(&mut self, from: NodeId, to: NodeId, message: P::Message) {
@@ -424,7 +431,8 @@ impl<P: Protocol> World<P> {
             self.catch_ups.send(to, bytes);
         }
         self.trace.note(self.now, Mark::Sent, Some(from), [u64::from(to.0), bytes]);
-        for (at, flight) in self.network.send(self.now, from, to, message, bytes).into_iter().flatten() {
+        let scheduled = self.network.send(self.now, (from, to), (message, bytes), self.causes.now());
+        for (at, flight) in scheduled.into_iter().flatten() {
             self.agenda.push(at, Event::Arrive(flight));
         }
     }
@@ -436,12 +444,20 @@ impl<P: Protocol> World<P> {
             return;
         }
         self.received[landed.to.index()] += 1;
-        self.queue(landed.to, Input::Message { from: landed.from, message: landed.message });
+        let (name, from, sent_in) = (landed.message.label().name, landed.from, landed.sent_in);
+        let input = Input::Message { from, message: landed.message };
+        self.queue_because(landed.to, input, Cause::Message { name, from, sent_in });
     }
 
     /// Gives a node an input and its processor a push.
     pub(super) fn queue(&mut self, node: NodeId, input: Input<P>) {
-        self.machines[node.index()].queue(Work::Step(input));
+        let cause =
+            if let Input::Client(request) = &input { Cause::Client(request.op) } else { Cause::Order };
+        self.queue_because(node, input, cause);
+    }
+
+    fn queue_because(&mut self, node: NodeId, input: Input<P>, cause: Cause) {
+        self.machines[node.index()].queue(Work::Step(input), cause);
         self.wake(node);
     }
 
@@ -483,7 +499,8 @@ impl<P: Protocol> World<P> {
             return;
         }
         let Some(upto) = machine.disk.finish() else { return };
-        self.queue(node, Input::Flushed { upto });
+        let asked_in = machine.flush_asked_in;
+        self.queue_because(node, Input::Flushed { upto }, Cause::Flushed { asked_in });
         self.begin_flush(node);
     }
 
@@ -504,7 +521,22 @@ impl<P: Protocol> World<P> {
                 self.suspicions.hear(self.now, node, opinion, standing);
             }
         }
-        self.trace.say(self.now, node, line);
+        if let Line::FaultOff { number, .. } = &line {
+            self.faults.note_end(*number, self.now);
+        }
+        let silence = node.filter(|_| is_telling(&line)).and_then(|node| self.silence(node, &line));
+        let stamped = self.trace.say(self.now, node, line);
+        self.causes.say(&stamped, silence);
+    }
+
+    /// Of whose silence `line` speaks, and how quiet the way from there to `node` is.
+    fn silence(&self, node: NodeId, line: &Line) -> Option<(NodeId, Quiet)> {
+        let whom = match opinion(node, line) {
+            Some(Opinion::Doubt(whom) | Opinion::Down(whom)) => whom,
+            _ if matches!(line, Line::ElectStart { .. }) => self.tally.latest_primary()?,
+            _ => return None,
+        };
+        (whom != node).then(|| (whom, self.network.quiet(whom, node)))
     }
 
     /// Where the node that `observer` speaks of really stands.

@@ -3,6 +3,7 @@
 use crate::base::knob::Topology;
 use crate::base::metric::MetricSet;
 use crate::base::time::{Span, VirtualTime};
+use crate::base::why::{About, Chain};
 use crate::cluster::view::ClusterView;
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub struct Frame {
     pub markers: Arc<Vec<Marker>>,
     /// The narration that was said last.
     pub narration: Option<Narration>,
+    /// The chain of causes that was asked for last.
+    pub why: Option<Arc<Explained>>,
     /// Answers to requests, oldest first; at most 5. A new one has a higher serial.
     pub toasts: Vec<Toast>,
 }
@@ -146,6 +149,17 @@ pub struct Narration {
     pub at: VirtualTime,
     /// The words.
     pub text: Arc<str>,
+}
+
+/// A chain of causes in one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The run, by its place.
+    pub run: usize,
+    /// Of what.
+    pub about: About,
+    /// The chain; empty if there is no such thing, or it is no longer remembered.
+    pub chain: Chain,
 }
 
 /// An answer to a request.

@@ -47,6 +47,8 @@ pub enum Stop {
     Fault,
 }
 
+use crate::base::why::About;
+
 /// What the watcher asks of the driver. Commands change the world and are part of the timeline; the rest changes
 /// only the watching.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +92,13 @@ pub enum Request {
     Command(String),
     /// Several of them at one instant.
     Commands(Vec<String>),
+    /// Tell the chain of causes of something in a run; the frames to come have it.
+    Why {
+        /// The run, by its place.
+        run: usize,
+        /// Of what.
+        about: About,
+    },
     /// Start the scenario again from its beginning, commands given by hand forgotten.
     Restart,
     /// End the simulation thread.

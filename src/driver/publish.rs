@@ -1,6 +1,6 @@
 //! Makes frames: pictures of all runs, with the figures that are too dear to be measured for every one.
 
-use super::frame::{Frame, Head, LaneInfo, Marker, RECENT, RunFrame, Toast};
+use super::frame::{Explained, Frame, Head, LaneInfo, Marker, RECENT, RunFrame, Toast};
 use super::player::Player;
 use super::story::Story;
 use crate::base::knob::{Knobs, Profile, Topology};
@@ -41,6 +41,7 @@ pub struct Publisher {
     figures: Vec<Option<Figures>>,
     toasts: Vec<Toast>,
     toasts_said: u64,
+    why: Option<Arc<Explained>>,
     serial: u64,
 }
 
@@ -63,6 +64,7 @@ impl Publisher {
             figures: Vec::new(),
             toasts: Vec::new(),
             toasts_said: 0,
+            why: None,
             serial: 0,
         }
     }
@@ -70,6 +72,12 @@ impl Publisher {
     /// The runs are others than before: old figures mean nothing.
     pub(super) fn forget_figures(&mut self) {
         self.figures.clear();
+        self.why = None;
+    }
+
+    /// Gives a chain of causes with the frames to come.
+    pub(super) fn explain(&mut self, explained: Explained) {
+        self.why = Some(Arc::new(explained));
     }
 
     /// Answers a request in the frames to come.
@@ -142,6 +150,7 @@ impl Publisher {
             recording: None,
             markers: Arc::new(markers),
             narration: player.narration().cloned(),
+            why: self.why.clone(),
             toasts: self.toasts.clone(),
         }
     }

@@ -1,18 +1,28 @@
 //! What requests do. Each is answered by a toast that says what was done, or why not.
 
-use super::frame::MarkerKind;
+use super::frame::{Explained, MarkerKind};
 use super::player::{Cursor, Outcome};
 use super::story::Story;
 use super::thread::{Goal, Pacer};
 use super::until::Until;
 use super::{Request, Seek, Stop};
 use crate::base::time::{Span, VirtualTime};
+use crate::base::why::About;
 use crate::scenario::model::Scoped;
 use crate::scenario::spell;
 use std::io;
 use std::sync::Arc;
 
 impl Pacer {
+    /// Tells the causes of something in a run of the lane that is acted on.
+    fn explain(&mut self, run: usize, about: About) {
+        let Some(cluster) = self.story.player().clusters().get_mut(run) else {
+            return self.publisher.toast("ask on the other future: it is not acted on now".to_owned(), true);
+        };
+        let chain = cluster.why(about).unwrap_or_default();
+        self.publisher.explain(Explained { run, about, chain });
+    }
+
     /// Serves a request. Gives whether time has jumped.
     pub(super) fn serve(&mut self, request: Request) -> bool {
         self.owed = Span::ZERO;
@@ -64,6 +74,10 @@ impl Pacer {
             }
             Request::Command(text) => self.commands(&[text]),
             Request::Commands(texts) => self.commands(&texts),
+            Request::Why { run, about } => {
+                self.explain(run, about);
+                Ok(false)
+            }
             Request::Restart => self.restart(),
             Request::Quit => Ok(false),
         };

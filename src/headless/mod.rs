@@ -6,9 +6,12 @@ pub mod compare;
 pub mod plays;
 pub mod report;
 pub mod tables;
+pub mod why;
 
+use crate::base::time::VirtualTime;
 use crate::cluster::live::HostKind;
-use crate::driver::verdict::{Judgement, play_out};
+use crate::driver::player::Player;
+use crate::driver::verdict::{Judgement, judge};
 use crate::scenario::model::Scenario;
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
@@ -68,6 +71,8 @@ pub struct Order {
     pub seeds: Option<RangeInclusive<u64>>,
     /// One JSON object a line instead of a report.
     pub as_json: bool,
+    /// What chains of causes to tell of each run, by the words of [`crate::base::why`].
+    pub why: Vec<String>,
 }
 
 /// Plays every scenario with every seed; prints to `out`, one object or report after the other.
@@ -80,11 +85,15 @@ pub fn run(order: &Order, out: &mut dyn Write) -> io::Result<Exit> {
         let own = scenario.seed..=scenario.seed;
         for seed in order.seeds.clone().unwrap_or(own) {
             let scenario = Arc::new(reseeded(scenario, seed));
-            let judgement = play_out(&scenario, HostKind::Inline)?;
+            let mut player = Player::new(Arc::clone(&scenario), HostKind::Inline)?;
+            player.advance(VirtualTime(scenario.duration.0));
+            let judgement = judge(&scenario, &mut player);
+            let answers = why::ask(player.clusters(), &order.why);
             exit = exit.graver(Exit::of(&judgement));
             let printed = match order.as_json {
-                true => report::write_json(&scenario, &judgement, out),
-                false => report::write_text(&scenario, &judgement, out),
+                true => report::write_json_with(&scenario, &judgement, &answers, out),
+                false => report::write_text(&scenario, &judgement, out)
+                    .and_then(|()| why::write_text(&scenario, &answers, out)),
             };
             match printed {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit),

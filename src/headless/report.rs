@@ -1,5 +1,6 @@
 //! What `run` prints: one JSON object a line, or a report for people.
 
+use super::why::{self, Answer};
 use crate::base::metric::{METRICS, Metric, MetricSet};
 use crate::base::text::{safe, width};
 use crate::base::time::Span;
@@ -15,6 +16,19 @@ use std::io::{self, Write};
 /// # Errors
 /// If `out` cannot be written.
 pub fn write_json(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
+    write_json_with(scenario, judgement, &[], out)
+}
+
+/// The same with chains of causes under `why`, if any were asked for.
+///
+/// # Errors
+/// If `out` cannot be written.
+pub fn write_json_with(
+    scenario: &Scenario,
+    judgement: &Judgement,
+    answers: &[Answer],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let runs: Vec<Value> = scenario
         .runs
         .iter()
@@ -26,7 +40,7 @@ pub fn write_json(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
         })
         .collect();
     let expectations: Vec<Value> = judgement.expectations.iter().map(|met| met_json(scenario, met)).collect();
-    let object = json!({
+    let mut object = json!({
         "scenario": scenario.id,
         "seed": scenario.seed,
         "duration_us": scenario.duration.0,
@@ -34,6 +48,9 @@ pub fn write_json(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
         "runs": runs,
         "expectations": expectations,
     });
+    if !answers.is_empty() {
+        object["why"] = why::json(scenario, answers);
+    }
     writeln!(out, "{object}")
 }
 

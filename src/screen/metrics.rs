@@ -106,7 +106,7 @@ fn cut(text: &str, columns: u16) -> String {
 }
 
 /// As many of the hyphenated words of `id` as fit; a piece of the first if none does.
-fn head_of(id: &str, columns: u16) -> &str {
+pub(super) fn head_of(id: &str, columns: u16) -> &str {
     let fits = |text: &&str| text.chars().count() <= usize::from(columns);
     let prefixes = std::iter::once(id).chain(id.rmatch_indices('-').map(|(at, _)| &id[..at]));
     prefixes.into_iter().find(fits).unwrap_or_else(|| {

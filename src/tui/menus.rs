@@ -6,6 +6,11 @@ use super::model::{Menu, Model, Prompt, PromptKind};
 use super::palette;
 use crate::base::command::{Group, VERBS, Verb};
 use crate::base::ids::NodeId;
+use crate::base::line::{Level, Stamped};
+use crate::base::operation::Outcome;
+use crate::base::time::VirtualTime;
+use crate::base::why::{About, KINDS, Kind, Reason};
+use crate::cluster::view::OperationView;
 use crate::driver::frame::LaneInfo;
 use crate::screen::{Overlay, Row, View};
 
@@ -46,6 +51,7 @@ pub const VIEWS: &[(View, &str, &str)] = &[
     (View::Network, "3 network", "who reaches whom, who thinks what of whom"),
     (View::Metrics, "4 metrics", "everything measured, run by run"),
     (View::SideBySide, "5 side by side", "two runs under one clock"),
+    (View::Differences, "6 differences", "the trade-offs, measured, run by run; who is better"),
 ];
 
 /// The faults of the menu.
@@ -108,6 +114,9 @@ pub(super) fn menu(model: &Model, menu: Menu, selected: usize) -> Overlay {
             "a digit or enter",
             VIEWS.iter().map(|(_, name, what)| Row::new(*name, *what)).collect::<Vec<_>>(),
         ),
+        Menu::Why => {
+            ("why?", "enter tells the causes", questions(model).into_iter().map(|(_, row)| row).collect())
+        }
         Menu::Options => ("options of this run", "enter takes a knob to the command line", knob_rows(model)),
         Menu::Lanes => ("futures", "enter acts on it, with the present one beside", lane_rows(model)),
     };
@@ -123,6 +132,67 @@ fn lane_rows(model: &Model) -> Vec<Row> {
         Row::new(format!("~{} up to {}{here}", lane.number, lane.live), deeds)
     };
     model.frame.lanes.iter().map(row).collect()
+}
+
+/// The most events and operations one is offered to ask about.
+const QUESTIONS: usize = 60;
+
+/// What one can ask the causes of in the shown run: the newest of each kind, then bad news and operations that ended
+/// badly, newest first.
+pub fn questions(model: &Model) -> Vec<(About, Row)> {
+    let view = model.cluster();
+    let kind = |&(kind, word, what): &(Kind, &str, &str)| (About::Newest(kind), Row::new(word, what));
+    let is_worth_it = |stamped: &&Stamped| {
+        let code = stamped.line.code();
+        let is_news = stamped.line.level() != Level::Info || code == "ROLE_PRIMARY";
+        is_news && !["LWW_DROP", "VOTE_DENY", "HEAL", "RESUME", "RESTART", "DONE"].contains(&code)
+    };
+    let of_line = |stamped: &Stamped| {
+        let who = stamped.node.map_or_else(|| "world".to_owned(), |node| model.name(node));
+        let text = stamped.line.text(&view.names);
+        let row = Row::new(format!("{} {who} {}", stamped.at, stamped.line.code()), &text).with_more(text);
+        (stamped.at, About::Line(stamped.number), row)
+    };
+    let of_operation = |ended: &OperationView| {
+        let end = match &ended.outcome {
+            Outcome::Fail(refusal) => format!("failed: {}", refusal.word()),
+            Outcome::Unknown(doubt) => format!("unknown: {}", doubt.word()),
+            Outcome::Ok(_) | Outcome::Pending => return None,
+        };
+        let verb = if ended.action.is_write() { "write" } else { "read" };
+        let text = format!("{verb} {} by {}: {end}", view.names.key(ended.key), ended.client);
+        Some((ended.at, About::Op(ended.op), Row::new(format!("{} {}", ended.at, ended.op), text)))
+    };
+    let lines = view.events.iter().filter(is_worth_it).map(of_line);
+    let mut recent: Vec<(VirtualTime, About, Row)> =
+        lines.chain(view.operations.iter().filter_map(of_operation)).collect();
+    recent.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
+    let recent = recent.into_iter().take(QUESTIONS).map(|(_, about, row)| (about, row));
+    KINDS.iter().map(kind).chain(recent).collect()
+}
+
+/// The chain of causes that was asked for last.
+pub(super) fn chain(model: &Model, selected: usize) -> Overlay {
+    let told = model.frame.why.as_ref();
+    let links = told.map_or(&[][..], |told| told.chain.as_slice());
+    let row = |(nth, reason): (usize, &Reason)| {
+        let who = reason.node.map_or_else(|| "-".to_owned(), |node| model.name(node));
+        let because = if nth == 0 { "" } else { "because: " };
+        let text = format!("{because}{}", reason.text);
+        Row::new(format!("{} {who} {}", reason.at, reason.code.unwrap_or("")), &text).with_more(text)
+    };
+    let mut rows: Vec<Row> = links.iter().enumerate().map(row).collect();
+    if rows.is_empty() {
+        rows.push(Row::new("", "there is none in this run, or it is no longer remembered"));
+    }
+    let run = told.and_then(|told| model.frame.runs.get(told.run)).map_or("", |run| &*run.id);
+    Overlay {
+        title: format!("why, in {run}"),
+        input: None,
+        selected: Some(selected.min(rows.len() - 1)),
+        rows,
+        hint: "up and down, enter asks again, esc closes".to_owned(),
+    }
 }
 
 fn fault_row(row: &Verb) -> Row {

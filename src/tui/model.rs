@@ -33,6 +33,8 @@ pub enum Focus {
     },
     /// A menu: the chosen row.
     Menu(Menu, usize),
+    /// A chain of causes: the chosen link.
+    Chain(usize),
     /// The partition editor: which nodes stand on the second side, and the one the cursor is on.
     Partition {
         /// By node.
@@ -92,6 +94,8 @@ pub enum Menu {
     Options,
     /// The ways that things went.
     Lanes,
+    /// What one can ask the causes of.
+    Why,
 }
 
 /// What the first-minute tour waits for next; `None` when it is over.
@@ -195,7 +199,7 @@ impl Model {
             Focus::World => Mode::World,
             Focus::Prompt(_) => Mode::Prompt,
             Focus::Help { .. } => Mode::Help,
-            Focus::Menu(..) => Mode::Menu,
+            Focus::Menu(..) | Focus::Chain(_) => Mode::Menu,
             Focus::Partition { .. } => Mode::Partition,
         }
     }
@@ -260,6 +264,7 @@ impl Model {
             Focus::Prompt(prompt) => Some(menus::prompt(self, prompt)),
             Focus::Help { filter, selected } => Some(menus::help(self, filter, *selected)),
             Focus::Menu(menu, selected) => Some(menus::menu(self, *menu, *selected)),
+            Focus::Chain(selected) => Some(menus::chain(self, *selected)),
             Focus::Partition { sides, cursor } => Some(menus::partition(self, sides, *cursor)),
         }
     }

@@ -2,9 +2,12 @@
 
 use super::keymap::{Action, BINDINGS, Mode, hints, keys_of, parse_key, resolve};
 use super::menus;
-use super::model::{Focus, Model};
+use super::model::{Focus, Menu, Model};
 use super::update::{Effect, click as click_at, paste, press};
 use crate::base::ids::NodeId;
+use crate::base::time::VirtualTime;
+use crate::base::why::{About, Kind, Reason};
+use crate::driver::frame::Explained;
 use crate::driver::{Request, Seek};
 use crate::screen::View;
 use crate::screen::look::Look;
@@ -280,4 +283,40 @@ fn the_tour_goes_on_when_its_key_is_pressed() {
     let coach = model.watch().coach.unwrap_or_default();
     assert!(coach.contains("press T"), "whoever is ahead of it is not called back: {coach}");
     assert_eq!(resolve(Mode::World, &event("c")), Some(Action::Crash));
+}
+
+#[test]
+fn one_may_ask_why_and_the_answer_comes_with_a_frame() {
+    let mut model = model(9_000, &["7s crash n5"]);
+    press_all(&mut model, "enter");
+    let offered = model.watch().overlay.expect("a menu");
+    assert_eq!(offered.rows[0].left, "last-election");
+    assert!(offered.rows.iter().any(|row| row.left.contains("n5 CRASH")), "{:?}", offered.rows);
+    let asked = press_all(&mut model, "enter");
+    assert_eq!(asked, ["Ask(Why { run: 0, about: Newest(Election) })"]);
+    assert!(matches!(model.focus, Focus::Chain(0)));
+    let mut answered = (*model.frame).clone();
+    let reason =
+        |text: &str, code| Reason { at: VirtualTime(5_000_000), node: None, code, text: text.to_owned() };
+    let chain = vec![reason("n3 became primary", None), reason("`crash n1` began (f1)", Some("FAULT"))];
+    let about = About::Newest(Kind::Election);
+    answered.why = Some(Arc::new(Explained { run: 0, about, chain }));
+    model.take_frame(Arc::new(answered));
+    let rows = model.watch().overlay.expect("a panel").rows;
+    assert_eq!(
+        (rows[0].right.as_str(), rows[1].right.as_str()),
+        ("n3 became primary", "because: `crash n1` began (f1)")
+    );
+    press_all(&mut model, "down enter");
+    assert!(matches!(model.focus, Focus::Menu(Menu::Why, 0)), "enter asks again");
+    press_all(&mut model, "esc");
+    assert!(matches!(model.focus, Focus::World));
+}
+
+#[test]
+fn the_views_menu_leads_to_the_differences() {
+    let mut model = model(9_000, &[]);
+    press_all(&mut model, "v");
+    type_line(&mut model, "6");
+    assert_eq!(model.view, View::Differences);
 }

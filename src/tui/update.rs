@@ -106,7 +106,9 @@ fn type_into(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
             _ => {}
         },
         Focus::Menu(Menu::Views, selected) => {
-            if let KeyCode::Char(digit @ '1'..='5') = event.code {
+            if let KeyCode::Char(digit @ '1'..='9') = event.code
+                && (digit as usize - '1' as usize) < VIEWS.len()
+            {
                 *selected = digit as usize - '1' as usize;
                 return enter(model);
             }
@@ -207,6 +209,7 @@ fn open(model: &mut Model, action: Action) {
         Action::Views => Focus::Menu(Menu::Views, 0),
         Action::Options => Focus::Menu(Menu::Options, 0),
         Action::Lanes => Focus::Menu(Menu::Lanes, 0),
+        Action::Why => Focus::Menu(Menu::Why, 0),
         Action::Help => Focus::Help { filter: String::new(), selected: 0 },
         Action::Palette => prompt(PromptKind::Command, String::new()),
         Action::Filter => prompt(PromptKind::Filter, model.filter.clone()),
@@ -392,6 +395,7 @@ fn move_selection(model: &mut Model, by: isize) {
         Focus::Menu(menu, selected) => menus::menu(model, *menu, *selected).rows.len(),
         Focus::Prompt(prompt) => palette::completions(model, prompt).len(),
         Focus::Partition { sides, .. } => sides.len(),
+        Focus::Chain(_) => model.frame.why.as_ref().map_or(0, |told| told.chain.len()),
         Focus::World => {
             // The log is read from its end.
             let (by, most) = match model.view {
@@ -408,6 +412,7 @@ fn move_selection(model: &mut Model, by: isize) {
     match &mut model.focus {
         Focus::Help { selected, .. }
         | Focus::Menu(_, selected)
+        | Focus::Chain(selected)
         | Focus::Partition { cursor: selected, .. } => {
             *selected = selected.saturating_add_signed(by).min(last);
         }
@@ -445,7 +450,12 @@ fn enter(model: &mut Model) -> Vec<Effect> {
             enter_help(model, &filter, selected);
             Vec::new()
         }
+        Focus::Menu(Menu::Why, selected) => ask_why(model, selected),
         Focus::Menu(menu, selected) => enter_menu(model, menu, selected),
+        Focus::Chain(_) => {
+            open(model, Action::Why);
+            Vec::new()
+        }
         Focus::Partition { sides, .. } => enter_partition(model, &sides),
     }
 }
@@ -533,6 +543,7 @@ fn enter_menu(model: &mut Model, menu: Menu, selected: usize) -> Vec<Effect> {
                 take_to_prompt(model, verb.syntax);
             }
         }
+        Menu::Why => {}
         Menu::Options => {
             let row = menus::menu(model, menu, selected).rows.get(selected).map(|row| row.left.clone());
             if let Some(text) = row {
@@ -541,6 +552,13 @@ fn enter_menu(model: &mut Model, menu: Menu, selected: usize) -> Vec<Effect> {
         }
     }
     Vec::new()
+}
+
+/// Asks the driver for the causes of the chosen row; its answer comes with a frame.
+fn ask_why(model: &mut Model, selected: usize) -> Vec<Effect> {
+    let Some((about, _)) = menus::questions(model).into_iter().nth(selected) else { return Vec::new() };
+    model.focus = Focus::Chain(0);
+    vec![Effect::Ask(Request::Why { run: model.run, about })]
 }
 
 fn enter_partition(model: &mut Model, sides: &[bool]) -> Vec<Effect> {

@@ -29,7 +29,7 @@ fn network(spec: NetworkSpec) -> Network<Note> {
 }
 
 fn send(network: &mut Network<Note>, at: u64, number: u32) -> Scheduled {
-    network.send(VirtualTime(at), A, B, Note(number), 1_000)
+    network.send(VirtualTime(at), (A, B), (Note(number), 1_000), StepId::default())
 }
 
 /// Sends `count` messages a millisecond apart; gives their arrivals in the order of sending.

@@ -151,7 +151,7 @@ fn capacity(scenario: &Scenario, found: &Capacity) -> String {
     };
     let theory = match (&found.theory, found.rate) {
         (Some(theory), Some(rate)) => format!(
-            "; {} gives {:.0}/s, this is {:.2} of it",
+            "; {} gives {:.0}/s for messages alone, without flushes and timers: this is {:.2} of it",
             theory.formula,
             theory.rate,
             f64::from(rate) / theory.rate

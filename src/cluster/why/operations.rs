@@ -1,0 +1,211 @@
+//! From an operation to what decided it.
+
+use super::Telling;
+use crate::base::command::Command;
+use crate::base::ids::{NodeId, OpId};
+use crate::base::line::Line;
+use crate::base::operation::{Doubt, Outcome, Refusal, Success};
+use crate::base::time::VirtualTime;
+use crate::cluster::causes::Turned;
+use crate::cluster::faults::{parts, stops};
+use crate::cluster::ledger::OpRecord;
+use crate::cluster::measure::{WHOLE, lost_ops};
+use crate::cluster::staleness::Staleness;
+use crate::protocol::{Protocol, Truth};
+
+impl<P: Protocol> Telling<'_, P> {
+    /// `op`, and why it ended as it did, or what became of it afterwards.
+    pub(super) fn operation(&mut self, op: OpId, record: &OpRecord, truth: &Truth) {
+        let story = format!("{op} of {}: {}", record.client, self.world.story_of(op));
+        if record.is_acked_write() && lost_ops(&self.world.ledger, truth).contains(&op) {
+            self.push(record.ended, record.node, None, format!("{story}; and yet it is lost"));
+            return self.lost(op, record);
+        }
+        self.push(record.ended, record.node, Some("OP"), story);
+        let stale = Staleness::of(&self.world.ledger, WHOLE);
+        match stale.stale.iter().find(|stale| stale.op == op) {
+            Some(stale) => {
+                let text = format!(
+                    "it missed {} acknowledged write(s), the first of them {:.1} ms old",
+                    stale.missed,
+                    stale.age.as_millis()
+                );
+                self.push(record.scheduled, record.node, None, text);
+                self.stale(record);
+            }
+            None => self.decided(op, record),
+        }
+    }
+
+    /// What decided how `op` ended.
+    pub(super) fn decided(&mut self, op: OpId, record: &OpRecord) {
+        let span = (record.scheduled, record.ended);
+        self.push_turns(op);
+        let node = record.node.unwrap_or(self.world.clients.home(record.client));
+        match &record.outcome {
+            Outcome::Pending => {}
+            Outcome::Ok(_) => self.push(
+                record.ended,
+                record.node,
+                None,
+                format!("{} answered after {:.1} ms", self.name(node), record.latency().as_millis()),
+            ),
+            Outcome::Fail(Refusal::Unavailable) => self.who_is_down(node, record.ended),
+            Outcome::Fail(Refusal::NobodyAccepted) => self.nobody(record),
+            Outcome::Unknown(Doubt::ConnectionReset) => {
+                let crashed =
+                    self.told(record.ended, |who, line| who == node && matches!(line, Line::Crash { .. }));
+                if let Some(told) = crashed {
+                    self.line(told);
+                }
+            }
+            Outcome::Fail(_) | Outcome::Unknown(_) => self.refused_by(node, span),
+        }
+    }
+
+    /// Nodes that sent the client away.
+    fn push_turns(&mut self, op: OpId) {
+        let turns: Vec<_> = self.world.causes.turns_of(op).copied().collect();
+        // The last ones tell what it was like in the end.
+        for turn in turns.iter().skip(turns.len().saturating_sub(2)) {
+            let name = self.name(turn.node);
+            let text = match turn.what {
+                Turned::Refused => format!("{name} refused the connection: it is down"),
+                Turned::NotPrimary(None) => format!("{name} is not primary and knows none"),
+                Turned::NotPrimary(Some(hint)) => {
+                    format!("{name} is not primary and takes {} for it", self.name(hint))
+                }
+            };
+            self.push(turn.at, Some(turn.node), None, text);
+        }
+    }
+
+    /// No node in the client's reach accepted it.
+    fn nobody(&mut self, record: &OpRecord) {
+        let home = self.world.clients.home(record.client);
+        let members = self.world.members();
+        let others = || (0..members).map(NodeId::at);
+        let span = (record.scheduled, record.ended);
+        let is_parted = |command: &Command| others().any(|other| parts(command, members, home, other));
+        if let Some(fault) = self.fault(span, is_parted) {
+            let apart = others().filter(|&other| parts(&fault.command, members, home, other));
+            let apart: Vec<String> = apart.map(|other| self.name(other)).collect();
+            let text = format!(
+                "{} lives beside {}, out of reach of {}",
+                record.client,
+                self.name(home),
+                apart.join(", ")
+            );
+            self.push(record.scheduled, Some(home), None, text);
+        }
+        self.refused_by(home, span);
+    }
+
+    /// What `node` last said of its own state before it sent clients away.
+    fn refused_by(&mut self, node: NodeId, span: (VirtualTime, VirtualTime)) {
+        let speaks = |who: NodeId, line: &Line| {
+            who == node
+                && matches!(
+                    line,
+                    Line::StepDown { .. }
+                        | Line::NoQuorum { .. }
+                        | Line::PrimaryLost { .. }
+                        | Line::LeaseLost { .. }
+                        | Line::Fenced { .. }
+                        | Line::TooFewReplicas { .. }
+                        | Line::InSyncShrink { .. }
+                        | Line::Unavailable { .. }
+                        | Line::QuorumTimeout { .. }
+                        | Line::SyncWait { .. }
+                        | Line::LinkLost { .. }
+                        | Line::RoleReplica { .. }
+                        | Line::QuorumBack { .. }
+                )
+        };
+        let bad = |line: &Line| !matches!(line, Line::RoleReplica { .. } | Line::QuorumBack { .. });
+        match self.told(span.1, speaks).filter(|told| bad(&told.line.line)) {
+            Some(told) => self.line(told),
+            None => drop(self.push_trouble_of(node, span)),
+        }
+    }
+
+    /// Why the node that was read had not got what another had acknowledged.
+    fn stale(&mut self, read: &OpRecord) {
+        let newer = self.world.ledger.records().rev().find(|record| {
+            record.key == read.key && record.is_acked_write() && record.ended <= read.scheduled
+        });
+        let (Some(newer), Some(node)) = (newer, read.node) else { return };
+        let wrote = newer.node.unwrap_or(node);
+        let text = format!("{} had acknowledged: {}", self.name(wrote), self.world.asked(newer));
+        self.push(newer.ended, newer.node, None, text);
+        if let Some(fault) = self.between(wrote, node, (newer.scheduled, read.ended)) {
+            return self.push_fault(fault);
+        }
+        let (at, wanted) = (read.ended, newer.scheduled);
+        let keeps_mail = |_: NodeId, line: &Line| matches!(line, Line::HintStore { .. });
+        match self.told(at, keeps_mail).filter(|told| told.line.at >= wanted) {
+            Some(told) => self.line(told),
+            None => {
+                let text = format!("nothing had brought it to {} yet", self.name(node));
+                self.push(read.scheduled, Some(node), None, text);
+                self.push_trouble_of(node, (newer.scheduled, read.ended));
+            }
+        }
+    }
+
+    /// What became of a write that had been acknowledged.
+    fn lost(&mut self, op: OpId, record: &OpRecord) {
+        if record.fate.is_cut {
+            let cuts = |_: NodeId, line: &Line| {
+                matches!(
+                    line,
+                    Line::Truncate { .. }
+                        | Line::Diverged { .. }
+                        | Line::Rollback { .. }
+                        | Line::Rewind { .. }
+                )
+            };
+            let mut all = self.world.causes.told();
+            let cut = all.find(|told| {
+                told.line.at >= record.ended && told.line.node.is_some_and(|node| cuts(node, &told.line.line))
+            });
+            if let Some(told) = cut {
+                return self.line(told);
+            }
+        }
+        if record.fate.is_inverted {
+            let is_clock = |command: &Command| {
+                matches!(command, Command::Clock { .. } | Command::Drift { .. } | Command::ClockStrobe { .. })
+            };
+            let text = format!("a write that had returned before {op} began has the later timestamp");
+            self.push(record.scheduled, None, Some("LOST"), text);
+            if let Some(fault) = self.fault((VirtualTime::ZERO, record.ended), is_clock) {
+                self.push_fault(fault);
+            }
+            return;
+        }
+        let Some(node) = record.node else { return };
+        let lost_memory =
+            self.world.causes.told().find(|told| told.line.at >= record.ended && is_crash(&told.line.line));
+        match lost_memory {
+            Some(told) => self.line(told),
+            None => {
+                let later = self.world.causes.told().find(|told| {
+                    told.line.at >= record.ended && matches!(told.line.line, Line::RolePrimary { .. })
+                });
+                match later {
+                    Some(told) => self.line(told),
+                    None => drop(self.push_trouble_of(node, (record.ended, self.world.now))),
+                }
+            }
+        }
+        if let Some(fault) = self.fault((record.ended, self.world.now), |command| stops(command, node)) {
+            self.push_fault(fault);
+        }
+        debug_assert!(matches!(record.outcome, Outcome::Ok(Success::Written(_))));
+    }
+}
+
+fn is_crash(line: &Line) -> bool {
+    matches!(line, Line::Crash { .. })
+}
