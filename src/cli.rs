@@ -4,8 +4,10 @@ use crate::base::knob::Topology;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ops::RangeInclusive;
 
+mod histories;
 mod render;
 
+pub use histories::{Export, FailedCasWord, Verify};
 pub use render::Render;
 
 /// A terminal playground for replication: primary-replica, peer-to-peer and multi-leader under the same seed,
@@ -16,7 +18,7 @@ pub use render::Render;
     version,
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n  splitbrain render async-gap -o a.gif   film it\n\nWithout a terminal on standard output only the subcommands work.",
-    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n  splitbrain render async-gap -o a.gif   film it\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  101    our own bug\n  128+n  signal n, after cleaning up"
+    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n  splitbrain render async-gap -o a.gif   film it\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  3      no verdict within the budget (verify)\n  101    our own bug\n  128+n  signal n, after cleaning up"
 )]
 pub struct Cli {
     /// What to do; the playground if nothing.
@@ -56,6 +58,16 @@ pub enum Command {
         after_help = "Examples:\n  splitbrain render same-cut-four-answers -o cut.gif --from 3s --to 12s\n  splitbrain render async-gap -o gap.cast --speed 2\n  splitbrain render pair-kill-one -o kill.png --at 9s --view side-by-side"
     )]
     Render(Render),
+    /// Judge a client history from anywhere: is it linearizable?
+    #[command(
+        after_help = "Examples:\n  splitbrain verify history.edn\n  splitbrain verify etcd_007.log --model cas-register\n  splitbrain export async-gap -o - | splitbrain verify - --json\n\nReads EDN maps, one a line or in one vector; Jepsen's text logs; JSON lines. A :fail did not happen, an :info may\nhappen at any later time or never, and so may what is still open at the end.\n\nExit codes:\n  0  linearizable\n  1  not linearizable; a witness is drawn\n  2  wrong use or a bad file\n  3  not decided within the budget"
+    )]
+    Verify(Verify),
+    /// Play a scenario and hand its history or its trace to other tools.
+    #[command(
+        after_help = "Examples:\n  splitbrain export async-gap -o gap.edn\n  splitbrain export same-cut-four-answers --run sloppy -o - | splitbrain verify -\n  splitbrain export pair-kill-one -o kill.shiviz"
+    )]
+    Export(Export),
     /// Print the knobs of a topology: values, defaults, meaning, what each mirrors.
     Knobs {
         /// The topology.

@@ -20,8 +20,10 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod histories;
 mod render;
 
+pub use histories::{export, verify};
 pub use render::render;
 
 /// The longest scenario read from a file or a pipe; the loader's own limit is below it.

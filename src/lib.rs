@@ -12,6 +12,7 @@
 //! | [`protocol`] | pure replication logic: a node is a value that takes an input and gives effects |
 //! | [`cluster`] | the world: agenda, links, machines, disks, clocks, faults, clients, the ledger; hosts for nodes |
 //! | [`check`] | verdicts over what a run did; client histories from anywhere, and whether they are linearizable |
+//! | [`exchange`] | histories and traces from and for other tools: EDN, Jepsen's logs, JSON lines, porcupine, ShiViz |
 //! | [`scenario`] | the file format, the command grammar, the presets |
 //! | [`driver`] | a scenario's runs over time: timeline, pace, judgement |
 //! | [`screen`] | pure drawing: a frame and a model give a buffer |
@@ -44,6 +45,7 @@ pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod driver;
+pub mod exchange;
 pub mod face;
 pub mod headless;
 pub mod protocol;

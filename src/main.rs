@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         None => face::playground(&cli.play),
         Some(Command::Run(run)) => face::run(run),
         Some(Command::Compare(compare)) => face::compare(compare),
+        Some(Command::Verify(order)) => face::verify(order),
+        Some(Command::Export(order)) => face::export(order),
         Some(Command::Presets { name, names }) => headless::tables::presets(name.as_deref(), *names),
         Some(Command::Render(render)) => face::render(render),
         Some(Command::Knobs { topology }) => headless::tables::knobs((*topology).into()),

@@ -3,6 +3,8 @@
 use super::host::inline::Inline;
 use super::host::tasks::Tasks;
 use super::host::{Host, NodeCell};
+use super::journal::JournalEntry;
+use super::ledger::Ledger;
 use super::measure::Window;
 use super::orders::Applied;
 use super::resolve::asks_for_owners;
@@ -68,6 +70,12 @@ pub trait Cluster: Send {
     fn names(&self) -> Arc<Names>;
     /// The chain of causes of what `about` names, if there is such a thing and it is still remembered.
     fn why(&mut self, about: About) -> Option<Chain>;
+    /// Every operation, with what only the judges know of it.
+    fn ledger(&self) -> &Ledger;
+    /// Keeps a journal from now on.
+    fn keep_journal(&mut self);
+    /// The journal; empty if none is kept.
+    fn journal(&self) -> &[JournalEntry];
     /// A copy that goes on by itself, on the inline host.
     fn checkpoint(&mut self) -> Box<dyn Cluster>;
     /// The same on a host of this kind.
@@ -231,6 +239,18 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
     fn why(&mut self, about: About) -> Option<Chain> {
         let truth = self.truth();
         self.host.world().why(about, &truth)
+    }
+
+    fn ledger(&self) -> &Ledger {
+        self.host.world().ledger()
+    }
+
+    fn keep_journal(&mut self) {
+        self.host.world_mut().trace.keep_journal();
+    }
+
+    fn journal(&self) -> &[JournalEntry] {
+        self.host.world().trace().journal()
     }
 
     fn checkpoint(&mut self) -> Box<dyn Cluster> {

@@ -18,6 +18,7 @@ pub mod disk;
 pub mod effects;
 pub mod faults;
 pub mod host;
+pub mod journal;
 pub mod ledger;
 pub mod live;
 pub mod machine;

@@ -136,6 +136,11 @@ impl<M: Message> Network<M> {
         self.counts
     }
 
+    /// The id of the next message; a second copy of it has the one after.
+    pub fn next_id(&self) -> MessageId {
+        MessageId(self.counts.sent + self.counts.duplicated + 1)
+    }
+
     fn condition(&self, from: NodeId, to: NodeId) -> &Condition {
         &self.conditions[from.index() * self.members + to.index()]
     }

@@ -3,9 +3,10 @@
 //! The digest is XXH3-64 chained over fixed-size records, one per event: (instant, kind and node, two details).
 //! Two runs with equal digests took the same steps at the same instants.
 
+use super::journal::{Happening, JournalEntry};
 use super::view::{EVENTS_SHOWN, LINES_SHOWN};
 use crate::base::chunks::Chunks;
-use crate::base::ids::NodeId;
+use crate::base::ids::{MessageId, NodeId};
 use crate::base::line::{Line, Stamped};
 use crate::base::time::VirtualTime;
 use std::collections::{BTreeMap, VecDeque};
@@ -41,6 +42,8 @@ pub struct Trace {
     lines: u64,
     /// Instants of every line by its code, for expectations that count lines.
     said: BTreeMap<&'static str, Chunks<VirtualTime>>,
+    /// Every message and line, if somebody asked for it.
+    journal: Option<Vec<JournalEntry>>,
 }
 
 impl Trace {
@@ -52,6 +55,7 @@ impl Trace {
             by_node: vec![VecDeque::new(); members],
             recent: VecDeque::new(),
             lines: 0,
+            journal: None,
             said: BTreeMap::new(),
         }
     }
@@ -65,6 +69,39 @@ impl Trace {
             place.copy_from_slice(&word.to_le_bytes());
         }
         self.digest = XxHash3_64::oneshot_with_seed(self.digest, &record);
+    }
+
+    /// A message leaves on the link (from, to); `what` is its id and its length in bytes.
+    pub fn sent(
+        &mut self,
+        at: VirtualTime,
+        link: (NodeId, NodeId),
+        name: &'static str,
+        what: (MessageId, u64),
+    ) {
+        self.note(at, Mark::Sent, Some(link.0), [u64::from(link.1.0), what.1]);
+        self.enter(at, link.0, || Happening::Sent { name, to: link.1, id: what.0 });
+    }
+
+    /// A message, or a copy of one, has come over the link (from, to).
+    pub fn received(&mut self, at: VirtualTime, link: (NodeId, NodeId), name: &'static str, id: MessageId) {
+        self.enter(at, link.1, || Happening::Received { name, from: link.0, id });
+    }
+
+    /// Keeps a journal from now on.
+    pub fn keep_journal(&mut self) {
+        self.journal.get_or_insert_default();
+    }
+
+    /// The journal; empty if none is kept.
+    pub fn journal(&self) -> &[JournalEntry] {
+        self.journal.as_deref().unwrap_or_default()
+    }
+
+    fn enter(&mut self, at: VirtualTime, node: NodeId, what: impl FnOnce() -> Happening) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(JournalEntry { at, node, what: what() });
+        }
     }
 
     /// Counts a step of a node.
@@ -84,6 +121,9 @@ impl Trace {
 
     /// Takes a line; gives it as it is kept.
     pub fn say(&mut self, at: VirtualTime, node: Option<NodeId>, line: Line) -> Arc<Stamped> {
+        if let Some(node) = node {
+            self.enter(at, node, || Happening::Said(line.clone()));
+        }
         let code = line.code();
         let mut first = [0_u8; 8];
         first.iter_mut().zip(code.bytes()).for_each(|(place, byte)| *place = byte);

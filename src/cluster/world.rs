@@ -430,7 +430,7 @@ impl<P: Protocol> World<P> {
         if let Traffic::Resync | Traffic::Repair | Traffic::Compare = traffic {
             self.catch_ups.send(to, bytes);
         }
-        self.trace.note(self.now, Mark::Sent, Some(from), [u64::from(to.0), bytes]);
+        self.trace.sent(self.now, (from, to), message.label().name, (self.network.next_id(), bytes));
         let scheduled = self.network.send(self.now, (from, to), (message, bytes), self.causes.now());
         for (at, flight) in scheduled.into_iter().flatten() {
             self.agenda.push(at, Event::Arrive(flight));
@@ -445,6 +445,7 @@ impl<P: Protocol> World<P> {
         }
         self.received[landed.to.index()] += 1;
         let (name, from, sent_in) = (landed.message.label().name, landed.from, landed.sent_in);
+        self.trace.received(self.now, (from, landed.to), name, landed.id);
         let input = Input::Message { from, message: landed.message };
         self.queue_because(landed.to, input, Cause::Message { name, from, sent_in });
     }

@@ -5,6 +5,7 @@
 //! (pace) and [`verdict`] (a scenario played to its end and judged). Must not know: terminals, drawing, files.
 
 pub mod frame;
+pub mod history;
 pub mod lane;
 pub mod player;
 mod publish;

@@ -3,9 +3,11 @@
 //! Start with [`run`] and [`compare::compare`]; [`report`] gives the shapes. Must not know: screens, keys, how anything is simulated.
 
 pub mod compare;
+pub mod export;
 pub mod plays;
 pub mod report;
 pub mod tables;
+pub mod verify;
 pub mod why;
 
 use crate::base::time::VirtualTime;
@@ -26,6 +28,8 @@ pub enum Exit {
     Violated,
     /// Wrong use or a bad file.
     BadInput,
+    /// No verdict within the budget.
+    Undecided,
     /// Our own bug.
     Bug,
     /// A signal, after cleaning up.
@@ -39,6 +43,7 @@ impl Exit {
             Exit::AsExpected => 0,
             Exit::Violated => 1,
             Exit::BadInput => 2,
+            Exit::Undecided => 3,
             Exit::Bug => 101,
             Exit::Signal(number) => 128_u8.saturating_add(number),
         }
@@ -49,14 +54,15 @@ impl Exit {
         if judgement.is_as_expected() { Exit::AsExpected } else { Exit::Violated }
     }
 
-    /// The graver of two ends: 2 over 1 over 0.
+    /// The graver of two ends: 2 over 1 over 3 over 0.
     pub fn graver(self, other: Exit) -> Exit {
         let weight = |exit: Exit| match exit {
             Exit::AsExpected => 0,
-            Exit::Violated => 1,
-            Exit::BadInput => 2,
-            Exit::Bug => 3,
-            Exit::Signal(_) => 4,
+            Exit::Undecided => 1,
+            Exit::Violated => 2,
+            Exit::BadInput => 3,
+            Exit::Bug => 4,
+            Exit::Signal(_) => 5,
         };
         if weight(other) > weight(self) { other } else { self }
     }

@@ -9,6 +9,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("protocol", &["base"]),
     ("cluster", &["base", "protocol"]),
     ("check", &["base", "cluster::view"]),
+    ("exchange", &["base", "check"]),
     ("scenario", &["base", "check", "cluster::spec"]),
     ("driver", &["base", "protocol", "cluster", "check", "scenario"]),
     (
@@ -26,7 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("record", &["base", "cluster::live", "driver", "scenario", "screen"]),
-    ("headless", &["base", "cluster", "check", "scenario", "driver"]),
+    ("headless", &["base", "cluster", "check", "exchange", "scenario", "driver"]),
     (
         "tui",
         &[
@@ -50,6 +51,7 @@ const BANNED: &[(&str, &[&str])] = &[
     ),
     ("cluster", &["std::fs", "std::time", "thread_rng", "std::env", "HashMap", "HashSet"]),
     ("check", &["std::fs", "std::time", "tokio", "std::env", "HashMap", "HashSet"]),
+    ("exchange", &["std::fs", "std::time", "tokio", "std::env", "HashMap", "HashSet"]),
     ("scenario", &["HashMap", "HashSet"]),
     ("driver", &["HashMap", "HashSet"]),
     ("record", &["HashMap", "HashSet", "std::time", "tokio", "std::env", "crossterm", "thread_rng"]),

@@ -99,6 +99,8 @@ pub enum Kind {
     Add,
     /// Puts something at the end of a list or a text.
     Append,
+    /// Takes an element out of a set. No model judges that yet; it is told so that nobody overlooks it.
+    Remove,
 }
 
 impl Kind {
@@ -110,6 +112,7 @@ impl Kind {
             Kind::Cas => "cas",
             Kind::Add => "add",
             Kind::Append => "append",
+            Kind::Remove => "remove",
         }
     }
 }

@@ -75,7 +75,7 @@ impl Live {
                 }
                 (cluster.is_written, cluster.last) = (true, call);
             }
-            Kind::Cas | Kind::Add | Kind::Append => {
+            Kind::Cas | Kind::Add | Kind::Append | Kind::Remove => {
                 self.standings[operation.key.index()] = Standing::Unfit;
             }
         }

@@ -69,7 +69,7 @@ impl Model {
             match operation.kind {
                 Kind::Append => return Model::Append,
                 Kind::Cas => has_cas = true,
-                Kind::Add => adds = true,
+                Kind::Add | Kind::Remove => adds = true,
                 Kind::Read if operation.outcome == Outcome::Ok => match history.datum(operation.value) {
                     Datum::Int(_) => numbers += 1,
                     Datum::List(_) => numbers -= 1,

@@ -229,7 +229,7 @@ impl Compiler<'_> {
                 Kind::Read => Effect::Equals(state(operation.value)?),
                 Kind::Write => Effect::Become(state(operation.value)?),
                 Kind::Add => Effect::Count(self.number(operation.value)?),
-                Kind::Cas | Kind::Append => {
+                Kind::Cas | Kind::Append | Kind::Remove => {
                     return Err(format!("a counter knows no {}", operation.kind.word()));
                 }
             })
@@ -255,7 +255,7 @@ impl Compiler<'_> {
                     None if tree.has_piece(operation.value) => Effect::Extend(operation.value.0),
                     None => Effect::Become(OTHER),
                 },
-                Kind::Cas | Kind::Add => {
+                Kind::Cas | Kind::Add | Kind::Remove => {
                     return Err(format!("a key that is appended to knows no {}", operation.kind.word()));
                 }
             })

@@ -44,7 +44,8 @@ impl Witness {
     /// whose end nobody saw runs out to the right.
     pub fn draw(&self, history: &History) -> String {
         let name = history.keys.get(self.key.index()).map_or("", |row| row.name.as_str());
-        let mut out = format!("{}: {}\n", safe(name), safe(&self.reason));
+        let of_key = if name.is_empty() { String::new() } else { format!("{}: ", safe(name)) };
+        let mut out = format!("{of_key}{}\n", safe(&self.reason));
         let hidden = self.operations.len().saturating_sub(DRAWN);
         if hidden > 0 {
             out.push_str(&format!("  ({hidden} operations before these)\n"));
