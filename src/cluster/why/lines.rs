@@ -3,15 +3,17 @@
 use super::{LONGEST, Telling};
 use crate::base::ids::NodeId;
 use crate::base::line::{Line, StepDown};
-use crate::base::time::VirtualTime;
+use crate::base::time::{Span, VirtualTime};
 use crate::cluster::causes::{Cause, StepId, Told};
 use crate::cluster::faults::stops;
 use crate::protocol::Protocol;
 
 /// Steps that are followed back from a line about which nothing better is known.
 const HOPS: usize = 6;
+/// Who was invited to be primary asks for votes within this.
+const JUST_NOW: Span = Span::millis(500);
 
-impl<P: Protocol> Telling<'_, P> {
+impl<'a, P: Protocol> Telling<'a, P> {
     /// `told`, and what it followed from.
     pub(super) fn line(&mut self, told: &Told) {
         if self.chain.len() >= LONGEST {
@@ -29,11 +31,20 @@ impl<P: Protocol> Telling<'_, P> {
             line => line,
         };
         let Some(me) = stamped.node else { return self.line_of_the_world(line, at) };
+        if let (Line::ElectStart { .. }, Some(invited)) = (line, self.invitation(me, at)) {
+            return self.line(invited);
+        }
         if let Some((whom, quiet)) = told.silence {
             return self.silence(whom, me, quiet, at);
         }
         match line {
             Line::RolePrimary { term, .. } => self.primary(told, me, *term),
+            Line::Promoted { by_operator: true, .. } | Line::SwitchStart { .. } => self.order(at, me),
+            Line::Invited { by } => {
+                let by = *by;
+                self.follow(at, |node, line| node == by && matches!(line, Line::SwitchStart { .. }));
+            }
+            Line::LeaseTaken { .. } => self.lease(me, at),
             Line::Promoted { by_operator: false, .. } => {
                 self.follow(at, |node, line| node == me && matches!(line, Line::PrimaryLost { .. }));
             }
@@ -135,6 +146,40 @@ impl<P: Protocol> Telling<'_, P> {
         }
     }
 
+    /// The primary's invitation to take its place that `me` had just got at `at`.
+    fn invitation(&self, me: NodeId, at: VirtualTime) -> Option<&'a Told> {
+        let invited = self.told(at, |node, line| node == me && matches!(line, Line::Invited { .. }))?;
+        (at.since(invited.line.at) <= JUST_NOW).then_some(invited)
+    }
+
+    /// Whoever takes a lease has found that its holder let it go.
+    fn lease(&mut self, me: NodeId, at: VirtualTime) {
+        let mut before = self.world.tally.stints().iter().rev();
+        let before = before.find(|stint| stint.since < at && stint.node != me);
+        let Some(holder) = before.map(|stint| stint.node) else { return };
+        let ended = |node: NodeId, line: &Line| {
+            node == holder && matches!(line, Line::LeaseLost { .. } | Line::Crash { .. } | Line::Paused)
+        };
+        match self.told(at, ended) {
+            Some(told) => self.line(told),
+            None => self.follow_or_trouble(holder, at, |node, line| {
+                node == me && matches!(line, Line::PrimaryLost { .. })
+            }),
+        }
+    }
+
+    /// What an operator ordered, or the timeline in its place.
+    fn order(&mut self, at: VirtualTime, me: NodeId) {
+        let is_order = |told: &&Told| told.line.at <= at && matches!(told.line.line, Line::Applied { .. });
+        match self.world.causes.told().rev().find(is_order) {
+            Some(told) => {
+                let text = format!("`{}` was ordered", told.line.line.text(&self.world.names));
+                self.push(told.line.at, None, Some(told.line.line.code()), text);
+            }
+            None => self.push(at, Some(me), None, "an order arrived".to_owned()),
+        }
+    }
+
     /// Who voted for `candidate` in `term`, in order.
     fn voters(&self, candidate: NodeId, term: u64) -> Vec<(VirtualTime, NodeId)> {
         let vote = |told: &Told| match &told.line.line {
@@ -204,9 +249,7 @@ impl<P: Protocol> Telling<'_, P> {
                     let text = format!("a client had asked: {}", asked.unwrap_or_default());
                     return self.push(at, Some(me), None, text);
                 }
-                Cause::Order => {
-                    return self.push(at, Some(me), None, "an operator's order arrived".to_owned());
-                }
+                Cause::Order => return self.order(at, me),
                 Cause::Boot => return self.push(at, Some(me), None, "it had just started".to_owned()),
             };
         }

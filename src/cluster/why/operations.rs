@@ -123,9 +123,11 @@ impl<P: Protocol> Telling<'_, P> {
                 )
         };
         let bad = |line: &Line| !matches!(line, Line::RoleReplica { .. } | Line::QuorumBack { .. });
-        match self.told(span.1, speaks).filter(|told| bad(&told.line.line)) {
+        let told = self.told(span.1, speaks);
+        match told.filter(|told| bad(&told.line.line)) {
             Some(told) => self.line(told),
-            None => drop(self.push_trouble_of(node, span)),
+            None if self.push_trouble_of(node, span) => {}
+            None => told.into_iter().for_each(|told| self.line(told)),
         }
     }
 
