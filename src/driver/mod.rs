@@ -7,6 +7,7 @@
 pub mod frame;
 pub mod history;
 pub mod lane;
+mod order;
 pub mod player;
 mod publish;
 mod serve;

@@ -1,5 +1,6 @@
 //! A scenario played to its end without a watcher: settled, measured, judged against its expectations.
 
+use super::order::put_order;
 use super::player::{Player, Refused};
 use super::trouble::trouble;
 use crate::base::metric::{Metric, MetricSet};
@@ -171,6 +172,7 @@ fn settle_and_measure<'a>(
     let (digest, events) = (cluster.digest(), cluster.events());
     let (truth, converged_after) = settle(cluster, patience);
     let mut metrics = cluster.measure(&truth, whole.unwrap_or(WHOLE));
+    put_order(cluster, &mut metrics);
     let in_trouble = trouble.map(|window| cluster.measure(&truth, window));
     if let Some(span) = converged_after {
         metrics.put(Metric::ConvergeMs, span.as_millis());

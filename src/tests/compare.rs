@@ -41,6 +41,7 @@ fn on_one_seed_only_counts_are_marked_and_the_notes_have_the_runs_own_figures() 
     assert_eq!(cells(&text, "ack"), ["majority", "async", "-", "-"]);
     assert_eq!(cells(&text, "lost_acked"), ["0", "*", "584", "0", "*", "0", "*", "ops"]);
     assert_eq!(cells(&text, "writable_nodes_max"), ["1", "2", "5", "5"]);
+    assert_eq!(cells(&text, "lin_ok"), ["100.0", "0.0", "100.0", "0.0", "%"]);
     assert!(!cells(&text, "avail_write_pct").contains(&"*"), "one seed has no noise");
     assert_eq!(cells(&text, "tail_amplification"), ["-", "-", "-", "-", "(with", "--twins)"]);
     let in_the_cut = cells(&text, "avail_write_pct@5s..20s");
