@@ -38,6 +38,7 @@
 //! - **Draws stay put.** Chance is split by purpose; one draw more for a link shifts no other draw.
 //! - **A log keeps its rules.** One primary a term, nothing committed lost or changed: watched after every step
 //!   ([`base::rule`]), never broken under safe knobs, named where unsafe ones break it.
+//! - **Two judges agree.** What clients can tell to be lost or out of order, the white box finds too ([`check`]).
 //! - **Watching changes nothing.** Pace, panels and pictures cannot reach the world.
 
 pub mod base;

@@ -50,6 +50,17 @@ pub enum CrashKind {
     DiskLoss,
 }
 
+impl CrashKind {
+    /// What the disk keeps, in words.
+    pub fn keeps(self) -> &'static str {
+        match self {
+            CrashKind::Process => "written data is kept",
+            CrashKind::Power => "only flushed data is kept",
+            CrashKind::DiskLoss => "its disk is lost",
+        }
+    }
+}
+
 /// What a `heal` ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Healed {

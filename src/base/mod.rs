@@ -10,6 +10,7 @@ pub mod command;
 pub mod data;
 pub mod delay;
 pub mod difference;
+pub mod fate;
 pub mod fixed;
 pub mod ids;
 pub mod knob;

@@ -1,15 +1,39 @@
 //! Verdicts over what a run did. Three-valued: a checker that cannot know says so.
 //!
-//! Two kinds of judges live here. [`CHECKERS`] judge [`Findings`] that a finished run hands over. [`linear`] judges a
-//! client [`history`], ours or anybody's, from outside: `linear::linearizable(&history, budget)`.
+//! Two judges look at every run. The white box ([`durable`], [`sessions`], [`causal`]) follows each write by its number
+//! through logs and merges; the black box ([`linearizable`], [`clients`]) knows only what clients asked and were told,
+//! and what a last read of every key gives. Where both can speak they must agree, which the tests hold over presets
+//! and a thousand random schedules. [`linear`] judges a client [`history`], ours or anybody's.
 //!
-//! Must not know: protocols, the world.
+//! Must not know: protocols, the world; it judges [`Findings`] that a run hands over. Start with [`CHECKERS`].
 
+pub mod causal;
+pub mod clients;
+mod durable;
+mod evidence;
 pub mod history;
 pub mod linear;
+pub mod linearizable;
+pub mod order;
+mod outages;
+mod roles;
+mod sessions;
+mod state;
+mod totals;
 
-use crate::base::metric::{Metric, MetricSet};
+pub use evidence::{Evidence, Interval};
+pub use outages::{Outage, outages};
+
+use crate::base::data::Data;
+use crate::base::ids::{Key, OpId};
+use crate::base::metric::MetricSet;
+use crate::base::names::Names;
 use crate::base::rule::{Breaches, Rule};
+use crate::base::time::VirtualTime;
+use crate::cluster::fates::Fates;
+use crate::cluster::ledger::Ledger;
+use crate::cluster::tally::Stint;
+use std::collections::BTreeMap;
 
 /// What a checker found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,24 +60,67 @@ impl Verdict {
     pub fn from_word(word: &str) -> Option<Verdict> {
         [Verdict::Pass, Verdict::Fail, Verdict::Unknown].into_iter().find(|verdict| verdict.word() == word)
     }
-
-    fn of(holds: bool) -> Verdict {
-        if holds { Verdict::Pass } else { Verdict::Fail }
-    }
 }
 
-/// What a finished run hands to the checkers.
-#[derive(Clone, Debug)]
-pub struct Findings {
+/// What a run hands to the checkers.
+#[derive(Clone, Copy, Debug)]
+pub struct Findings<'a> {
     /// Everything measured over the whole run, judged after the settle phase.
-    pub metrics: MetricSet,
+    pub metrics: &'a MetricSet,
     /// How often each rule of its logs was broken.
     pub breaches: Breaches,
     /// Whether the books of the network balance.
     pub books_balance: bool,
+    /// Every operation with what only the judges know of it.
+    pub ledger: &'a Ledger,
+    /// What became of the acknowledged writes.
+    pub fates: &'a Fates,
+    /// What each key holds in the end; of siblings each one.
+    pub values: &'a BTreeMap<Key, Vec<Data>>,
+    /// Keys whose live holders differ in the end.
+    pub keys_diverged: usize,
+    /// Versions that stand beside one whose writer had seen them, with that one.
+    pub false_siblings: &'a [(OpId, OpId)],
+    /// Who was primary when.
+    pub stints: &'a [Stint],
+    /// Changes of primary.
+    pub failovers: &'a [VirtualTime],
+    /// What nodes, keys and values are called.
+    pub names: &'a Names,
 }
 
-type Judge = fn(&Findings) -> (Verdict, Option<String>);
+/// What a checker says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Its evidence if it is violated, or why nobody can know.
+    pub evidence: Option<Evidence>,
+}
+
+impl Ruling {
+    /// It holds.
+    fn pass() -> Ruling {
+        Ruling { verdict: Verdict::Pass, evidence: None }
+    }
+
+    /// It is violated.
+    fn fail(evidence: Evidence) -> Ruling {
+        Ruling { verdict: Verdict::Fail, evidence: Some(evidence) }
+    }
+
+    /// Nobody can know, for a reason.
+    fn unknown(why: impl Into<String>) -> Ruling {
+        Ruling { verdict: Verdict::Unknown, evidence: Some(Evidence::words(why)) }
+    }
+
+    /// Violated if there is evidence.
+    fn of(evidence: Option<Evidence>) -> Ruling {
+        evidence.map_or_else(Ruling::pass, Ruling::fail)
+    }
+}
+
+type Judge = fn(&Findings<'_>) -> Ruling;
 
 /// One row of the table of checkers.
 #[derive(Clone, Copy)]
@@ -62,36 +129,87 @@ pub struct CheckerRow {
     pub name: &'static str,
     /// What it checks.
     pub meaning: &'static str,
+    /// Whether it is worth watching while a run goes on: what it says of a part holds of the whole, or it says what is
+    /// so now.
+    pub is_live: bool,
     judge: Judge,
+}
+
+const fn row(name: &'static str, is_live: bool, judge: Judge, meaning: &'static str) -> CheckerRow {
+    CheckerRow { name, meaning, is_live, judge }
 }
 
 /// The checkers of this version.
 pub const CHECKERS: &[CheckerRow] = &[
-    CheckerRow { name: "durable", meaning: "every acknowledged write survived", judge: durable },
-    CheckerRow {
-        name: "converged",
-        meaning: "all live owners of every key hold equal state at the end",
-        judge: converged,
-    },
-    CheckerRow {
-        name: "no-split-brain",
-        meaning: "no two primaries acknowledged writes side by side",
-        judge: no_split_brain,
-    },
+    row("durable", true, durable::judge, "every acknowledged write survived"),
+    row(
+        "linearizable",
+        true,
+        linearizable::judge,
+        "each key is as if its operations had happened one by one, each between its call and its answer",
+    ),
+    row(
+        "read-your-writes",
+        true,
+        sessions::read_your_writes,
+        "no client missed what it had written and been told of",
+    ),
+    row("monotonic-reads", true, sessions::monotonic_reads, "no client saw less than it had seen before"),
+    row(
+        "monotonic-writes",
+        true,
+        causal::monotonic_writes,
+        "whoever saw a client's write saw the writes that client had made before it",
+    ),
+    row(
+        "writes-follow-reads",
+        true,
+        causal::writes_follow_reads,
+        "whoever saw a client's write saw what that client had read before it",
+    ),
+    row("converged", false, state::converged, "all live owners of every key hold equal state at the end"),
+    row("no-resurrection", true, state::no_resurrection, "nothing that was deleted came back"),
+    row(
+        "no-false-siblings",
+        false,
+        state::no_false_siblings,
+        "no version stands at the end beside one whose writer had seen it",
+    ),
+    row(
+        "counters",
+        false,
+        totals::counters,
+        "each counter is the sum of what was acknowledged and some of what is unknown",
+    ),
+    row(
+        "sets",
+        false,
+        totals::sets,
+        "sets and lists hold what was acknowledged, each element once, and nothing else",
+    ),
+    row(
+        "no-outage",
+        true,
+        outages::judge,
+        "no 100 ms in a row in which fewer than half of the operations scheduled succeeded within 1 s",
+    ),
+    row("no-split-brain", true, roles::no_split_brain, "no two primaries acknowledged writes side by side"),
+    row("no-flapping", true, roles::no_flapping, "no minute with more than six changes of primary"),
     rule_row(Rule::OnePrimaryPerTerm, |findings| rule(findings, Rule::OnePrimaryPerTerm)),
     rule_row(Rule::LeaderCompleteness, |findings| rule(findings, Rule::LeaderCompleteness)),
     rule_row(Rule::CommittedEntryKept, |findings| rule(findings, Rule::CommittedEntryKept)),
     rule_row(Rule::CommittedEntriesAgree, |findings| rule(findings, Rule::CommittedEntriesAgree)),
-    CheckerRow {
-        name: "messages-conserved",
-        meaning: "sent + duplicated = delivered + dropped + in flight",
-        judge: messages_conserved,
-    },
+    row(
+        "messages-conserved",
+        false,
+        messages_conserved,
+        "sent + duplicated = delivered + dropped + in flight",
+    ),
 ];
 
 impl CheckerRow {
-    /// The verdict over `findings`, with a witness in words if it fails.
-    pub fn judge(&self, findings: &Findings) -> (Verdict, Option<String>) {
+    /// What it says of `findings`.
+    pub fn judge(&self, findings: &Findings<'_>) -> Ruling {
         (self.judge)(findings)
     }
 }
@@ -101,67 +219,20 @@ pub fn checker(name: &str) -> Option<&'static CheckerRow> {
     CHECKERS.iter().find(|row| row.name == name)
 }
 
-fn durable(findings: &Findings) -> (Verdict, Option<String>) {
-    let Some(lost) = findings.metrics.get(Metric::LostAcked) else { return (Verdict::Unknown, None) };
-    let acked = findings.metrics.get(Metric::AckedWrites).unwrap_or(0.0);
-    let witness = (lost > 0.0).then(|| format!("{lost} of {acked} acknowledged writes are gone"));
-    (Verdict::of(lost == 0.0), witness)
-}
-
-fn converged(findings: &Findings) -> (Verdict, Option<String>) {
-    match findings.metrics.get(Metric::Converged) {
-        Some(1.0) => (Verdict::Pass, None),
-        Some(_) => (Verdict::Fail, Some("live replicas differ after the settle phase".to_owned())),
-        None => (Verdict::Unknown, None),
-    }
-}
-
-fn no_split_brain(findings: &Findings) -> (Verdict, Option<String>) {
-    // A cluster without primaries has none to split.
-    let split = findings.metrics.get(Metric::SplitBrainMs).unwrap_or(0.0);
-    let witness = (split > 0.0).then(|| format!("two primaries acknowledged writes for {split} ms"));
-    (Verdict::of(split == 0.0), witness)
-}
-
 const fn rule_row(rule: Rule, judge: Judge) -> CheckerRow {
-    CheckerRow { name: rule.name(), meaning: rule.meaning(), judge }
+    row(rule.name(), true, judge, rule.meaning())
 }
 
-fn rule(findings: &Findings, rule: Rule) -> (Verdict, Option<String>) {
+fn rule(findings: &Findings<'_>, rule: Rule) -> Ruling {
     let breaches = findings.breaches.of(rule);
-    (Verdict::of(breaches == 0), (breaches > 0).then(|| format!("{breaches} {}", rule.breach())))
+    Ruling::of((breaches > 0).then(|| Evidence::words(format!("{breaches} {}", rule.breach()))))
 }
 
-/// The rules that a run broke, by the names of their checkers: worth telling whether or not anyone asked.
-pub fn broken_rules(breaches: Breaches) -> impl Iterator<Item = &'static str> {
-    Rule::ALL.into_iter().filter(move |rule| breaches.of(*rule) > 0).map(Rule::name)
-}
-
-fn messages_conserved(findings: &Findings) -> (Verdict, Option<String>) {
-    let witness = (!findings.books_balance).then(|| "the books of the network do not balance".to_owned());
-    (Verdict::of(findings.books_balance), witness)
+fn messages_conserved(findings: &Findings<'_>) -> Ruling {
+    let broken =
+        (!findings.books_balance).then(|| Evidence::words("the books of the network do not balance"));
+    Ruling::of(broken)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn findings(values: &[(Metric, f64)]) -> Findings {
-        let mut metrics = MetricSet::default();
-        values.iter().for_each(|&(metric, value)| metrics.put(metric, value));
-        Findings { metrics, breaches: Breaches::default(), books_balance: true }
-    }
-
-    #[test]
-    fn a_lost_write_fails_durability_with_its_count() {
-        let judged = durable(&findings(&[(Metric::LostAcked, 3.0), (Metric::AckedWrites, 40.0)]));
-        assert_eq!(judged, (Verdict::Fail, Some("3 of 40 acknowledged writes are gone".to_owned())));
-        assert_eq!(durable(&findings(&[(Metric::LostAcked, 0.0)])).0, Verdict::Pass);
-    }
-
-    #[test]
-    fn what_was_not_measured_is_unknown() {
-        assert_eq!(durable(&findings(&[])).0, Verdict::Unknown);
-        assert_eq!(converged(&findings(&[])).0, Verdict::Unknown);
-    }
-}
+mod tests;

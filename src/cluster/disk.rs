@@ -64,6 +64,17 @@ impl<D: Durable> Disk<D> {
         can_begin
     }
 
+    /// The records that the flush in flight makes safe.
+    pub fn in_flight(&self) -> impl Iterator<Item = &D::Record> {
+        let count = self.in_flight.map_or(0, |upto| upto.0.saturating_sub(self.flushed_upto.0));
+        self.tail.iter().take(count as usize)
+    }
+
+    /// What is safe.
+    pub fn flushed(&self) -> &D {
+        &self.flushed
+    }
+
     /// The flush in flight is done: up to which position everything is safe now.
     pub fn finish(&mut self) -> Option<DiskPosition> {
         let upto = self.in_flight.take()?;

@@ -11,12 +11,15 @@ use crate::base::time::VirtualTime;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of effects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// Acknowledged ones of the window that are not there in the end, though nobody undid them.
-    pub lost: u32,
-    /// What counters and lists have too much, over the whole run.
-    pub counted_twice: u64,
+    /// Acknowledged ones of the window that are not there in the end, though nobody undid them. A count cannot tell
+    /// which of its increments are missing: the largest, of equal ones the newest, are named.
+    pub lost: Vec<OpId>,
+    /// What counters have too much, over the whole run.
+    pub overcounted: u64,
+    /// Elements that lists hold beyond their first place in them, over the whole run.
+    pub repeated: u64,
 }
 
 /// The operations on one key.
@@ -38,8 +41,8 @@ impl Effects {
         let mut effects = Effects::default();
         for (key, story) in stories(ledger) {
             let held = values.get(&key).map(Vec::as_slice).unwrap_or_default();
-            effects.lost += story.lost_elements(held, gone, window);
-            effects.counted_twice += repeated(held);
+            effects.lost.extend(story.lost_elements(held, gone, window));
+            effects.repeated += repeated(held);
             if story.overwritten.is_none() {
                 story.judge_count(held, gone, window, &mut effects);
             }
@@ -87,7 +90,7 @@ fn is_inside(record: &OpRecord, window: Window) -> bool {
 
 impl Story<'_> {
     /// Elements that should be there and are not, or should be gone and are there.
-    fn lost_elements(&self, held: &[Data], gone: &BTreeSet<OpId>, window: Window) -> u32 {
+    fn lost_elements(&self, held: &[Data], gone: &BTreeSet<OpId>, window: Window) -> Vec<OpId> {
         let there: BTreeSet<Value> = held
             .iter()
             .filter(|data| matches!(data, Data::Set(_) | Data::List(_) | Data::Rows(_)))
@@ -110,45 +113,45 @@ impl Story<'_> {
                 Update::Increment(_) | Update::Resolve(_) => false,
             }
         };
-        self.updates.iter().filter(is_lost).count() as u32
+        self.updates.iter().filter(is_lost).map(|(op, ..)| *op).collect()
     }
 
     /// A count cannot tell which of its increments are missing: the fewest that explain it are taken for lost, if all
     /// of them lie in the window.
     fn judge_count(&self, held: &[Data], gone: &BTreeSet<OpId>, window: Window, effects: &mut Effects) {
         let amounts = self.updates.iter().filter_map(|(op, update, record)| match update {
-            Update::Increment(by) if !gone.contains(op) => Some((i64::from(*by), *record)),
+            Update::Increment(by) if !gone.contains(op) => Some((i64::from(*by), *op, *record)),
             _ => None,
         });
-        let amounts: Vec<(i64, &OpRecord)> = amounts.collect();
+        let amounts: Vec<(i64, OpId, &OpRecord)> = amounts.collect();
         if amounts.is_empty() {
             return;
         }
         let counts = held.iter().map(|data| if let Data::Count(count) = data { *count } else { 0 });
         let held = counts.max().unwrap_or(0);
         let sum = |is_such: &dyn Fn(i64, bool) -> bool| {
-            let such = amounts.iter().filter(|(by, record)| is_such(*by, record.is_acked_write()));
-            such.map(|(by, _)| by).sum::<i64>()
+            let such = amounts.iter().filter(|(by, _, record)| is_such(*by, record.is_acked_write()));
+            such.map(|(by, ..)| by).sum::<i64>()
         };
         // What was acknowledged counts; what is unknown may.
         let least = sum(&|by, is_acked| is_acked || by < 0);
         let most = sum(&|by, is_acked| is_acked || by > 0);
-        effects.counted_twice += u64::try_from(held - most).unwrap_or(0);
-        if amounts.iter().any(|(_, record)| !is_inside(record, window)) {
+        effects.overcounted += u64::try_from(held - most).unwrap_or(0);
+        if amounts.iter().any(|(_, _, record)| !is_inside(record, window)) {
             return;
         }
         let mut missing = least - held;
-        let mut acked: Vec<i64> = amounts
+        let mut acked: Vec<(i64, OpId)> = amounts
             .iter()
-            .filter(|(by, record)| *by > 0 && record.is_acked_write())
-            .map(|(by, _)| *by)
+            .filter(|(by, _, record)| *by > 0 && record.is_acked_write())
+            .map(|(by, op, _)| (*by, *op))
             .collect();
         acked.sort_unstable();
         while missing > 0
-            && let Some(by) = acked.pop()
+            && let Some((by, op)) = acked.pop()
         {
             missing -= by;
-            effects.lost += 1;
+            effects.lost.push(op);
         }
     }
 }
@@ -158,7 +161,7 @@ mod tests {
     use super::*;
     use crate::base::ids::{ClientId, Version};
     use crate::base::operation::{Doubt, Success};
-    use crate::cluster::ledger::WriteFate;
+    use crate::cluster::ledger::Marks;
     use crate::cluster::measure::WHOLE;
     use std::sync::Arc;
 
@@ -175,7 +178,7 @@ mod tests {
                 ended: VirtualTime::ZERO,
                 outcome: Outcome::Pending,
                 node: None,
-                fate: WriteFate::default(),
+                marks: Marks::default(),
                 is_by_hand: false,
             });
             let written = || Outcome::Ok(Success::Written(Version(1).into()));
@@ -188,7 +191,7 @@ mod tests {
     fn judge(updates: &[(Update, u64, Option<u64>)], held: Option<Data>) -> (u32, u64) {
         let values = held.into_iter().map(|data| (Key(1), vec![data])).collect();
         let effects = Effects::of(&ledger(updates), &values, &BTreeSet::new(), WHOLE);
-        (effects.lost, effects.counted_twice)
+        (effects.lost.len() as u32, effects.overcounted + effects.repeated)
     }
 
     const MILK: Value = Value(1);

@@ -29,18 +29,18 @@ pub struct OpRecord {
     /// The node that answered.
     pub node: Option<NodeId>,
     /// What befell the write.
-    pub fate: WriteFate,
+    pub marks: Marks,
     /// Whether a person or the timeline asked, not the load.
     pub is_by_hand: bool,
 }
 
-/// What befell a write, as seen from outside.
+/// What befell a write, as seen from outside; its fate is decided from them (`fates`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WriteFate {
+pub struct Marks {
     /// A merge discarded it for a write that had returned before it was invoked.
     pub is_inverted: bool,
-    /// A merge discarded it for another write.
-    pub is_discarded: bool,
+    /// The write for which a merge discarded it first.
+    pub beaten_by: Option<OpId>,
     /// It was in a log suffix that was cut off.
     pub is_cut: bool,
 }
@@ -61,14 +61,41 @@ impl OpRecord {
         matches!(self.outcome, Outcome::Ok(Success::Written(_)))
     }
 
+    /// Whether it is a read that found no value at all.
+    pub fn shows_nothing(&self) -> bool {
+        self.action == Action::Read && self.outcome == Outcome::Ok(Success::Found(None))
+    }
+
     /// When its client stopped waiting for it.
     pub fn closed(&self) -> VirtualTime {
         if self.outcome == Outcome::Pending { VirtualTime::MAX } else { self.ended }
     }
 
     /// When it returned to its client: never, unless it succeeded.
-    fn returned(&self) -> VirtualTime {
+    pub fn returned(&self) -> VirtualTime {
         if self.is_ok() { self.ended } else { VirtualTime::MAX }
+    }
+}
+
+/// How two operations stand to each other in real time, as their clients saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RealTime {
+    /// The first had returned before the second began.
+    Before,
+    /// The second had been closed before the first began.
+    After,
+    /// Neither.
+    Concurrent,
+}
+
+impl OpRecord {
+    /// How this one stands to `other`.
+    pub fn stands_to(&self, other: &OpRecord) -> RealTime {
+        match (self.returned() <= other.scheduled, other.closed() <= self.scheduled) {
+            (true, _) => RealTime::Before,
+            (_, true) => RealTime::After,
+            _ => RealTime::Concurrent,
+        }
     }
 }
 
@@ -163,18 +190,16 @@ impl Ledger {
         let (Some(kept), Some(gone)) = (self.get(winner), self.get(loser)) else {
             return false;
         };
-        let is_inverted = kept.returned() <= gone.scheduled;
-        let is_in_order = gone.closed() <= kept.scheduled;
-        let fate = gone.fate;
-        if !is_inverted && !is_in_order && self.conflicts.insert((winner, loser)) {
+        let (stands, marks) = (kept.stands_to(gone), gone.marks);
+        if stands == RealTime::Concurrent && self.conflicts.insert((winner, loser)) {
             self.conflict_times.push(now);
         }
-        let is_news = is_inverted && !fate.is_inverted;
-        if (is_news || !fate.is_discarded)
+        let is_news = stands == RealTime::Before && !marks.is_inverted;
+        if (is_news || marks.beaten_by.is_none())
             && let Some(record) = self.records.get_mut(loser.index())
         {
-            record.fate.is_discarded = true;
-            record.fate.is_inverted |= is_inverted;
+            record.marks.beaten_by.get_or_insert(winner);
+            record.marks.is_inverted |= stands == RealTime::Before;
         }
         is_news
     }
@@ -206,7 +231,7 @@ impl Ledger {
         self.cuts.push((now, entries));
         for op in ops {
             if let Some(record) = self.records.get_mut(op.index()) {
-                record.fate.is_cut = true;
+                record.marks.is_cut = true;
             }
         }
     }
@@ -228,6 +253,16 @@ impl Ledger {
         let deleted = self.purged.get(&key).filter(|&&(deleted, by)| version < deleted && op < by);
         let is_acked = deleted.and_then(|(_, op)| self.get(*op)).is_some_and(OpRecord::is_acked_write);
         is_acked && !self.resurrected.contains_key(&key) && self.resurrected.insert(key, now).is_none()
+    }
+
+    /// Keys whose old value came back, with when that was first seen.
+    pub fn resurrected(&self) -> impl Iterator<Item = (Key, VirtualTime)> + '_ {
+        self.resurrected.iter().map(|(&key, &at)| (key, at))
+    }
+
+    /// The newest delete of `key` whose tombstone was purged somewhere.
+    pub fn purged_delete(&self, key: Key) -> Option<OpId> {
+        self.purged.get(&key).map(|(_, op)| *op)
     }
 
     /// Keys whose old value was seen again in `window`.
@@ -261,7 +296,7 @@ mod tests {
             ended: VirtualTime::ZERO,
             outcome: Outcome::Pending,
             node: None,
-            fate: WriteFate::default(),
+            marks: Marks::default(),
             is_by_hand: false,
         }
     }

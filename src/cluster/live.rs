@@ -1,19 +1,20 @@
 //! A cluster as its players see it: one face for every topology and host.
 
+use super::fates::Fates;
 use super::host::inline::Inline;
 use super::host::tasks::Tasks;
 use super::host::{Host, NodeCell};
 use super::journal::JournalEntry;
 use super::ledger::Ledger;
-use super::measure::Window;
+use super::measure::{WHOLE, Window};
 use super::orders::Applied;
 use super::resolve::asks_for_owners;
 use super::spec::RunSetup;
 use super::tally::Stint;
-use super::view::{ClusterView, MessageCounts};
+use super::view::{ClusterView, LedgerView, MessageCounts, StoryView};
 use super::world::Milestone;
 use crate::base::command::Command;
-use crate::base::ids::{Key, NodeId};
+use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::knob::Topology;
 use crate::base::metric::MetricSet;
 use crate::base::names::Names;
@@ -48,6 +49,12 @@ pub trait Cluster: Send {
     fn view(&mut self) -> ClusterView;
     /// What has survived so far.
     fn truth(&mut self) -> Truth;
+    /// What became of every acknowledged write, given what has survived.
+    fn fates(&mut self, truth: &Truth) -> Fates;
+    /// The acknowledged writes for a screen.
+    fn ledger_view(&self, fates: &Fates) -> LedgerView;
+    /// The story of `op`, if it is an acknowledged write.
+    fn story(&mut self, fates: &Fates, op: OpId) -> Option<StoryView>;
     /// What was measured in `window`, given what has survived.
     fn measure(&self, truth: &Truth, window: Window) -> MetricSet;
     /// Ok and scheduled writes in each of the last `seconds` whole seconds.
@@ -62,6 +69,8 @@ pub trait Cluster: Send {
     fn lines(&self, code: &str, window: Window) -> usize;
     /// Who was primary when.
     fn stints(&self) -> Vec<Stint>;
+    /// When another node became primary.
+    fn failovers(&self) -> Vec<VirtualTime>;
     /// How often each rule of its logs was broken.
     fn breaches(&self) -> Breaches;
     /// Operations whose clients still wait.
@@ -196,6 +205,24 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
         P::truth(&self.host.world().living(&cells))
     }
 
+    fn fates(&mut self, truth: &Truth) -> Fates {
+        let cells = self.host.cells().into_owned();
+        self.host.world().fates(&cells, truth)
+    }
+
+    fn ledger_view(&self, fates: &Fates) -> LedgerView {
+        self.host.world().ledger_view(fates)
+    }
+
+    fn story(&mut self, fates: &Fates, op: OpId) -> Option<StoryView> {
+        let cells = self.host.cells().into_owned();
+        self.host.world().story(&cells, fates, op)
+    }
+
+    fn ledger(&self) -> &Ledger {
+        self.host.world().ledger()
+    }
+
     fn measure(&self, truth: &Truth, window: Window) -> MetricSet {
         self.host.world().measure(truth, window)
     }
@@ -224,6 +251,10 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
         self.host.world().tally().stints().to_vec()
     }
 
+    fn failovers(&self) -> Vec<VirtualTime> {
+        self.host.world().tally().failovers_in(WHOLE).map(|failover| failover.primary_at).collect()
+    }
+
     fn breaches(&self) -> Breaches {
         self.host.world().rules.breaches()
     }
@@ -239,10 +270,6 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
     fn why(&mut self, about: About) -> Option<Chain> {
         let truth = self.truth();
         self.host.world().why(about, &truth)
-    }
-
-    fn ledger(&self) -> &Ledger {
-        self.host.world().ledger()
     }
 
     fn keep_journal(&mut self) {

@@ -2,12 +2,14 @@
 //! `base::metric::METRICS`.
 
 use super::effects::Effects;
+use super::fates::ending;
 use super::ledger::{Ledger, OpRecord};
 use super::sessions::Broken;
 use super::staleness::Staleness;
 use super::tally::{Bucket, Failover};
 use super::world::World;
 use super::writable;
+use crate::base::fate::WriteFate;
 use crate::base::ids::{Key, OpId};
 use crate::base::knob::Topology;
 use crate::base::metric::{Metric, MetricSet};
@@ -53,9 +55,9 @@ impl<P: Protocol> World<P> {
         self.put_outcomes(&mut set, &records);
         put_latencies(&mut set, &records);
         put_losses(&mut set, losses(&self.ledger, truth, window));
-        if let Survivors::Log(ops) = &truth.survivors {
+        if let Survivors::Log(remains) = &truth.survivors {
             let is_dirty = |record: &&&OpRecord| match &record.outcome {
-                Outcome::Ok(Success::Found(Some(found))) => !ops.contains(&found.written_by),
+                Outcome::Ok(Success::Found(Some(found))) => !remains.ops.contains(&found.written_by),
                 _ => false,
             };
             set.put(Metric::DirtyReads, records.iter().filter(is_dirty).count() as f64);
@@ -152,7 +154,7 @@ impl<P: Protocol> World<P> {
             }
             set.put(Metric::HintsPeakBytes, buckets.iter().map(|b| b.hint_bytes).max().unwrap_or(0) as f64);
             set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
-            set.put(Metric::FalseSiblings, false_siblings(&self.ledger, truth) as f64);
+            set.put(Metric::FalseSiblings, false_siblings(&self.ledger, truth).len() as f64);
             set.put(Metric::Resurrected, self.ledger.resurrected_in(window) as f64);
             let sum =
                 |of: &dyn Fn(&Bucket) -> u64| buckets.iter().map(|bucket| of(bucket)).sum::<u64>() as f64;
@@ -302,58 +304,40 @@ pub fn losses(ledger: &Ledger, truth: &Truth, window: Window) -> Losses {
     let mut gone = BTreeSet::new();
     for (number, record) in ledger.records().enumerate() {
         let op = OpId(number as u32);
-        let Some(class) = loss(ledger, truth, op, record) else { continue };
+        let class = match ending(ledger, truth, op, record) {
+            Some(WriteFate::RolledBack) => &mut losses.rolled_back,
+            Some(WriteFate::BeatenByEarlier) => &mut losses.inverted,
+            Some(WriteFate::Vanished) => &mut losses.vanished,
+            _ => continue,
+        };
         gone.insert(op);
         if window.0 <= record.scheduled && record.scheduled < window.1 {
-            *class(&mut losses) += 1;
+            *class += 1;
         }
     }
     let effects = Effects::of(ledger, &truth.values, &gone, window);
-    (losses.concurrent, losses.counted_twice) = (effects.lost, effects.counted_twice);
+    (losses.concurrent, losses.counted_twice) =
+        (effects.lost.len() as u32, effects.overcounted + effects.repeated);
     losses
 }
 
 /// The acknowledged writes that did not survive as a whole, in the order in which they were asked for.
 pub fn lost_ops(ledger: &Ledger, truth: &Truth) -> Vec<OpId> {
     let numbered = ledger.records().enumerate().map(|(number, record)| (OpId(number as u32), record));
-    numbered.filter(|(op, record)| loss(ledger, truth, *op, record).is_some()).map(|(op, _)| op).collect()
+    let is_lost =
+        |(op, record): &(OpId, &OpRecord)| ending(ledger, truth, *op, record).is_some_and(WriteFate::is_lost);
+    numbered.filter(is_lost).map(|(op, _)| op).collect()
 }
 
-/// The count of a class of [`Losses`].
-type Class = fn(&mut Losses) -> &mut u32;
-
-/// The class in which the write `op` is lost as a whole, if it is.
-fn loss(ledger: &Ledger, truth: &Truth, op: OpId, record: &OpRecord) -> Option<Class> {
-    let Outcome::Ok(Success::Written(written)) = &record.outcome else { return None };
-    let remains = match &truth.survivors {
-        // Several sites have a log each, and a resolver may discard what is in one.
-        Survivors::Log(ops) if ops.contains(&op) && record.fate.is_inverted => {
-            return Some(|losses| &mut losses.inverted);
-        }
-        Survivors::Log(ops) if ops.contains(&op) => return None,
-        Survivors::Log(_) if record.fate.is_cut => return Some(|losses| &mut losses.rolled_back),
-        Survivors::Log(_) => return Some(|losses| &mut losses.vanished),
-        Survivors::Merged(_) if record.fate.is_inverted => return Some(|losses| &mut losses.inverted),
-        Survivors::Merged(remains) => remains.get(&record.key),
-    };
-    let is_there = match (remains, &written.event) {
-        (Some(remains), Some((event, _))) => remains.seen.as_ref().is_some_and(|seen| seen.knows(*event)),
-        // Neither the newest version nor beaten by it.
-        (Some(remains), None) => remains.version >= written.version,
-        (None, _) => ledger.is_purged(record.key, written.version),
-    };
-    (!is_there).then_some(|losses| &mut losses.vanished)
-}
-
-/// Versions that stand beside one whose writer had seen them.
-fn false_siblings(ledger: &Ledger, truth: &Truth) -> usize {
-    let Survivors::Merged(remains) = &truth.survivors else { return 0 };
-    let of_key = |remains: &Remains| {
+/// Versions that stand beside one whose writer had seen them, each with that one.
+pub fn false_siblings(ledger: &Ledger, truth: &Truth) -> Vec<(OpId, OpId)> {
+    let Survivors::Merged(remains) = &truth.survivors else { return Vec::new() };
+    let of_key = |remains: &Remains| -> Vec<(OpId, OpId)> {
         let ops = &remains.written_by;
-        let is_false = |op: &&OpId| ops.iter().any(|&later| later != **op && ledger.had_seen(later, **op));
-        ops.iter().filter(is_false).count()
+        let seen_by = |op: OpId| ops.iter().copied().find(|&later| later != op && ledger.had_seen(later, op));
+        ops.iter().filter_map(|&op| Some((op, seen_by(op)?))).collect()
     };
-    remains.values().map(of_key).sum()
+    remains.values().flat_map(of_key).collect()
 }
 
 /// The busiest of `members` nodes over their mean, and the deviation from it; nothing where steps are not counted by
@@ -420,7 +404,7 @@ mod tests {
                 ended: VirtualTime::ZERO,
                 outcome: Outcome::Pending,
                 node: None,
-                fate: Default::default(),
+                marks: Default::default(),
                 is_by_hand: false,
             });
             let outcome = match took {

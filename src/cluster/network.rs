@@ -2,6 +2,7 @@
 //! at an instant, is held, or is lost with a reason; a later cut can still take it.
 
 use super::causes::{Quiet, StepId};
+use super::facts::{Fact, What};
 use super::faults::{Condition, either};
 use super::spec::{ClusterSpec, NetworkSpec};
 use super::view::{DropReason, Fate, FlightView, MessageCounts};
@@ -84,6 +85,8 @@ pub struct Network<M> {
     /// Messages that arrived or were lost just now, by what became of them.
     arrived: VecDeque<FlightView>,
     drops: VecDeque<FlightView>,
+    /// Losses of what carried writes, until someone takes note.
+    losses: Vec<Fact>,
     counts: MessageCounts,
     sizes: Sizes,
 }
@@ -121,6 +124,7 @@ impl<M: Message> Network<M> {
             free: Vec::new(),
             arrived: VecDeque::new(),
             drops: VecDeque::new(),
+            losses: Vec::new(),
             counts: MessageCounts::default(),
             sizes,
         }
@@ -139,6 +143,11 @@ impl<M: Message> Network<M> {
     /// The id of the next message; a second copy of it has the one after.
     pub fn next_id(&self) -> MessageId {
         MessageId(self.counts.sent + self.counts.duplicated + 1)
+    }
+
+    /// Losses of what carried writes that nobody has taken note of yet.
+    pub fn losses(&mut self) -> &mut Vec<Fact> {
+        &mut self.losses
     }
 
     fn condition(&self, from: NodeId, to: NodeId) -> &Condition {
@@ -354,6 +363,8 @@ impl<M: Message> Network<M> {
         self.counts.dropped += 1;
         let at = flight.from.index() * self.members + flight.to.index();
         self.links[at].quiet.lost.get_or_insert((now, why));
+        let lost = What::Lost { message: flight.id, why };
+        flight.message.carries(&mut |op| self.losses.push(Fact { at: now, op: Some(op), what: lost }));
         keep(&mut self.drops, picture(flight, Fate::Dropped { at: now, why }));
     }
 

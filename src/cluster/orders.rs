@@ -122,7 +122,10 @@ impl<P: Protocol> World<P> {
             Command::CancelWait { node } => self.order(named(node), Order::CancelWaits, text),
             Command::Set { knob, value } => self.set(knob, value, text),
             Command::Drop { message } => match self.network.drop_one(self.now, *message) {
-                true => self.done(text),
+                true => {
+                    self.note_losses();
+                    self.done(text)
+                }
                 false => Err(format!("{message} is not in flight")),
             },
             Command::Deliver { message } => match self.network.hurry(self.now, *message) {
@@ -173,6 +176,7 @@ impl<P: Protocol> World<P> {
         for (at, flight) in self.network.impose(self.now, conditions) {
             self.agenda.push(at, Event::Arrive(flight));
         }
+        self.note_losses();
         (0..self.members()).for_each(|node| self.begin_flush(NodeId::at(node)));
         let still = self.cut_off();
         away.iter()

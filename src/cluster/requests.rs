@@ -2,7 +2,7 @@
 
 use super::causes::{Turn, Turned};
 use super::clients::{ASK_EVERY, Next};
-use super::ledger::{OpRecord, WriteFate};
+use super::ledger::{Marks, OpRecord};
 use super::spec::WorkloadKind;
 use super::trace::Mark;
 use super::view::Health;
@@ -73,7 +73,7 @@ impl<P: Protocol> World<P> {
             ended: VirtualTime::ZERO,
             outcome: Outcome::Pending,
             node: None,
-            fate: WriteFate::default(),
+            marks: Marks::default(),
             is_by_hand,
         });
         self.trace.note(self.now, Mark::Invoked, None, [u64::from(op.0), u64::from(key.0)]);

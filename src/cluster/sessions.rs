@@ -4,12 +4,21 @@
 
 use super::ledger::{Ledger, OpRecord};
 use super::measure::Window;
-use crate::base::ids::{ClientId, Key, Version};
+use crate::base::ids::{ClientId, Key, OpId, Version};
 use crate::base::operation::{Action, Found, Outcome, Success};
 use crate::base::time::VirtualTime;
 use crate::base::vector::{Event, Vector};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// A read that showed its session too little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// The operation that told the session more.
+    pub owed: OpId,
+    /// The read.
+    pub read: OpId,
+}
 
 /// How often sessions were let down in a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,15 +29,20 @@ pub struct Broken {
     pub own_writes: u32,
     /// Of these, reads of something older than the session had read.
     pub backwards: u32,
+    /// The first of `own_writes`.
+    pub first_own_write: Option<Breach>,
+    /// The first of `backwards`.
+    pub first_backwards: Option<Breach>,
 }
 
 /// What a session knows of a key, of one kind.
 #[derive(Clone, Debug, Default)]
-struct Known {
-    /// The newest version, where versions are in a line, and whether it is a delete.
-    newest: Option<(Version, bool)>,
-    /// The events, where the store knows of causes.
+pub struct Known {
+    /// The newest version, where versions are in a line, whether it is a delete, and who told.
+    newest: Option<(Version, bool, OpId)>,
+    /// The events, where the store knows of causes, and who told last.
     past: Vector,
+    last: Option<OpId>,
 }
 
 /// What a session knows of a key.
@@ -39,6 +53,7 @@ struct Memory {
 }
 
 /// What an operation told its session of a key.
+#[derive(Clone, Debug)]
 enum Told {
     Version(Version, bool),
     Event(Event),
@@ -46,45 +61,86 @@ enum Told {
 }
 
 /// An operation that told its session something.
-struct Telling {
-    at: VirtualTime,
-    session: (ClientId, Key),
-    is_write: bool,
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// The operation.
+    pub op: OpId,
+    /// When.
+    pub at: VirtualTime,
+    /// Whom, of which key.
+    pub session: (ClientId, Key),
+    /// Whether it was a write.
+    pub is_write: bool,
     told: Told,
 }
 
 impl Known {
-    fn learn(&mut self, told: Told) {
-        match told {
-            Told::Version(version, is_delete) => self.newest = self.newest.max(Some((version, is_delete))),
+    /// Knows from now on what `telling` said.
+    pub fn learn(&mut self, telling: &Telling) {
+        match &telling.told {
+            Told::Version(version, is_delete) => {
+                let new = (*version, *is_delete, telling.op);
+                if self.newest.is_none_or(|(newest, ..)| newest < *version) {
+                    self.newest = Some(new);
+                }
+                return;
+            }
             Told::Event(event) => self.past.raise(event.actor, event.number),
-            Told::Past(seen) => self.past.merge(&seen),
+            Told::Past(seen) => self.past.merge(seen),
         }
+        self.last = Some(telling.op);
     }
 
     /// Whether what a read found is older. Nothing is as good as a delete.
-    fn is_newer_than(&self, found: Option<&Found>) -> bool {
+    pub fn is_newer_than(&self, found: Option<&Found>) -> bool {
         match found.map(|found| (found, &found.past)) {
             Some((_, Some(past))) => !past.seen.covers(&self.past),
-            Some((found, None)) => self.newest.is_some_and(|(newest, _)| found.version < newest),
-            None => self.newest.is_some_and(|(_, is_delete)| !is_delete) || !self.past.is_empty(),
+            Some((found, None)) => self.newest.is_some_and(|(newest, ..)| found.version < newest),
+            None => self.newest.is_some_and(|(_, is_delete, _)| !is_delete) || !self.past.is_empty(),
         }
     }
+
+    /// Whether what another operation was told is older. Of a write under causes alone nothing can be said: it may have
+    /// been made beside all that is known.
+    pub fn is_newer_than_told(&self, other: &Telling) -> bool {
+        match &other.told {
+            Told::Version(version, _) => self.newest.is_some_and(|(newest, ..)| *version < newest),
+            Told::Past(seen) => !seen.covers(&self.past),
+            Told::Event(_) => false,
+        }
+    }
+
+    /// The operation that told the newest of it.
+    pub fn told_by(&self) -> Option<OpId> {
+        self.newest.map(|(.., op)| op).or(self.last)
+    }
+
+    /// The breach if the read `read` found less.
+    fn breach(&self, read: OpId, found: Option<&Found>) -> Option<Breach> {
+        let owed = self.told_by().filter(|_| self.is_newer_than(found))?;
+        Some(Breach { owed, read })
+    }
+}
+
+/// Everything that told a session something, in the order of telling.
+pub fn tellings(ledger: &Ledger) -> Vec<Telling> {
+    let numbered = (0_u32..).map(OpId).zip(ledger.records());
+    let mut tellings: Vec<Telling> = numbered.filter_map(|(op, record)| own_telling(op, record)).collect();
+    tellings.sort_by_key(|telling| telling.at);
+    tellings
 }
 
 impl Broken {
     /// Judges every ok read of `window` against all that its session had been told before it asked.
     pub fn of(ledger: &Ledger, window: Window) -> Broken {
-        let mut tellings: Vec<Telling> = ledger.records().filter_map(telling).collect();
-        tellings.sort_by_key(|telling| telling.at);
-        let mut tellings = tellings.into_iter().peekable();
+        let mut tellings = tellings(ledger).into_iter().peekable();
         let mut memories: BTreeMap<(ClientId, Key), Memory> = BTreeMap::new();
         let mut broken = Broken::default();
-        for record in ledger.records() {
+        for (read, record) in (0_u32..).map(OpId).zip(ledger.records()) {
             while let Some(telling) = tellings.next_if(|telling| telling.at < record.scheduled) {
                 let memory = memories.entry(telling.session).or_default();
                 let known = if telling.is_write { &mut memory.written } else { &mut memory.read };
-                known.learn(telling.told);
+                known.learn(&telling);
             }
             let is_inside = window.0 <= record.scheduled && record.scheduled < window.1;
             let Some(memory) = memories.get(&(record.client, record.key)).filter(|_| is_inside) else {
@@ -92,15 +148,20 @@ impl Broken {
             };
             if let (Action::Read, Outcome::Ok(Success::Found(found))) = (&record.action, &record.outcome) {
                 broken.reads += 1;
-                broken.own_writes += u32::from(memory.written.is_newer_than(found.as_ref()));
-                broken.backwards += u32::from(memory.read.is_newer_than(found.as_ref()));
+                let own_write = memory.written.breach(read, found.as_ref());
+                let backwards = memory.read.breach(read, found.as_ref());
+                broken.own_writes += u32::from(own_write.is_some());
+                broken.backwards += u32::from(backwards.is_some());
+                broken.first_own_write = broken.first_own_write.or(own_write);
+                broken.first_backwards = broken.first_backwards.or(backwards);
             }
         }
         broken
     }
 }
 
-fn telling(record: &OpRecord) -> Option<Telling> {
+/// What one operation told its session, if it succeeded and found something.
+pub fn own_telling(op: OpId, record: &OpRecord) -> Option<Telling> {
     let Outcome::Ok(success) = &record.outcome else { return None };
     let (is_write, told) = match success {
         Success::Written(written) => (
@@ -119,15 +180,15 @@ fn telling(record: &OpRecord) -> Option<Telling> {
             (false, told)
         }
     };
-    Some(Telling { at: record.ended, session: (record.client, record.key), is_write, told })
+    Some(Telling { op, at: record.ended, session: (record.client, record.key), is_write, told })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::data::{Change, Data};
-    use crate::base::ids::{OpId, Value};
-    use crate::cluster::ledger::WriteFate;
+    use crate::base::ids::Value;
+    use crate::cluster::ledger::Marks;
 
     fn book(ledger: &mut Ledger, client: u16, asked: u64, told: u64, action: Action, version: u64) {
         let op = ledger.open(OpRecord {
@@ -139,7 +200,7 @@ mod tests {
             ended: VirtualTime::ZERO,
             outcome: Outcome::Pending,
             node: None,
-            fate: WriteFate::default(),
+            marks: Marks::default(),
             is_by_hand: false,
         });
         let version = Version(version);
@@ -164,9 +225,11 @@ mod tests {
         book(&mut ledger, 1, 22, 23, Action::Read, 4);
         book(&mut ledger, 1, 30, 31, Action::Read, 3);
         let broken = Broken::of(&ledger, WHOLE);
-        assert_eq!(broken, Broken { reads: 2, own_writes: 1, backwards: 1 });
+        assert_eq!((broken.reads, broken.own_writes, broken.backwards), (2, 1, 1));
+        assert_eq!(broken.first_own_write, Some(Breach { owed: OpId(0), read: OpId(2) }));
+        assert_eq!(broken.first_backwards, Some(Breach { owed: OpId(3), read: OpId(4) }));
         let late = Broken::of(&ledger, (VirtualTime(25), VirtualTime::MAX));
-        assert_eq!(late, Broken { reads: 1, own_writes: 0, backwards: 1 });
+        assert_eq!((late.reads, late.own_writes, late.backwards), (1, 0, 1));
     }
 
     #[test]
@@ -174,6 +237,6 @@ mod tests {
         let mut ledger = Ledger::default();
         book(&mut ledger, 0, 0, 10, DELETE, 5);
         book(&mut ledger, 0, 20, 21, Action::Read, 0);
-        assert_eq!(Broken::of(&ledger, WHOLE), Broken { reads: 1, own_writes: 0, backwards: 0 });
+        assert_eq!(Broken::of(&ledger, WHOLE), Broken { reads: 1, ..Broken::default() });
     }
 }

@@ -122,7 +122,7 @@ impl Protocol for Teller {
 
     fn truth(_: &[Option<&Self>]) -> Truth {
         Truth {
-            survivors: Survivors::Log(BTreeSet::new()),
+            survivors: Survivors::Log(Default::default()),
             is_converged: true,
             keys_diverged: 0,
             values: Default::default(),

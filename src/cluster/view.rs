@@ -1,6 +1,7 @@
 //! Read-only pictures of a whole cluster, for screens and reports. Plain data, cheap to publish.
 
 use crate::base::Key;
+use crate::base::fate::{FateCounts, WriteFate};
 use crate::base::ids::{ClientId, MessageId, NodeId, OpId};
 use crate::base::knob::{Knobs, Topology};
 use crate::base::line::Stamped;
@@ -218,4 +219,78 @@ pub struct OperationView {
     pub latency: Span,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+/// The most writes a view of the ledger gives.
+pub const LEDGER_SHOWN: usize = 400;
+
+/// What became of the acknowledged writes of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerView {
+    /// How many have which fate.
+    pub counts: FateCounts,
+    /// The writes, worst fate first and of each fate the newest first; at most [`LEDGER_SHOWN`].
+    pub rows: Vec<WriteRow>,
+}
+
+/// One acknowledged write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteRow {
+    /// The operation.
+    pub op: OpId,
+    /// Who asked.
+    pub client: ClientId,
+    /// What, in words.
+    pub what: String,
+    /// The node that acknowledged it.
+    pub node: Option<NodeId>,
+    /// When it was asked.
+    pub asked_at: VirtualTime,
+    /// When it was acknowledged.
+    pub acked_at: VirtualTime,
+    /// What became of it.
+    pub fate: WriteFate,
+    /// Nodes that have it in memory, where that counts.
+    pub memory: u16,
+    /// Nodes that have it on disk, where that counts.
+    pub flushed: u16,
+}
+
+/// The story of one write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoryView {
+    /// The write.
+    pub row: WriteRow,
+    /// What happened to it, in order.
+    pub lines: Vec<StoryLine>,
+    /// Who holds it now, node by node.
+    pub holders: Vec<HolderRow>,
+    /// Whether nothing of it has been forgotten.
+    pub is_whole: bool,
+}
+
+/// One thing that happened to a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoryLine {
+    /// When.
+    pub at: VirtualTime,
+    /// Where.
+    pub node: Option<NodeId>,
+    /// What.
+    pub text: String,
+    /// Whether it did the write harm.
+    pub is_bad: bool,
+}
+
+/// How one node holds a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HolderRow {
+    /// The node.
+    pub node: NodeId,
+    /// Whether it runs.
+    pub is_up: bool,
+    /// How it has it in memory, if it has.
+    pub memory: Option<String>,
+    /// How it has it on disk, if it has.
+    pub disk: Option<String>,
 }

@@ -11,6 +11,7 @@ use super::agenda::Agenda;
 use super::catch_up::CatchUps;
 use super::causes::{Cause, Causes, Quiet, is_telling};
 use super::clients::Clients;
+use super::facts::{Facts, What};
 use super::faults::Faults;
 use super::ledger::Ledger;
 use super::machine::{Done, Machine, StepNote, Work};
@@ -32,7 +33,7 @@ use crate::base::names::Names;
 use crate::base::operation::Reply;
 use crate::base::random::Keyed;
 use crate::base::time::{VirtualTime, WallTime};
-use crate::protocol::{Effect, Ghost, Input, Message, Protocol, Sizes, Surroundings, Timer, Traffic};
+use crate::protocol::{Durable, Effect, Input, Message, Protocol, Sizes, Surroundings, Timer, Traffic};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -144,6 +145,7 @@ pub struct World<P: Protocol> {
     pub(super) workload: Workload,
     pub(super) load_generation: u32,
     pub(super) ledger: Ledger,
+    pub(super) facts: Facts,
     /// Answers on a slow way to their clients.
     pub(super) answers: BTreeMap<u64, Reply>,
     pub(super) tally: Tally,
@@ -218,6 +220,7 @@ impl<P: Protocol> World<P> {
             workload: Workload::new(setup.seed, &setup.workload),
             load_generation: 0,
             ledger: Ledger::default(),
+            facts: Facts::default(),
             answers: BTreeMap::new(),
             tally: Tally::new(machines).in_sites(places),
             suspicions: Suspicions::default(),
@@ -393,7 +396,11 @@ impl<P: Protocol> World<P> {
                     self.agenda.push(self.now + after, Event::Timer { node, timer, token: self.token });
                 }
                 Effect::CancelTimer(timer) => self.machines[node.index()].cancel_timer(timer),
-                Effect::Append(record) => self.machines[node.index()].disk.append(record),
+                Effect::Append(record) => {
+                    let (now, facts) = (self.now, &mut self.facts);
+                    P::Durable::keeps(&record, &mut |op| facts.note(now, op, What::Appended { node }));
+                    self.machines[node.index()].disk.append(record);
+                }
                 Effect::Flush => {
                     let is_full = self.faults.is_disk_full(node);
                     self.machines[node.index()].flush_asked_in = self.causes.now();
@@ -430,20 +437,29 @@ impl<P: Protocol> World<P> {
         if let Traffic::Resync | Traffic::Repair | Traffic::Compare = traffic {
             self.catch_ups.send(to, bytes);
         }
+        let (now, facts) = (self.now, &mut self.facts);
+        let id = self.network.next_id();
+        message.carries(&mut |op| {
+            facts.note(now, op, What::Sent { message: id, from, to, name: message.label().name });
+        });
         self.trace.sent(self.now, (from, to), message.label().name, (self.network.next_id(), bytes));
         let scheduled = self.network.send(self.now, (from, to), (message, bytes), self.causes.now());
         for (at, flight) in scheduled.into_iter().flatten() {
             self.agenda.push(at, Event::Arrive(flight));
         }
+        self.note_losses();
     }
 
     fn arrive(&mut self, flight: FlightRef) {
         let Some(landed) = self.network.land(flight) else { return };
         if self.machines[landed.to.index()].health == Health::Down {
             self.network.bounce(self.now, &landed, DropReason::Down);
-            return;
+            return self.note_losses();
         }
         self.received[landed.to.index()] += 1;
+        let (now, facts) = (self.now, &mut self.facts);
+        let arrived = What::Arrived { message: landed.id };
+        landed.message.carries(&mut |op| facts.note(now, op, arrived));
         let (name, from, sent_in) = (landed.message.label().name, landed.from, landed.sent_in);
         self.trace.received(self.now, (from, landed.to), name, landed.id);
         let input = Input::Message { from, message: landed.message };
@@ -499,6 +515,10 @@ impl<P: Protocol> World<P> {
         if machine.incarnation != incarnation || machine.health == Health::Down {
             return;
         }
+        let (now, facts) = (self.now, &mut self.facts);
+        for record in machine.disk.in_flight() {
+            P::Durable::keeps(record, &mut |op| facts.note(now, op, What::Flushed { node }));
+        }
         let Some(upto) = machine.disk.finish() else { return };
         let asked_in = machine.flush_asked_in;
         self.queue_because(node, Input::Flushed { upto }, Cause::Flushed { asked_in });
@@ -552,53 +572,23 @@ impl<P: Protocol> World<P> {
         }
     }
 
-    fn learn(&mut self, node: NodeId, ghost: Ghost) {
-        match ghost {
-            Ghost::Discarded { key, winner, loser } => {
-                if self.ledger.discard(self.now, winner, loser) {
-                    self.say(None, Line::OpInverted { op: loser, key });
-                }
-            }
-            Ghost::Cut { entries, ops, .. } => self.ledger.cut(self.now, entries, &ops),
-            Ghost::Log { partition, progress } => {
-                for line in self.rules.hear(partition, &progress) {
-                    self.say(Some(node), line);
-                }
-            }
-            Ghost::Compared { keys } => self.tally.anti_entropy(self.now, keys, (0, 0)),
-            Ghost::Streamed { keys, different } => {
-                self.tally.anti_entropy(self.now, 0, (keys, different));
-            }
-            Ghost::Purged { key, version, op } => {
-                self.tally.purged(self.now);
-                self.ledger.purge(key, version, op);
-            }
-            Ghost::Returned { key, version, op, from } => {
-                if self.ledger.meet(self.now, key, version, op) {
-                    self.say(Some(node), Line::Resurrected { key, by: Some(from) });
-                }
-            }
-            Ghost::Moved { copies } => self.tally.moved(self.now, copies),
-            Ghost::HintBytes(bytes) => self.tally.hints(self.now, node, bytes),
-            Ghost::Lag { entries, replay, naive } => self.tally.lag(self.now, entries, replay, naive),
-            Ghost::Clash { key, winner, loser, is_kept } => {
-                if self.ledger.clash(self.now, winner, loser, is_kept) {
-                    self.say(None, Line::OpInverted { op: loser, key });
-                }
-            }
-            Ghost::SameId { winner, loser } => self.ledger.collide(self.now, winner, loser),
-            Ghost::Siblings(count) => self.tally.siblings_max = self.tally.siblings_max.max(count),
-        }
-    }
-
     /// The process of `node` dies; its disk keeps what `kind` says. Clients see their connections reset.
     pub(super) fn crash(&mut self, node: NodeId, kind: CrashKind) {
         let machine = &mut self.machines[node.index()];
         machine.crash(self.now);
+        if kind == CrashKind::Process {
+            // What the operating system has is safe.
+            let (now, facts) = (self.now, &mut self.facts);
+            for record in machine.disk.in_flight() {
+                P::Durable::keeps(record, &mut |op| facts.note(now, op, What::Flushed { node }));
+            }
+        }
         let lost_records = machine.disk.crash(kind);
         if kind != CrashKind::Process {
             self.network.lose_unsent(self.now, node);
+            self.note_losses();
         }
+        self.facts.note(self.now, None, What::Crashed { node, kind });
         self.tally.hints(self.now, node, 0);
         self.catch_ups.give_up(node);
         self.say(Some(node), Line::Crash { kind, lost_records });

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::base::ids::{ClientId, Key, NodeId, Value, Version};
     use crate::base::operation::{Action, Outcome, Success};
-    use crate::cluster::ledger::WriteFate;
+    use crate::cluster::ledger::Marks;
 
     fn ack(millis: u64, node: u16) -> OpRecord {
         OpRecord {
@@ -72,7 +72,7 @@ mod tests {
             ended: VirtualTime(millis * 1_000),
             outcome: Outcome::Ok(Success::Written(Version(0).into())),
             node: Some(NodeId(node)),
-            fate: WriteFate::default(),
+            marks: Marks::default(),
             is_by_hand: false,
         }
     }

@@ -4,7 +4,8 @@ use crate::base::knob::Topology;
 use crate::base::metric::MetricSet;
 use crate::base::time::{Span, VirtualTime};
 use crate::base::why::{About, Chain};
-use crate::cluster::view::ClusterView;
+use crate::check::{Interval, Verdict};
+use crate::cluster::view::{ClusterView, LedgerView, StoryView};
 use std::sync::Arc;
 
 /// The speed that means "as fast as possible", in thousandths.
@@ -47,6 +48,8 @@ pub struct Frame {
     pub why: Option<Arc<Explained>>,
     /// Answers to requests, oldest first; at most 5. A new one has a higher serial.
     pub toasts: Vec<Toast>,
+    /// The story that was asked for, with the run it is of.
+    pub story: Option<(usize, Arc<StoryView>)>,
 }
 
 impl Frame {
@@ -105,6 +108,25 @@ pub struct RunFrame {
     pub write_rate: Arc<Vec<u32>>,
     /// Scheduled writes per second for the same seconds.
     pub write_demand: Arc<Vec<u32>>,
+    /// What became of the acknowledged writes.
+    pub ledger: Arc<LedgerView>,
+    /// What the checkers say so far.
+    pub verdicts: Arc<Vec<VerdictView>>,
+}
+
+/// What a checker says of a run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerdictView {
+    /// The checker.
+    pub checker: &'static str,
+    /// What it checks.
+    pub meaning: &'static str,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Its evidence in words, or why nobody can know.
+    pub words: Option<String>,
+    /// The operations that show it, in the order of their calls.
+    pub intervals: Vec<Interval>,
 }
 
 /// The window of [`RunFrame::recent`].

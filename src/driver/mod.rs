@@ -20,7 +20,7 @@ pub mod verdict;
 
 pub use publish::{Freshness, Pace, Publisher, gist, publish_once};
 
-use crate::base::ids::NodeId;
+use crate::base::ids::{NodeId, OpId};
 use crate::base::time::VirtualTime;
 
 /// Where to go in time.
@@ -101,6 +101,8 @@ pub enum Request {
         /// Of what.
         about: About,
     },
+    /// Tell the story of a write of a run in the frames to come, or no more.
+    Tell(Option<(usize, OpId)>),
     /// Start the scenario again from its beginning, commands given by hand forgotten.
     Restart,
     /// End the simulation thread.

@@ -1,18 +1,28 @@
 //! Makes frames: pictures of all runs, with the figures that are too dear to be measured for every one.
 
-use super::frame::{Explained, Frame, Head, LaneInfo, Marker, RECENT, RunFrame, Toast};
+use super::frame::{Explained, Frame, Head, LaneInfo, Marker, RECENT, RunFrame, Toast, VerdictView};
 use super::player::Player;
 use super::story::Story;
+use super::verdict::check;
+use crate::base::ids::OpId;
 use crate::base::knob::{Knobs, Profile, Topology};
 use crate::base::metric::MetricSet;
 use crate::base::time::{Span, VirtualTime};
+use crate::check::{CHECKERS, Verdict};
+use crate::cluster::fates::Fates;
 use crate::cluster::live::Cluster;
 use crate::cluster::measure::WHOLE;
+use crate::cluster::view::{LedgerView, StoryView};
+use crate::protocol::Truth;
 use crate::scenario::model::{Run, Scenario};
 use std::sync::Arc;
 
 /// Virtual time between two measurements while the world runs.
 const MEASURE_EVERY: Span = Span::millis(200);
+/// Virtual time between two judgements while the world runs.
+const JUDGE_EVERY: Span = Span::seconds(1);
+/// Operations up to which a run is judged while it goes on: every checker looks at all of them each time.
+const JUDGED_LIVE: u32 = 50_000;
 /// Toasts kept in a frame.
 const TOASTS: usize = 5;
 /// Seconds of write rates in a frame.
@@ -32,6 +42,10 @@ struct Figures {
     recent: Arc<MetricSet>,
     write_rate: Arc<Vec<u32>>,
     write_demand: Arc<Vec<u32>>,
+    fates: Arc<Fates>,
+    ledger: Arc<LedgerView>,
+    judged_at: VirtualTime,
+    verdicts: Arc<Vec<VerdictView>>,
 }
 
 /// Makes frames of one scenario.
@@ -43,6 +57,8 @@ pub struct Publisher {
     toasts_said: u64,
     why: Option<Arc<Explained>>,
     serial: u64,
+    /// The write whose story is told, with the place of its run in a frame.
+    told: Option<(usize, OpId)>,
 }
 
 impl Publisher {
@@ -66,6 +82,7 @@ impl Publisher {
             toasts_said: 0,
             why: None,
             serial: 0,
+            told: None,
         }
     }
 
@@ -78,6 +95,22 @@ impl Publisher {
     /// Gives a chain of causes with the frames to come.
     pub(super) fn explain(&mut self, explained: Explained) {
         self.why = Some(Arc::new(explained));
+    }
+
+    /// The story of this write is told from now on.
+    pub(super) fn tell(&mut self, what: Option<(usize, OpId)>) {
+        self.told = what;
+    }
+
+    fn told(&self, story: &mut Story) -> Option<(usize, Arc<StoryView>)> {
+        let (run, op) = self.told?;
+        let fates = Arc::clone(&self.figures.get(run)?.as_ref()?.fates);
+        let player = match run.checked_sub(self.labels.len()) {
+            None => story.player(),
+            Some(_) => story.beside()?.player(),
+        };
+        let told = player.clusters()[run % self.labels.len()].story(&fates, op)?;
+        Some((run, Arc::new(told)))
     }
 
     /// Answers a request in the frames to come.
@@ -111,7 +144,8 @@ impl Publisher {
         let markers = story.markers();
         let lanes = Arc::new(story.lanes());
         let said = Said { live, lane, lanes, goal };
-        self.frame_of(story.player(), runs, own_runs, markers, said, pace)
+        let told = self.told(story);
+        Frame { story: told, ..self.frame_of(story.player(), runs, own_runs, markers, said, pace) }
     }
 
     /// The picture of a player that has no story: nothing was done by hand, and nobody steers.
@@ -152,6 +186,7 @@ impl Publisher {
             narration: player.narration().cloned(),
             why: self.why.clone(),
             toasts: self.toasts.clone(),
+            story: None,
         }
     }
 
@@ -170,9 +205,10 @@ impl Publisher {
             Freshness::Recent => figures.at <= now && now.since(figures.at) < MEASURE_EVERY,
             Freshness::Any => true,
         };
-        let figures = match self.figures[run].take().filter(is_fresh) {
-            Some(figures) => figures,
-            None => measure(cluster),
+        let before = self.figures[run].take();
+        let figures = match before {
+            Some(figures) if is_fresh(&figures) => figures,
+            before => measure(cluster, before.filter(|_| freshness != Freshness::Measured)),
         };
         self.figures[run] = Some(figures.clone());
         let view = cluster.view();
@@ -188,6 +224,8 @@ impl Publisher {
             recent: figures.recent,
             write_rate: figures.write_rate,
             write_demand: figures.write_demand,
+            ledger: figures.ledger,
+            verdicts: figures.verdicts,
         }
     }
 }
@@ -228,16 +266,54 @@ struct Said {
     goal: Option<Arc<str>>,
 }
 
-fn measure(cluster: &mut dyn Cluster) -> Figures {
+/// Measures a run; verdicts that are fresh enough are taken from `before`.
+fn measure(cluster: &mut dyn Cluster, before: Option<Figures>) -> Figures {
     let (at, truth) = (cluster.now(), cluster.truth());
     let (write_rate, write_demand) = cluster.write_rates(RATES);
+    let fates = cluster.fates(&truth);
+    let totals = cluster.measure(&truth, WHOLE);
+    let (judged_at, verdicts) = match before {
+        Some(before) if before.judged_at <= at && at.since(before.judged_at) < JUDGE_EVERY => {
+            (before.judged_at, before.verdicts)
+        }
+        _ => (at, Arc::new(judge(cluster, &truth, &fates, &totals))),
+    };
     Figures {
         at,
-        totals: Arc::new(cluster.measure(&truth, WHOLE)),
+        totals: Arc::new(totals),
         recent: Arc::new(cluster.measure(&truth, (at - RECENT, VirtualTime::MAX))),
         write_rate: Arc::new(write_rate),
         write_demand: Arc::new(write_demand),
+        ledger: Arc::new(cluster.ledger_view(&fates)),
+        fates: Arc::new(fates),
+        judged_at,
+        verdicts,
     }
+}
+
+/// What the checkers that are worth watching say so far.
+fn judge(cluster: &dyn Cluster, truth: &Truth, fates: &Fates, totals: &MetricSet) -> Vec<VerdictView> {
+    let rows = || CHECKERS.iter().filter(|row| row.is_live);
+    if cluster.ledger().records_len() > JUDGED_LIVE {
+        let words = Some("too many operations to judge again and again: `run` does it at the end".to_owned());
+        let view = |row: &crate::check::CheckerRow| VerdictView {
+            checker: row.name,
+            meaning: row.meaning,
+            verdict: Verdict::Unknown,
+            words: words.clone(),
+            intervals: Vec::new(),
+        };
+        return rows().map(view).collect();
+    }
+    let checks = check(cluster, truth, fates, totals, rows());
+    let view = |(check, row): (super::verdict::Check, &crate::check::CheckerRow)| VerdictView {
+        checker: check.checker,
+        meaning: row.meaning,
+        verdict: check.verdict,
+        words: check.witness,
+        intervals: check.operations,
+    };
+    checks.into_iter().zip(rows()).map(view).collect()
 }
 
 /// The most telling knobs in a few words.

@@ -78,6 +78,10 @@ impl Pacer {
                 self.explain(run, about);
                 Ok(false)
             }
+            Request::Tell(what) => {
+                self.publisher.tell(what);
+                Ok(false)
+            }
             Request::Restart => self.restart(),
             Request::Quit => Ok(false),
         };

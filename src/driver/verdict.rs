@@ -3,11 +3,13 @@
 use super::order::put_order;
 use super::player::{Player, Refused};
 use super::trouble::trouble;
+use crate::base::fate::FateCounts;
 use crate::base::metric::{Metric, MetricSet};
 use crate::base::time::{Span, VirtualTime};
-use crate::check::{CheckerRow, Findings, Verdict, broken_rules, checker};
+use crate::check::{CHECKERS, CheckerRow, Evidence, Findings, Interval, Ruling, Verdict};
+use crate::cluster::fates::Fates;
 use crate::cluster::live::{Cluster, HostKind};
-use crate::cluster::measure::{WHOLE, Window};
+use crate::cluster::measure::{WHOLE, Window, false_siblings};
 use crate::protocol::Truth;
 use crate::scenario::model::{Expectation, Scenario, Subject, canonical};
 use std::sync::Arc;
@@ -39,7 +41,9 @@ pub struct RunResult {
     pub metrics: MetricSet,
     /// The same for the seconds of trouble.
     pub in_trouble: Option<MetricSet>,
-    /// The checkers that the scenario names, those every run must pass, and the rules it broke.
+    /// What became of its acknowledged writes.
+    pub fates: FateCounts,
+    /// What every checker says, in the order of the table.
     pub checks: Vec<Check>,
 }
 
@@ -50,8 +54,10 @@ pub struct Check {
     pub checker: &'static str,
     /// Its verdict.
     pub verdict: Verdict,
-    /// Its evidence.
+    /// Its evidence in words.
     pub witness: Option<String>,
+    /// The operations of its evidence.
+    pub operations: Vec<Interval>,
 }
 
 /// Whether an expectation came out in one run.
@@ -133,11 +139,11 @@ pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
 /// The same with other seconds of trouble than the scenario's own.
 pub fn judge_in(scenario: &Scenario, player: &mut Player, trouble: Option<Window>) -> Judgement {
     let whole = (VirtualTime::ZERO, player.now());
-    let (named, refused) = (named_checkers(scenario), player.refused().to_vec());
+    let refused = player.refused().to_vec();
     let settled: Vec<Settled<'_>> = player
         .clusters()
         .iter_mut()
-        .map(|cluster| settle_and_measure(cluster.as_mut(), scenario.settle, [Some(whole), trouble], &named))
+        .map(|cluster| settle_and_measure(cluster.as_mut(), scenario.settle, [Some(whole), trouble]))
         .collect();
     let mut expectations = Vec::new();
     for (place, expectation) in scenario.expectations.iter().enumerate() {
@@ -151,23 +157,10 @@ pub fn judge_in(scenario: &Scenario, player: &mut Player, trouble: Option<Window
     Judgement { expectations, runs, refused, trouble }
 }
 
-fn named_checkers(scenario: &Scenario) -> Vec<&str> {
-    let mut named = vec!["messages-conserved"];
-    for expectation in &scenario.expectations {
-        if let Subject::Checker { checker, .. } = &expectation.subject
-            && !named.contains(&checker.as_str())
-        {
-            named.push(checker);
-        }
-    }
-    named
-}
-
 fn settle_and_measure<'a>(
     cluster: &'a mut dyn Cluster,
     patience: Span,
     [whole, trouble]: [Option<Window>; 2],
-    checkers: &[&str],
 ) -> Settled<'a> {
     let (digest, events) = (cluster.digest(), cluster.events());
     let (truth, converged_after) = settle(cluster, patience);
@@ -177,25 +170,52 @@ fn settle_and_measure<'a>(
     if let Some(span) = converged_after {
         metrics.put(Metric::ConvergeMs, span.as_millis());
     }
-    let findings = Findings {
-        metrics: metrics.clone(),
-        breaches: cluster.breaches(),
-        books_balance: cluster.messages().balances(),
-    };
-    let broken = broken_rules(findings.breaches).filter(|rule| !checkers.contains(rule));
-    let checks = checkers.iter().filter_map(|name| checker(name)).chain(broken.filter_map(checker));
-    let checks = checks.map(|row| checked(row, &findings)).collect();
-    Settled { cluster, truth, result: RunResult { digest, events, metrics, in_trouble, checks } }
+    let fates = cluster.fates(&truth);
+    let checks = check(cluster, &truth, &fates, &metrics, CHECKERS.iter());
+    let result = RunResult { digest, events, metrics, in_trouble, fates: fates.counts, checks };
+    Settled { cluster, truth, result }
 }
 
-fn checked(row: &'static CheckerRow, findings: &Findings) -> Check {
-    let (verdict, witness) = row.judge(findings);
-    Check { checker: row.name, verdict, witness }
+/// What some checkers say of a run as it stands.
+pub(super) fn check(
+    cluster: &dyn Cluster,
+    truth: &Truth,
+    fates: &Fates,
+    metrics: &MetricSet,
+    rows: impl Iterator<Item = &'static CheckerRow>,
+) -> Vec<Check> {
+    let (names, stints) = (cluster.names(), cluster.stints());
+    let (failovers, false_siblings) = (cluster.failovers(), false_siblings(cluster.ledger(), truth));
+    let findings = Findings {
+        metrics,
+        breaches: cluster.breaches(),
+        books_balance: cluster.messages().balances(),
+        ledger: cluster.ledger(),
+        fates,
+        values: &truth.values,
+        keys_diverged: truth.keys_diverged,
+        false_siblings: &false_siblings,
+        stints: &stints,
+        failovers: &failovers,
+        names: &names,
+    };
+    rows.map(|row| checked(row, &findings)).collect()
+}
+
+fn checked(row: &'static CheckerRow, findings: &Findings<'_>) -> Check {
+    let Ruling { verdict, evidence } = row.judge(findings);
+    let operations = evidence.as_ref().map(|evidence| evidence.intervals(findings.ledger, findings.names));
+    Check {
+        checker: row.name,
+        verdict,
+        witness: evidence.map(|Evidence { words, .. }| words),
+        operations: operations.unwrap_or_default(),
+    }
 }
 
 /// Ends load and faults and lets the world run until it is quiet, `patience` at most. Gives what has survived, and
 /// how long it took until all replicas agreed for good.
-fn settle(cluster: &mut dyn Cluster, patience: Span) -> (Truth, Option<Span>) {
+pub fn settle(cluster: &mut dyn Cluster, patience: Span) -> (Truth, Option<Span>) {
     let begun = cluster.now();
     cluster.settle();
     let mut agreed_since = None;

@@ -1,12 +1,14 @@
 //! What `run` prints: one JSON object a line, or a report for people.
 
 use super::why::{self, Answer};
+use crate::base::fate::FATES;
 use crate::base::metric::{METRICS, Metric, MetricSet};
+use crate::base::rule::Rule;
 use crate::base::text::{safe, width};
 use crate::base::time::Span;
-use crate::check::Verdict;
+use crate::check::{CHECKERS, Interval, Verdict};
 use crate::driver::player::Refused;
-use crate::driver::verdict::{Came, Judgement, Met, RunResult};
+use crate::driver::verdict::{Came, Check, Judgement, Met, RunResult};
 use crate::scenario::model::{Scenario, Subject};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -63,19 +65,39 @@ fn run_json<'a>(
     let refused = refused
         .map(|refused| json!({"at_us": refused.at.0, "command": &*refused.what, "why": &*refused.why}))
         .collect::<Vec<_>>();
-    let checks: Vec<Value> = result
-        .checks
-        .iter()
-        .map(|check| json!({"checker": check.checker, "verdict": check.verdict.word(), "witness": check.witness}))
-        .collect();
+    let checks: Vec<Value> = result.checks.iter().map(check_json).collect();
+    let fates: Map<String, Value> =
+        FATES.iter().map(|row| (row.name.to_owned(), json!(result.fates.of(row.fate)))).collect();
     json!({
         "id": id,
         "topology": topology,
         "trace_digest": format!("{:016x}", result.digest),
         "events": result.events,
         "metrics": metrics_json(&result.metrics),
+        "fates": fates,
         "checks": checks,
         "refused": refused,
+    })
+}
+
+/// A verdict with its evidence: in words, and the operations that show it as clients lived them.
+fn check_json(check: &Check) -> Value {
+    let operation = |one: &Interval| {
+        json!({
+            "op": one.op.0,
+            "client": one.client.to_string(),
+            "node": one.node.map(|node| node.to_string()),
+            "what": one.what,
+            "from_us": one.from.0,
+            "to_us": one.to.map(|at| at.0),
+        })
+    };
+    let operations: Vec<Value> = check.operations.iter().map(operation).collect();
+    json!({
+        "checker": check.checker,
+        "verdict": check.verdict.word(),
+        "witness": check.witness,
+        "operations": operations,
     })
 }
 
@@ -142,7 +164,8 @@ pub fn write_text(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
     }
 }
 
-/// Checks that failed and that no expectation speaks of.
+/// The evidence of what failed, if an expectation speaks of it or it is a rule that no run should break. Of the others
+/// the table tells, and `--json` in full.
 fn write_findings(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
     let is_expected = |name: &str| {
         scenario
@@ -150,11 +173,13 @@ fn write_findings(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
             .iter()
             .any(|wanted| matches!(&wanted.subject, Subject::Checker { checker, .. } if checker == name))
     };
+    let is_rule =
+        |name: &str| name == "messages-conserved" || Rule::ALL.iter().any(|rule| rule.name() == name);
     for (run, result) in scenario.runs.iter().zip(&judgement.runs) {
         let failed = result.checks.iter().filter(|check| check.verdict == Verdict::Fail);
-        for check in failed.filter(|check| !is_expected(check.checker)) {
+        for check in failed.filter(|check| is_expected(check.checker) || is_rule(check.checker)) {
             let witness = check.witness.as_deref().unwrap_or("");
-            writeln!(out, "  found   {}: {} fails: {witness}", run.id, check.checker)?;
+            writeln!(out, "  found   {}: {} fails: {}", run.id, check.checker, safe(witness))?;
         }
     }
     Ok(())
@@ -167,6 +192,20 @@ fn write_table(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) 
         if judgement.runs.iter().any(|run| run.metrics.get(row.metric).is_some_and(|value| value != 0.0)) {
             let cells = judgement.runs.iter().map(|run| run.metrics.text(row.metric));
             rows.push(std::iter::once(row.name.to_owned()).chain(cells).collect());
+        }
+    }
+    for row in FATES {
+        if judgement.runs.iter().any(|run| run.fates.of(row.fate) > 0) {
+            let cells = judgement.runs.iter().map(|run| run.fates.of(row.fate).to_string());
+            rows.push(std::iter::once(format!("acked: {}", row.word)).chain(cells).collect());
+        }
+    }
+    for row in CHECKERS {
+        let of =
+            |run: &RunResult| run.checks.iter().find(|check| check.checker == row.name).map(|c| c.verdict);
+        if judgement.runs.iter().any(|run| of(run) == Some(Verdict::Fail)) {
+            let cells = judgement.runs.iter().map(|run| of(run).map_or("", Verdict::word).to_owned());
+            rows.push(std::iter::once(format!("check: {}", row.name)).chain(cells).collect());
         }
     }
     let digests = judgement.runs.iter().map(|run| format!("{:016x}", run.digest));

@@ -2,6 +2,7 @@
 
 use super::report::write_columns;
 use super::{Exit, complain, print};
+use crate::base::fate::FATES;
 use crate::base::knob::{KNOBS, LIKE, LIKES, Profile, Topology};
 use crate::base::metric::METRICS;
 use crate::base::text::nearest;
@@ -105,6 +106,10 @@ fn write_metrics(out: &mut dyn Write) -> io::Result<()> {
         let unit = if row.unit.is_empty() { String::new() } else { format!(" ({})", row.unit) };
         writeln!(out, "{}{unit}\n    {}", row.name, row.meaning)?;
     }
+    writeln!(out, "\nFates of acknowledged writes:")?;
+    let rows: Vec<Vec<String>> =
+        FATES.iter().map(|row| vec![format!("{}: {}", row.word, row.meaning)]).collect();
+    write_columns(&rows, out)?;
     writeln!(out, "\nCheckers, for `checker = \"…\"` in an expectation:")?;
     let rows: Vec<Vec<String>> =
         CHECKERS.iter().map(|row| vec![format!("{}: {}", row.name, row.meaning)]).collect();

@@ -17,9 +17,12 @@ pub mod multi_leader;
 pub mod partitioned;
 pub mod peer_to_peer;
 pub mod primary_replica;
+pub mod truth;
 pub mod view;
 
-use crate::base::data::{Data, Update};
+pub use truth::{Holding, LogRemains, Remains, Sought, Storage, Survivors, Truth};
+
+use crate::base::data::Update;
 use crate::base::ids::{Key, NodeId, OpId, Version};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
@@ -27,9 +30,7 @@ use crate::base::movement::Move;
 use crate::base::operation::{Answer, Reply, Request};
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime, WallTime};
-use crate::base::vector::Vector;
 use kit::log::{Epoch, Position};
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -62,6 +63,16 @@ pub trait Protocol: Clone + Debug + PartialEq + Send + 'static {
 
     /// What has survived, judged from outside over all nodes (`None`: down). Reads states, repairs nothing.
     fn truth(nodes: &[Option<&Self>]) -> Truth;
+
+    /// How this node holds a write in memory, if it does.
+    fn holding(&self, _sought: &Sought<'_>) -> Option<Holding> {
+        None
+    }
+
+    /// Where a write stands in the order of its key, in words: `term 3, index 17`.
+    fn place_of(_version: Version) -> String {
+        String::new()
+    }
 }
 
 /// A message between nodes, as the network and the screens see it.
@@ -73,6 +84,8 @@ pub trait Message: Clone + Debug + PartialEq + Send + 'static {
     fn traffic(&self) -> Traffic;
     /// What it is called on the screen.
     fn label(&self) -> Label;
+    /// The writes it carries, for the judges.
+    fn carries(&self, _each: &mut dyn FnMut(OpId)) {}
 }
 
 /// Key and value lengths of the workload, in bytes.
@@ -170,6 +183,12 @@ pub trait Durable: Clone + Debug + Default + Send + 'static {
     type Record: Clone + Debug + PartialEq + Send + 'static;
     /// Makes the change.
     fn persist(&mut self, record: &Self::Record);
+    /// The writes that a record keeps, for the judges.
+    fn keeps(_record: &Self::Record, _each: &mut dyn FnMut(OpId)) {}
+    /// How this disk holds a write, if it does.
+    fn holding(&self, _sought: &Sought<'_>) -> Option<Holding> {
+        None
+    }
 }
 
 /// A position in a node's stream of appended records, counted from 1 in each incarnation.
@@ -561,60 +580,4 @@ pub enum ReadRoute {
     Random,
     /// To one replica, the last node of the cluster.
     Fixed,
-}
-
-/// What has survived, seen from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Truth {
-    /// The writes that survived.
-    pub survivors: Survivors,
-    /// Whether every live holder of every key has the same state.
-    pub is_converged: bool,
-    /// Keys whose live holders differ.
-    pub keys_diverged: usize,
-    /// What each key holds in the end; of siblings each one.
-    pub values: BTreeMap<Key, Vec<Data>>,
-    /// Copies of each key that the cluster keeps.
-    pub copies: u32,
-    /// What it takes to keep them.
-    pub storage: Storage,
-    /// What each node lacks of that: log entries, or keys it owns. `None` for who is away or keeps no copies.
-    pub lacking: Vec<Option<u64>>,
-}
-
-/// Bytes kept by all nodes, by the size model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Storage {
-    /// Keys and what they hold.
-    pub live: u64,
-    /// Everything else: logs, branches that were cut off, tombstones, hints, vectors.
-    pub other: u64,
-}
-
-impl Storage {
-    /// Both together.
-    #[must_use]
-    pub fn and(self, more: Storage) -> Storage {
-        Storage { live: self.live + more.live, other: self.other + more.other }
-    }
-}
-
-/// The writes that survived.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Survivors {
-    /// The operations in the authoritative log.
-    Log(BTreeSet<OpId>),
-    /// What is left of each key, merged over all nodes.
-    Merged(BTreeMap<Key, Remains>),
-}
-
-/// What is left of a key after everything was merged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remains {
-    /// The newest version, where versions are in a line.
-    pub version: Version,
-    /// All events that led here, where the store knows of causes.
-    pub seen: Option<Arc<Vector>>,
-    /// Who wrote what is there: the newest write, or each sibling.
-    pub written_by: Vec<OpId>,
 }

@@ -13,10 +13,10 @@
 use super::primary_replica::{self, PrimaryReplica};
 use super::view::{PartitionView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role};
 use super::{
-    Context, Effect, Ghost, Input, Label, Order, Protocol, Routing, Sizes, Storage, Surroundings, Survivors,
-    Timer, Traffic, Truth,
+    Context, Effect, Ghost, Holding, Input, Label, LogRemains, Order, Protocol, Routing, Sizes, Sought,
+    Storage, Surroundings, Survivors, Timer, Traffic, Truth,
 };
-use crate::base::ids::{Key, NodeId};
+use crate::base::ids::{Key, NodeId, OpId, Version};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::operation::{Answer, Reply};
@@ -60,6 +60,10 @@ impl super::Message for Message {
     fn label(&self) -> Label {
         self.inner.label()
     }
+
+    fn carries(&self, each: &mut dyn FnMut(OpId)) {
+        self.inner.carries(each);
+    }
 }
 
 /// The disks of all partitions of a node, as one.
@@ -84,6 +88,15 @@ impl super::Durable for Durable {
             self.partitions.resize_with(place + 1, Default::default);
         }
         self.partitions[place].persist(&record.inner);
+    }
+
+    fn keeps(record: &Record, each: &mut dyn FnMut(OpId)) {
+        primary_replica::Durable::keeps(&record.inner, each);
+    }
+
+    fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
+        // A write stands in one log alone, that of its key's partition.
+        self.partitions.iter().find_map(|partition| partition.holding(sought))
     }
 }
 
@@ -317,13 +330,18 @@ impl Protocol for Partitioned {
         let truths: Vec<Truth> =
             (0..partitions).map(|partition| PrimaryReplica::truth(&group(partition))).collect();
         let survivors = truths.iter().filter_map(|truth| match &truth.survivors {
-            Survivors::Log(ops) => Some(ops.iter().copied()),
+            Survivors::Log(remains) => Some(remains),
             Survivors::Merged(_) => None,
         });
+        let mut whole = LogRemains::default();
+        for remains in survivors {
+            whole.ops.extend(&remains.ops);
+            whole.replaced.extend(&remains.replaced);
+        }
         let values = truths.iter().flat_map(|truth| truth.values.clone()).collect();
         Truth {
             values,
-            survivors: Survivors::Log(survivors.flatten().collect()),
+            survivors: Survivors::Log(whole),
             is_converged: truths.iter().all(|truth| truth.is_converged),
             keys_diverged: truths.iter().map(|truth| truth.keys_diverged).sum(),
             copies: truths.iter().map(|truth| truth.copies).max().unwrap_or(0),
@@ -332,5 +350,14 @@ impl Protocol for Partitioned {
                 .map(|node| truths.iter().filter_map(|truth| truth.lacking[node]).reduce(|a, b| a + b))
                 .collect(),
         }
+    }
+
+    fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
+        let partition = partition_of(sought.key, self.partitions());
+        self.groups[usize::from(partition)].as_ref()?.holding(sought)
+    }
+
+    fn place_of(version: Version) -> String {
+        PrimaryReplica::place_of(version)
     }
 }

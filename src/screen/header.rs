@@ -1,8 +1,9 @@
 //! The lines above and below the body: what is playing, active faults, narration, toast and keys.
 
-use super::Watch;
+use super::layout::split_left;
 use super::look::{Sign, Token};
 use super::pen::Pen;
+use super::{Watch, checks};
 use crate::base::text::width;
 use crate::driver::frame::{FULL_SPEED, Frame};
 use ratatui::layout::Rect;
@@ -67,8 +68,12 @@ fn draw_clock(pen: &mut Pen<'_>, area: Rect, frame: &Frame) -> u16 {
     used + pen.right(Rect { width: area.width.saturating_sub(used), ..area }, &recording, Token::Bad)
 }
 
-/// The active faults of the shown run, always visible.
+/// The active faults of the shown run, always visible, and at the right what the checkers say.
 pub(super) fn draw_faults(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
+    // Faults come first: the strip has half of the row at most.
+    let (_, half) = split_left(area, area.width / 2);
+    let used = checks::draw_strip(pen, half, watch, frame);
+    let area = Rect { width: area.width.saturating_sub(used + u16::from(used > 0)), ..area };
     let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
     if view.faults.is_empty() {
         pen.text(area.x, area.y, area.width, " no faults", Token::Dim);

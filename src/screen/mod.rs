@@ -6,11 +6,13 @@
 //! Start with [`draw`], then [`layout`] (which panel gets which space) and [`look`] (what means what).
 
 mod cells;
+mod checks;
 mod compare;
 mod crowd;
 mod differences;
 mod header;
 pub mod layout;
+pub mod ledger;
 pub mod look;
 mod matrix;
 mod member;
@@ -26,7 +28,7 @@ mod timeline;
 pub use overlay::{Overlay, Row};
 pub use timeline::instant_at;
 
-use crate::base::ids::NodeId;
+use crate::base::ids::{NodeId, OpId};
 use crate::driver::frame::Frame;
 use layout::Layout;
 use look::{Look, Token};
@@ -52,6 +54,10 @@ pub enum View {
     SideBySide,
     /// The key differences, measured, run by run.
     Differences,
+    /// What became of each acknowledged write.
+    Ledger,
+    /// The guarantees and their evidence.
+    Checks,
 }
 
 /// Everything the watcher has chosen; the frame is everything else.
@@ -71,6 +77,12 @@ pub struct Watch {
     pub shows_markers: bool,
     /// Rows scrolled away in views that are longer than the screen.
     pub scroll: usize,
+    /// The chosen write of the ledger.
+    pub chosen_write: Option<OpId>,
+    /// Whether its story is open.
+    pub shows_story: bool,
+    /// The chosen guarantee, by its place.
+    pub chosen_check: usize,
     /// What lies on top.
     pub overlay: Option<Overlay>,
     /// Keys that are useful now, most useful first: (key, what it does).
@@ -104,6 +116,9 @@ impl Watch {
             filter: String::new(),
             shows_markers: false,
             scroll: 0,
+            chosen_write: None,
+            shows_story: false,
+            chosen_check: 0,
             overlay: None,
             hints: Vec::new(),
             toast: None,
@@ -140,6 +155,8 @@ fn body(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
         View::Metrics => metrics::draw_all(pen, area, watch, frame),
         View::SideBySide => compare::draw(pen, area, watch, frame),
         View::Differences => differences::draw(pen, area, watch, frame),
+        View::Ledger => ledger::draw(pen, area, watch, frame),
+        View::Checks => checks::draw(pen, area, watch, frame),
     }
 }
 

@@ -229,7 +229,16 @@ fn without_colour_the_words_still_tell() {
 #[test]
 fn every_view_at_every_size_in_every_look_draws_without_panic() {
     let frames = [troubled(0).1, frame("playground", 500, &[]), frame("async-gap", 13_000, &[])];
-    let views = [View::Cluster, View::Log, View::Network, View::Metrics, View::SideBySide, View::Differences];
+    let views = [
+        View::Cluster,
+        View::Log,
+        View::Network,
+        View::Metrics,
+        View::SideBySide,
+        View::Differences,
+        View::Ledger,
+        View::Checks,
+    ];
     for frame in &frames {
         for (width, height) in
             [(1, 1), (20, 5), (60, 16), (61, 17), (80, 24), (120, 40), (200, 50), (300, 100)]

@@ -3,6 +3,7 @@
 mod anomalies;
 mod compare;
 mod films;
+mod judges;
 mod mechanisms;
 mod metrics;
 mod objects;

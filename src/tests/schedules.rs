@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 const PLAYS: u64 = 12_000;
 const SETTLES: u64 = 20_000;
 
-fn setup(topology: Topology, seed: u64, knobs: &[(&str, &str)]) -> RunSetup {
+pub(crate) fn setup(topology: Topology, seed: u64, knobs: &[(&str, &str)]) -> RunSetup {
     let mut set = Knobs::defaults(topology, Profile::Demo);
     for (key, value) in knobs {
         set.set(key, value, &|_| None).expect("the knob is right");
@@ -54,7 +54,7 @@ fn halves(chance: &mut Stream) -> Command {
 }
 
 /// Anything that a network, a process, a disk or a processor may do, short of losing a disk.
-fn fault(chance: &mut Stream) -> Command {
+pub(crate) fn fault(chance: &mut Stream) -> Command {
     let kind = if chance.chance(500_000) { CrashKind::Power } else { CrashKind::Process };
     match chance.below(14) {
         0 | 1 => Command::Crash { node: node(chance), kind },

@@ -3,6 +3,7 @@
 use super::model::Model;
 use crate::base::ids::NodeId;
 use crate::cluster::view::{FaultView, Health, NodeView};
+use crate::screen::View;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Where a key has its meaning.
@@ -67,6 +68,7 @@ pub enum Action {
     SideBySide,
     Options,
     Views,
+    Checks,
     Timeline,
     Mark,
     Filter,
@@ -179,13 +181,26 @@ pub const BINDINGS: &[Binding] = &[
         W,
         "enter/Y",
         Action::Why,
-        "why? the causes of an event, an operation, a loss, an election",
+        "why? the causes of an event, an operation, a loss, an election; in the ledger: the chosen write's story",
         ("why?", 58),
     ),
     row(W, "o", Action::Options, "the shown run's knobs", ("options", 35)),
-    row(W, "v", Action::Views, "views: cluster, log, network, metrics, differences", ("views", 40)),
+    row(
+        W,
+        "v",
+        Action::Views,
+        "views: cluster, log, network, metrics, differences, ledger, checks",
+        ("views", 40),
+    ),
+    row(W, "V", Action::Checks, "which guarantees held so far, with the evidence; and back", ("", 0)),
     row(W, "J", Action::Timeline, "list the timeline's markers", ("", 0)),
-    row(W, "up/k", Action::Up, "scroll back: the log, the figures, a large card", ("", 0)),
+    row(
+        W,
+        "up/k",
+        Action::Up,
+        "scroll back: the log, the figures, a story, a large card; choose in a list",
+        ("", 0),
+    ),
     row(W, "down/j", Action::Down, "scroll on", ("", 0)),
     row(W, "pageup", Action::PageUp, "ten rows back", ("", 0)),
     row(W, "pagedown", Action::PageDown, "ten rows on", ("", 0)),
@@ -193,7 +208,7 @@ pub const BINDINGS: &[Binding] = &[
     row(W, "G", Action::Last, "to its end", ("", 0)),
     row(W, "M", Action::Mouse, "mouse on or off: the timeline can be clicked", ("", 0)),
     row(W, "m", Action::Mark, "put a marker on the timeline", ("", 0)),
-    row(W, "/", Action::Filter, "show only events that contain a text", ("", 0)),
+    row(W, "/", Action::Filter, "show only events, or writes of the ledger, that contain a text", ("", 0)),
     row(W, "?", Action::Help, "this help", ("help", 97)),
     row(W, ":/ctrl-p", Action::Palette, "type a command", ("command", 65)),
     row(W, "ctrl-l", Action::Redraw, "draw the whole screen again", ("", 0)),
@@ -333,6 +348,7 @@ fn words(model: &Model, binding: &Binding) -> String {
             let next = (model.run + 1) % model.frame.runs.len();
             format!("show {}", model.frame.runs[next].id)
         }
+        Action::Why if model.view == View::Ledger && !model.shows_story => "its story".to_owned(),
         _ => binding.hint.0.to_owned(),
     }
 }

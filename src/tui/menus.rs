@@ -52,6 +52,8 @@ pub const VIEWS: &[(View, &str, &str)] = &[
     (View::Metrics, "4 metrics", "everything measured, run by run"),
     (View::SideBySide, "5 side by side", "two runs under one clock"),
     (View::Differences, "6 differences", "the trade-offs, measured, run by run; who is better"),
+    (View::Ledger, "7 ledger", "what became of each acknowledged write, and the story of each"),
+    (View::Checks, "8 checks", "which guarantees held so far, with the evidence"),
 ];
 
 /// The faults of the menu.

@@ -7,6 +7,7 @@
 pub mod controls;
 pub mod guard;
 pub mod keymap;
+mod ledger;
 pub mod menus;
 pub mod model;
 pub mod palette;

@@ -3,7 +3,7 @@
 
 use super::keymap::{self, Mode};
 use super::menus;
-use crate::base::ids::NodeId;
+use crate::base::ids::{NodeId, OpId};
 use crate::base::line::Line;
 use crate::base::time::VirtualTime;
 use crate::cluster::view::{ClusterView, NodeView};
@@ -128,6 +128,12 @@ pub struct Model {
     pub has_mouse: bool,
     /// Rows scrolled away in views that are longer than the screen.
     pub scroll: usize,
+    /// The chosen write of the ledger.
+    pub chosen_write: Option<OpId>,
+    /// Whether its story is open.
+    pub shows_story: bool,
+    /// The chosen guarantee, by its place.
+    pub chosen_check: usize,
     /// The toast of this side, e.g. a filter that was set.
     pub notice: Option<String>,
     /// The newest toast of the driver that was dismissed.
@@ -161,6 +167,9 @@ impl Model {
             shows_markers: false,
             has_mouse: false,
             scroll: 0,
+            chosen_write: None,
+            shows_story: false,
+            chosen_check: 0,
             notice: None,
             toast_seen: 0,
             toast_since: 0,
@@ -250,6 +259,9 @@ impl Model {
             filter: self.filter.clone(),
             shows_markers: self.shows_markers,
             scroll: self.scroll,
+            chosen_write: self.chosen_write,
+            shows_story: self.shows_story,
+            chosen_check: self.chosen_check,
             overlay: self.overlay(),
             hints: keymap::hints(self),
             toast: self.toast(),

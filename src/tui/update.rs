@@ -3,6 +3,7 @@
 
 use super::controls::{self, CONTROLS};
 use super::keymap::{Action, fault_on, resolve};
+use super::ledger;
 use super::menus::{self, TOUR, VIEWS};
 use super::model::{Focus, Menu, Model, Prompt, PromptKind};
 use super::palette;
@@ -177,8 +178,11 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Clock => return each(model, skew),
         Action::HealAll => return command("heal"),
         Action::ToggleLoad => return toggle_load(model),
-        Action::NextRun => next_run(model),
+        Action::NextRun => return next_run(model),
         Action::SideBySide => side_by_side(model),
+        Action::Checks => {
+            model.view = if model.view == View::Checks { View::Cluster } else { View::Checks };
+        }
         Action::Restart => return vec![Effect::Ask(Request::Restart)],
         Action::Redraw => return vec![Effect::Redraw],
         Action::Suspend => return vec![Effect::Suspend],
@@ -186,6 +190,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Back => return back(model, true),
         Action::Leave => return back(model, false),
         Action::Enter => return enter(model),
+        Action::Why if model.view == View::Ledger && !model.shows_story => return ledger::open_story(model),
         Action::Partition => return partition(model),
         Action::Up => move_selection(model, -1),
         Action::Down => move_selection(model, 1),
@@ -325,16 +330,17 @@ fn toggle_load(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn next_run(model: &mut Model) {
+fn next_run(model: &mut Model) -> Vec<Effect> {
     let count = model.frame.runs.len();
     if count < 2 {
         model.notice = Some("this scenario has one run".to_owned());
-        return;
+        return Vec::new();
     }
     model.run = (model.run + 1) % count;
     if model.target.is_some_and(|target| target.index() >= model.cluster().nodes.len()) {
         model.target = Some(NodeId(0));
     }
+    ledger::tell_here(model)
 }
 
 fn side_by_side(model: &mut Model) {
@@ -354,6 +360,8 @@ fn back(model: &mut Model, quits: bool) -> Vec<Effect> {
         model.is_expanded = false;
     } else if model.shows_markers {
         model.shows_markers = false;
+    } else if model.shows_story && model.view == View::Ledger {
+        return ledger::close_story(model);
     } else if model.view != View::Cluster {
         model.view = View::Cluster;
     } else if !model.filter.is_empty() {
@@ -396,11 +404,20 @@ fn move_selection(model: &mut Model, by: isize) {
         Focus::Prompt(prompt) => palette::completions(model, prompt).len(),
         Focus::Partition { sides, .. } => sides.len(),
         Focus::Chain(_) => model.frame.why.as_ref().map_or(0, |told| told.chain.len()),
+        Focus::World if model.view == View::Ledger && !model.shows_story => {
+            return ledger::choose(model, by);
+        }
+        Focus::World if model.view == View::Checks => {
+            let last = model.frame.runs[model.run].verdicts.len().saturating_sub(1);
+            model.chosen_check = model.chosen_check.min(last).saturating_add_signed(by).min(last);
+            return;
+        }
         Focus::World => {
             // The log is read from its end.
             let (by, most) = match model.view {
                 View::Log => (by.saturating_neg(), CELLS_SHOWN),
                 View::Cluster => (by, CELLS_SHOWN),
+                View::Ledger => (by, ledger::story_rows(model)),
                 _ => (by, METRICS.len()),
             };
             model.scroll = model.scroll.saturating_add_signed(by).min(most);

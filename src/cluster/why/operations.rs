@@ -157,7 +157,7 @@ impl<P: Protocol> Telling<'_, P> {
 
     /// What became of a write that had been acknowledged.
     fn lost(&mut self, op: OpId, record: &OpRecord) {
-        if record.fate.is_cut {
+        if record.marks.is_cut {
             let cuts = |_: NodeId, line: &Line| {
                 matches!(
                     line,
@@ -175,7 +175,7 @@ impl<P: Protocol> Telling<'_, P> {
                 return self.line(told);
             }
         }
-        if record.fate.is_inverted {
+        if record.marks.is_inverted {
             let is_clock = |command: &Command| {
                 matches!(command, Command::Clock { .. } | Command::Drift { .. } | Command::ClockStrobe { .. })
             };

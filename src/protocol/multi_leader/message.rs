@@ -1,7 +1,7 @@
 //! What nodes of a multi-leader cluster say to each other: inside a site what a primary-replica group says, and three
 //! messages between sites.
 
-use crate::base::ids::NodeId;
+use crate::base::ids::{NodeId, OpId};
 use crate::protocol::primary_replica::{self, Shipped};
 use crate::protocol::{Detail, Label, Sizes, Traffic};
 use std::sync::Arc;
@@ -64,6 +64,14 @@ impl crate::protocol::Message for Message {
             Message::Inside(message) => message.traffic(),
             Message::Ship(ship) if !ship.entries.is_empty() => Traffic::Write,
             Message::Ship(_) | Message::ShipAck { .. } | Message::Elsewhere { .. } => Traffic::Background,
+        }
+    }
+
+    fn carries(&self, each: &mut dyn FnMut(OpId)) {
+        match self {
+            Message::Inside(message) => message.carries(each),
+            Message::Ship(ship) => ship.entries.iter().for_each(|shipped| each(shipped.write.op)),
+            Message::ShipAck { .. } | Message::Elsewhere { .. } => {}
         }
     }
 

@@ -30,8 +30,10 @@ pub use message::{Message, Ship};
 
 use super::primary_replica::{self, PrimaryReplica};
 use super::view::{ReplicaDetail, ReplicaView, SiteLinkView, SiteView};
-use super::{Context, Effect, Ghost, Input, Order, Protocol, Routing, Surroundings, Timer, Truth};
-use crate::base::ids::{Key, NodeId};
+use super::{
+    Context, Effect, Ghost, Holding, Input, Order, Protocol, Routing, Sought, Surroundings, Timer, Truth,
+};
+use crate::base::ids::{Key, NodeId, Version};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::time::VirtualTime;
@@ -221,6 +223,15 @@ impl Protocol for MultiLeader {
 
     fn truth(nodes: &[Option<&Self>]) -> Truth {
         truth::truth(nodes)
+    }
+
+    /// In the log of the site that ordered it: in those of others it has another index.
+    fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
+        self.group.holding(sought)
+    }
+
+    fn place_of(version: Version) -> String {
+        PrimaryReplica::place_of(version)
     }
 }
 

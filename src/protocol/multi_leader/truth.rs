@@ -2,11 +2,11 @@
 
 use super::MultiLeader;
 use crate::base::data::Data;
-use crate::base::ids::Key;
+use crate::base::ids::{Key, OpId};
 use crate::protocol::kit::log::Merged;
 use crate::protocol::kit::sites::{Resolver, SiteState};
 use crate::protocol::primary_replica::PrimaryReplica;
-use crate::protocol::{Protocol, Storage, Survivors, Truth};
+use crate::protocol::{LogRemains, Protocol, Storage, Survivors, Truth};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A write survived if it is in the log of some site; what a resolver made of it is another question. All have
@@ -17,11 +17,11 @@ pub(super) fn truth(nodes: &[Option<&MultiLeader>]) -> Truth {
     let truths: Vec<Truth> = groups.iter().map(|group| PrimaryReplica::truth(group)).collect();
     let heads: Vec<Option<&PrimaryReplica>> =
         groups.iter().map(|group| PrimaryReplica::authority(group)).collect();
-    let survivors = truths.iter().flat_map(|truth| match &truth.survivors {
-        Survivors::Log(ops) => ops.iter().copied().collect::<Vec<_>>(),
-        Survivors::Merged(_) => Vec::new(),
+    let logs = truths.iter().filter_map(|truth| match &truth.survivors {
+        Survivors::Log(remains) => Some(remains),
+        Survivors::Merged(_) => None,
     });
-    let survivors = Survivors::Log(survivors.collect());
+    let survivors = Survivors::Log(remains(logs));
     let positions =
         |head: &PrimaryReplica| -> Vec<u64> { (0..sites).map(|site| head.site_positions(site).0).collect() };
     let have_all = heads.iter().flatten().map(|head| positions(head)).collect::<BTreeSet<_>>().len() <= 1;
@@ -39,6 +39,19 @@ pub(super) fn truth(nodes: &[Option<&MultiLeader>]) -> Truth {
             .map(|node| truths.iter().filter_map(|truth| truth.lacking[node]).reduce(|a, b| a + b))
             .collect(),
     }
+}
+
+/// What the logs of all sites hold. A write is replaced if it is in every log that has it: of two that did not know of
+/// each other, each stands last in one of them, and the resolver has the word.
+fn remains<'a>(logs: impl Iterator<Item = &'a LogRemains>) -> LogRemains {
+    let mut all = LogRemains::default();
+    let mut last: BTreeSet<OpId> = BTreeSet::new();
+    for log in logs {
+        all.ops.extend(&log.ops);
+        last.extend(log.ops.difference(&log.replaced));
+    }
+    all.replaced = all.ops.difference(&last).copied().collect();
+    all
 }
 
 /// The nodes as the group of `site` sees them.

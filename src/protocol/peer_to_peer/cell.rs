@@ -95,6 +95,15 @@ impl Clock {
     }
 }
 
+/// The timestamp in a version, in words; a version that is no timestamp says how many events it counts.
+pub(super) fn spell_version(version: Version) -> String {
+    let micros = (version.0 >> TIE_BITS).cast_signed() - BEFORE_TIME;
+    match version.0 >> TIE_BITS {
+        0 => format!("{} events known", version.0),
+        _ => format!("timestamp {}.{:06} s", micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000)),
+    }
+}
+
 /// The timestamp that a clock showing `wall` gives.
 pub(super) fn stamp(wall: WallTime) -> u64 {
     u64::try_from(wall.0.saturating_add(BEFORE_TIME)).unwrap_or(0)

@@ -3,7 +3,8 @@
 use super::movement::Wish;
 use super::object::Object;
 use super::ring_map::Row;
-use crate::base::ids::{Key, NodeId};
+use crate::base::ids::{Key, NodeId, OpId};
+use crate::protocol::{Holding, Sought};
 use std::collections::BTreeMap;
 
 /// A write kept for another node.
@@ -97,5 +98,23 @@ impl crate::protocol::Durable for Durable {
             Record::Wish(wish) => self.wish = *wish,
             Record::Granted(node) => self.granted = *node,
         }
+    }
+
+    fn keeps(record: &Record, each: &mut dyn FnMut(OpId)) {
+        match record {
+            Record::Object { object, .. } => object.each_writer(each),
+            Record::Hint { hint, .. } => hint.object.each_writer(each),
+            _ => {}
+        }
+    }
+
+    fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
+        if self.objects.get(&sought.key).is_some_and(|object| object.holds(sought)) {
+            return Some(Holding::Table);
+        }
+        let keeps = |hints: &BTreeMap<u64, Hint>| {
+            hints.values().any(|hint| hint.key == sought.key && hint.object.holds(sought))
+        };
+        self.hints.iter().find(|(_, hints)| keeps(hints)).map(|(&target, _)| Holding::Hint { target })
     }
 }

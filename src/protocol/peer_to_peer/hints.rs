@@ -9,7 +9,7 @@ use super::object::Object;
 use super::streams::KeptHints;
 use crate::base::ids::{Key, NodeId};
 use crate::base::time::{Span, VirtualTime};
-use crate::protocol::Sizes;
+use crate::protocol::{Holding, Sizes, Sought};
 use std::collections::{BTreeMap, VecDeque};
 
 /// The most hints in one message.
@@ -223,6 +223,14 @@ impl Hints {
     /// What is kept of each key for each target, in order.
     pub(super) fn iter_newest(&self) -> impl Iterator<Item = (Key, &Object)> + '_ {
         self.queues.iter().flat_map(|queue| queue.newest.iter().map(|(&key, (object, _))| (key, object)))
+    }
+
+    /// Whether a write is kept here for somebody, and for whom.
+    pub(super) fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
+        let keeps = |(_, queue): &(NodeId, &Queue)| {
+            queue.newest.get(&sought.key).is_some_and(|(object, _)| object.holds(sought))
+        };
+        self.targets().find(keeps).map(|(target, _)| Holding::Hint { target })
     }
 
     /// How long the throttle holds everything back at `now`.

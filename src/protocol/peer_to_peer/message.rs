@@ -6,7 +6,7 @@ use super::object::Object;
 use super::repair::SessionId;
 use super::ring_map::{Epoch, RingMap};
 use crate::base::data::Change;
-use crate::base::ids::{Key, NodeId};
+use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::operation::{Action, Answer, Request};
 use crate::protocol::kit::{phi, swim};
 use crate::protocol::{Detail, Label, Sizes, Traffic};
@@ -261,6 +261,16 @@ fn news_bytes(news: &[swim::News]) -> u64 {
 }
 
 impl crate::protocol::Message for Message {
+    fn carries(&self, each: &mut dyn FnMut(OpId)) {
+        match self {
+            Message::Write(write) => write.object.each_writer(each),
+            Message::Forward { asked, .. } => each(asked.op),
+            Message::Hints { hints } => hints.iter().for_each(|hint| hint.object.each_writer(each)),
+            Message::Stream { copies, .. } => copies.iter().for_each(|(_, copy)| copy.each_writer(each)),
+            _ => {}
+        }
+    }
+
     fn bytes(&self, sizes: Sizes) -> u64 {
         use swim::Message as Swim;
         HEADER

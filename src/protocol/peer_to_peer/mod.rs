@@ -63,8 +63,8 @@ pub use ring_map::{Epoch, Phase, RingMap, Row};
 pub use message::{Known, Message, Purpose, ReadMode, RequestId, Write, WriteAck};
 
 use super::view::ReplicaView;
-use super::{Context, Input, Order, Protocol, Route, Routing, Surroundings, Truth, Updates};
-use crate::base::ids::{Key, NodeId};
+use super::{Context, Holding, Input, Order, Protocol, Route, Routing, Sought, Surroundings, Truth, Updates};
+use crate::base::ids::{Key, NodeId, Version};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::operation::{Action, Answer, Request};
@@ -237,6 +237,15 @@ impl Protocol for PeerToPeer {
 
     fn truth(nodes: &[Option<&Self>]) -> Truth {
         view::truth(nodes)
+    }
+
+    fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
+        let in_table = self.store.get(sought.key).filter(|object| object.holds(sought));
+        in_table.map(|_| Holding::Table).or_else(|| self.hints.holding(sought))
+    }
+
+    fn place_of(version: Version) -> String {
+        cell::spell_version(version)
     }
 }
 

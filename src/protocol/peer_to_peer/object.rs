@@ -15,8 +15,8 @@ use crate::base::ids::{Key, OpId, Value, Version};
 use crate::base::operation::{Found, Past, Written};
 use crate::base::time::{Span, WallTime};
 use crate::base::vector::{Actor, Event, Vector};
-use crate::protocol::Sizes;
 use crate::protocol::kit::versions::{Counter, Dotted, Lumped, ObservedSet, Tagged};
+use crate::protocol::{Sizes, Sought};
 use std::sync::Arc;
 use twox_hash::XxHash3_64;
 
@@ -285,6 +285,28 @@ impl Object {
             Object::Sum(sum) => vec![sum.last],
             Object::Addition(_, op) => vec![*op],
             _ => self.siblings().into_iter().map(|sibling| sibling.written_by).collect(),
+        }
+    }
+
+    /// The same one by one, without a list of them.
+    pub(super) fn each_writer(&self, each: &mut dyn FnMut(OpId)) {
+        match self {
+            Object::Latest(cell) => each(cell.written_by),
+            Object::Counter(_) | Object::Set(_) => {}
+            _ => self.writers().into_iter().for_each(each),
+        }
+    }
+
+    /// Whether a write is there: as the value or one of the siblings, or in what was counted or collected. Of a number
+    /// that is sent as additions nobody can say which are in it.
+    pub(super) fn holds(&self, sought: &Sought<'_>) -> bool {
+        let event = sought.written.event.as_ref().map(|(event, _)| *event);
+        match self {
+            Object::Latest(cell) => cell.written_by == sought.op,
+            Object::Counter(counter) => event.is_some_and(|event| counter.seen().knows(event)),
+            Object::Set(set) => event.is_some_and(|event| set.seen().knows(event)),
+            Object::Sum(_) => true,
+            _ => self.writers().contains(&sought.op),
         }
     }
 

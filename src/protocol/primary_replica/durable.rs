@@ -1,9 +1,10 @@
 //! What a node of a primary-replica cluster keeps on its disk.
 
 use super::store::Store;
-use crate::base::ids::NodeId;
+use crate::base::ids::{NodeId, OpId};
 use crate::base::time::VirtualTime;
 use crate::protocol::kit::log::{Entry, Log};
+use crate::protocol::{Holding, Sought};
 use std::sync::Arc;
 
 /// The disk's content.
@@ -103,4 +104,23 @@ impl crate::protocol::Durable for Durable {
             Record::Install(store) => self.log = store.log().clone(),
         }
     }
+
+    fn keeps(record: &Record, each: &mut dyn FnMut(OpId)) {
+        if let Record::Append(entry) = record
+            && let Some(op) = entry.operation()
+        {
+            each(op);
+        }
+    }
+
+    fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
+        place_in(&self.log, sought)
+    }
+}
+
+/// The entry of a write, if the log holds it where its acknowledgement placed it.
+pub(super) fn place_in(log: &Log, sought: &Sought<'_>) -> Option<Holding> {
+    let (_, index) = Entry::place_of(sought.written.version);
+    let is_there = log.get(index).and_then(Entry::operation) == Some(sought.op);
+    is_there.then_some(Holding::Log { index })
 }

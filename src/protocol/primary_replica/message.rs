@@ -340,6 +340,15 @@ fn entry_bytes(entry: &Entry, sizes: Sizes) -> u64 {
 }
 
 impl crate::protocol::Message for Message {
+    fn carries(&self, each: &mut dyn FnMut(OpId)) {
+        let entries = match self {
+            Message::Append(append) => &append.entries,
+            Message::Pulled(pulled) => &pulled.entries,
+            _ => return,
+        };
+        entries.iter().filter_map(Entry::operation).for_each(each);
+    }
+
     fn bytes(&self, sizes: Sizes) -> u64 {
         let (fields, content) = match self {
             Message::Append(append) => {

@@ -51,14 +51,14 @@ pub use message::Message;
 pub use site::{Shipped, SiteRules};
 pub use store::Store;
 
-use crate::base::ids::{Key, NodeId};
+use crate::base::ids::{Key, NodeId, Version};
 use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::kit::log::{Content, Entry, Epoch, Log};
 use crate::protocol::view::ReplicaView;
 use crate::protocol::{
-    self, DiskPosition, Input, Order, Protocol, Routing, Surroundings, Timer, Traffic, Truth,
+    self, DiskPosition, Holding, Input, Order, Protocol, Routing, Sought, Surroundings, Timer, Traffic, Truth,
 };
 use reign::Reign;
 use std::collections::VecDeque;
@@ -279,6 +279,15 @@ impl Protocol for PrimaryReplica {
 
     fn truth(nodes: &[Option<&Self>]) -> Truth {
         truth::truth(nodes)
+    }
+
+    fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
+        durable::place_in(self.log(), sought)
+    }
+
+    fn place_of(version: Version) -> String {
+        let (term, index) = Entry::place_of(version);
+        format!("term {term}, index {index}")
     }
 }
 

@@ -365,7 +365,7 @@ impl Network {
 
     pub(super) fn survivors(&self) -> BTreeSet<OpId> {
         match self.truth().survivors {
-            crate::protocol::Survivors::Log(ops) => ops,
+            crate::protocol::Survivors::Log(remains) => remains.ops,
             other => panic!("primary-replica has one log, not {other:?}"),
         }
     }

@@ -1,0 +1,31 @@
+//! What the white box says where the black box finds no order: operations that stand, in the order of the store's own
+//! versions, before something that somebody had been told before they began. Linearizability forbids it.
+
+use crate::base::ids::{Key, OpId};
+use crate::cluster::ledger::Ledger;
+use crate::cluster::sessions::{Breach, Known, Telling, own_telling, tellings};
+use std::collections::BTreeMap;
+
+/// Every read or acknowledged write that came too late in real time for its place in the order of versions, with what
+/// had been told before.
+pub fn out_of_order(ledger: &Ledger) -> Vec<Breach> {
+    let tellings = tellings(ledger);
+    let mut tellings = tellings.iter().peekable();
+    let mut known: BTreeMap<Key, Known> = BTreeMap::new();
+    let mut late = Vec::new();
+    for (op, record) in (0_u32..).map(OpId).zip(ledger.records()) {
+        while let Some(telling) = tellings.next_if(|telling| telling.at < record.scheduled) {
+            known.entry(telling.session.1).or_default().learn(telling);
+        }
+        let Some(known) = known.get(&record.key) else { continue };
+        let own: Option<Telling> = own_telling(op, record);
+        let is_late = match own {
+            Some(own) => known.is_newer_than_told(&own),
+            None => record.shows_nothing() && known.is_newer_than(None),
+        };
+        if let Some(owed) = known.told_by().filter(|_| is_late) {
+            late.push(Breach { owed, read: op });
+        }
+    }
+    late
+}
