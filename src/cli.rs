@@ -3,6 +3,7 @@
 use crate::base::knob::Topology;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 mod histories;
 mod render;
@@ -58,6 +59,23 @@ pub enum Command {
         after_help = "Examples:\n  splitbrain render same-cut-four-answers -o cut.gif --from 3s --to 12s\n  splitbrain render async-gap -o gap.cast --speed 2\n  splitbrain render pair-kill-one -o kill.png --at 9s --view side-by-side"
     )]
     Render(Render),
+    /// Play a terminal film (.cast) in this terminal.
+    #[command(
+        after_help = "Examples:\n  splitbrain render async-gap -o gap.cast && splitbrain play gap.cast\n  splitbrain play gap.cast --speed 2\n\nWhile it plays: space pauses, the arrows seek, [ and ] go from marker to marker, ? shows all keys, q leaves."
+    )]
+    Play {
+        /// The film; - for standard input.
+        film: PathBuf,
+        /// Times real time: 0.5, 2.
+        #[arg(long, value_name = "SPEED", default_value = "1", value_parser = parse_speed)]
+        speed: u32,
+        /// Draw our own two rows with ASCII signs only.
+        #[arg(long)]
+        ascii: bool,
+        /// How many colours.
+        #[arg(long, value_name = "WHEN", default_value = "auto")]
+        color: ColorWhen,
+    },
     /// Judge a client history from anywhere: is it linearizable?
     #[command(
         after_help = "Examples:\n  splitbrain verify history.edn\n  splitbrain verify etcd_007.log --model cas-register\n  splitbrain export async-gap -o - | splitbrain verify - --json\n\nReads EDN maps, one a line or in one vector; Jepsen's text logs; JSON lines. A :fail did not happen, an :info may\nhappen at any later time or never, and so may what is still open at the end.\n\nExit codes:\n  0  linearizable\n  1  not linearizable; a witness is drawn\n  2  wrong use or a bad file\n  3  not decided within the budget"

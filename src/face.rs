@@ -20,9 +20,11 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod film;
 mod histories;
 mod render;
 
+pub use film::play_film;
 pub use histories::{export, verify};
 pub use render::render;
 

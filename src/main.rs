@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Some(Command::Export(order)) => face::export(order),
         Some(Command::Presets { name, names }) => headless::tables::presets(name.as_deref(), *names),
         Some(Command::Render(render)) => face::render(render),
+        Some(Command::Play { film, speed, ascii, color }) => face::play_film(film, *speed, *ascii, *color),
         Some(Command::Knobs { topology }) => headless::tables::knobs((*topology).into()),
         Some(Command::Metrics) => headless::tables::metrics(),
         Some(Command::Completions { shell }) => face::completions(*shell),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// `splitbrain render`.
 #[derive(Args, Clone, Debug)]
 pub struct Render {
-    /// A preset's name, a file, or - for standard input.
+    /// A preset's name, a file, or - for standard input; a .cast is shown again in another format.
     pub scenario: String,
     /// The file to make; its extension says what it becomes. - for standard output.
     #[arg(short, long, value_name = "FILE")]

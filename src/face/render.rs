@@ -1,5 +1,6 @@
 //! `splitbrain render`: from the options to a film, from the film to a file.
 
+use super::film::read_film;
 use super::{find, first_run, overrides, theme};
 use crate::base::text::{nearest, safe};
 use crate::base::time::{Span, VirtualTime};
@@ -7,6 +8,7 @@ use crate::cli::Render;
 use crate::driver::frame::FULL_SPEED;
 use crate::headless::{self, Exit, complain};
 use crate::record::film::{Film, Refusal};
+use crate::record::reel::Screening;
 use crate::record::studio::{Direction, Studio};
 use crate::record::{FORMATS, Format, edge, make};
 use crate::scenario::model::Scenario;
@@ -24,6 +26,13 @@ use std::sync::Arc;
 /// # Errors
 /// If standard output cannot be written.
 pub fn render(order: &Render) -> io::Result<Exit> {
+    if order.scenario.ends_with(".cast") {
+        let developed = format(order).and_then(|format| {
+            let mut film = screening(order, format)?;
+            develop(order, format, &mut film)
+        });
+        return deliver(order, developed);
+    }
     let mut changes = overrides(&order.changes);
     changes.extend(order.seed.map(|seed| Override::Set(format!("seed={seed}"))));
     let Some(scenario) = find(&order.scenario, &changes) else { return Ok(Exit::BadInput) };
@@ -33,7 +42,12 @@ pub fn render(order: &Render) -> io::Result<Exit> {
         let studio = studio(order, scenario, run, theme, format)?;
         Ok((format, studio))
     });
-    match film.and_then(|(format, mut studio)| develop(order, format, &mut studio)) {
+    deliver(order, film.and_then(|(format, mut studio)| develop(order, format, &mut studio)))
+}
+
+/// Writes what came of it.
+fn deliver(order: &Render, developed: Result<Vec<u8>, Refusal>) -> io::Result<Exit> {
+    match developed {
         Err(refusal) => {
             complain(&refusal);
             Ok(Exit::BadInput)
@@ -136,6 +150,29 @@ fn studio(
         command: command(order, &scenario, format),
     };
     Studio::new(Arc::new(scenario), direction)
+}
+
+/// A film from a file, to be shown again.
+fn screening(order: &Render, format: Format) -> Result<Screening, Refusal> {
+    let changes = &order.changes;
+    let is_changed = order.seed.is_some() || !(changes.set.is_empty() && changes.at.is_empty());
+    if is_changed || changes.lasting.is_some() || order.run.is_some() {
+        return Err(
+            "a film from a file stays as it is: --seed, --set, --do, --for and --run are for scenarios"
+                .to_owned(),
+        );
+    }
+    let reel = read_film(Path::new(&order.scenario))?;
+    let end = reel.titles.length;
+    let part = match order.still {
+        Some(at) => (at, Some(at)),
+        None if format.row().is_still() => (order.to.unwrap_or(end), Some(order.to.unwrap_or(end))),
+        None => (order.from.unwrap_or_default(), order.to),
+    };
+    if order.speed == FULL_SPEED {
+        return Err("a film has a speed that is a number: 0.5, 2".to_owned());
+    }
+    Screening::new(reel, part, order.speed, order.fps.unwrap_or(format.row().fps))
 }
 
 fn view(word: &str) -> Result<View, Refusal> {

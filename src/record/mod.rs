@@ -19,6 +19,7 @@ pub mod gif;
 pub mod html;
 pub mod png;
 pub mod raster;
+pub mod reel;
 pub mod runs;
 pub mod studio;
 pub mod svg;

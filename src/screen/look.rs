@@ -192,6 +192,20 @@ impl Look {
         }
     }
 
+    /// A colour from elsewhere, as near as this terminal has it.
+    pub fn fitting(&self, colour: Color) -> Color {
+        match (self.depth, colour) {
+            (Depth::True, colour) => colour,
+            (Depth::Mono, _) => Color::Reset,
+            (Depth::Indexed, Color::Rgb(r, g, b)) => {
+                indexed(u32::from(r) << 16 | u32::from(g) << 8 | u32::from(b))
+            }
+            // Of sixteen only those that the user's theme names are sure to be read.
+            (Depth::Sixteen, Color::Rgb(..) | Color::Indexed(16..)) => Color::Reset,
+            (_, colour) => colour,
+        }
+    }
+
     /// A sign, or its ASCII form.
     pub fn sign(&self, sign: Sign) -> char {
         let (unicode, ascii) = sign.forms();

@@ -50,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "driver::frame",
             "driver::Request",
             "driver::{Request",
+            "record",
             "screen",
         ],
     ),

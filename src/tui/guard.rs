@@ -10,6 +10,7 @@ use crossterm::execute;
 use crossterm::terminal::{
     EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use rustix::process;
 use std::io::{self, stdout};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +44,22 @@ impl Drop for Guard {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// Gives the terminal to the shell until the program is brought back; false if there is no shell to go back to. The
+/// whole process group stops, as it does when a terminal that is not raw sees Ctrl-Z: the shell may be waiting for a
+/// parent of ours.
+///
+/// # Errors
+/// If the system refuses, or the terminal cannot be taken again.
+pub fn suspend(guard: &mut Option<Guard>) -> io::Result<bool> {
+    if process::getsid(None)? == process::getpid() {
+        return Ok(false);
+    }
+    *guard = None;
+    process::kill_current_process_group(process::Signal::STOP)?;
+    *guard = Some(Guard::take()?);
+    Ok(true)
 }
 
 /// Whether the terminal is ours now. It is not once a panic in another thread has given it back.

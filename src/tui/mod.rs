@@ -2,8 +2,9 @@
 //! drawn when something visible changed. The watching lives here; the world does not.
 //!
 //! Start with [`keymap`] (the only table of keys), then [`update`] (what they do), [`mod@play`] (the loop),
-//! [`signals`] (what ends it from outside) and [`guard`] (the terminal, and how it comes back). Must not know: clusters, protocols, hosts.
+//! [`signals`] (what ends it from outside), [`cinema`] (films from files) and [`guard`] (the terminal, and how it comes back). Must not know: clusters, protocols, hosts.
 
+pub mod cinema;
 pub mod controls;
 pub mod guard;
 pub mod keymap;

@@ -15,7 +15,6 @@ use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend};
 use ratatui::layout::Rect;
-use rustix::process;
 use std::cell::Cell;
 use std::io::{self, BufWriter, Write};
 use std::rc::Rc;
@@ -49,23 +48,23 @@ pub enum End {
 }
 
 /// Real time between two pictures.
-const BETWEEN: Duration = Duration::from_millis(33);
+pub(super) const BETWEEN: Duration = Duration::from_millis(33);
 /// Room for a whole picture, so that it leaves in one write.
 const PICTURE_BYTES: usize = 1 << 18;
 
-type Screen = Terminal<CrosstermBackend<BufWriter<Output>>>;
+pub(super) type Screen = Terminal<CrosstermBackend<BufWriter<Output>>>;
 
 /// Standard output until it fails; from then on nothing. A terminal that is gone is learned from [`is_gone`], not from
 /// errors: the terminal library reports those on standard error when it is dropped, and that is gone too.
 ///
 /// [`is_gone`]: Output::is_gone
 #[derive(Clone, Default)]
-struct Output {
+pub(super) struct Output {
     is_gone: Rc<Cell<bool>>,
 }
 
 impl Output {
-    fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         self.is_gone.get()
     }
 }
@@ -127,7 +126,7 @@ enum Woken {
     TimeToDraw,
 }
 
-fn screen(output: &Output) -> io::Result<Screen> {
+pub(super) fn screen(output: &Output) -> io::Result<Screen> {
     Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(PICTURE_BYTES, output.clone())))
 }
 
@@ -255,17 +254,13 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// Gives the terminal to the shell and takes it again when the program is brought back. The whole process group
-    /// stops, as it does when a terminal that is not raw sees Ctrl-Z: the shell may be waiting for a parent of ours.
+    /// Gives the terminal to the shell and takes it again when the program is brought back.
     fn suspend(&mut self) -> io::Result<()> {
-        if process::getsid(None)? == process::getpid() {
+        if !guard::suspend(&mut self.guard)? {
             self.model.notice = Some("no shell to go back to: this terminal runs nothing else".to_owned());
             self.is_dirty = true;
             return Ok(());
         }
-        self.guard = None;
-        process::kill_current_process_group(process::Signal::STOP)?;
-        self.guard = Some(Guard::take()?);
         guard::mouse(self.model.has_mouse)?;
         self.redraw()
     }
