@@ -77,7 +77,7 @@ impl Cast {
             Version::Three => json!({
                 "version": 3,
                 "term": {"cols": columns, "rows": rows, "type": "xterm-256color", "theme": theme},
-                "title": titles.title,
+                "title": titles.full(),
                 "command": titles.command,
                 "tags": titles.tags,
                 "splitbrain": ours,
@@ -87,7 +87,7 @@ impl Cast {
                 "width": columns,
                 "height": rows,
                 "duration": ending.length.0 as f64 / 1e6,
-                "title": titles.title,
+                "title": titles.full(),
                 "command": titles.command,
                 "env": {"TERM": "xterm-256color"},
                 "theme": theme,

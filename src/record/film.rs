@@ -9,8 +9,10 @@
 use super::colour::Palette;
 use crate::base::time::{Span, VirtualTime};
 use crate::driver::verdict::Judgement;
+use crate::scenario::model::Scenario;
 use ratatui::buffer::Buffer;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Why a film cannot be made as asked: what was found, and what would do.
 pub type Refusal = String;
@@ -20,6 +22,8 @@ pub type Refusal = String;
 pub struct Titles {
     /// Its title.
     pub title: String,
+    /// Which of its runs is shown, and its seed; may be empty.
+    pub subtitle: String,
     /// What it shows, in a sentence; may be empty.
     pub summary: String,
     /// The command line that makes it again.
@@ -36,6 +40,18 @@ pub struct Titles {
     pub length: Span,
     /// What only we understand: id, seed, program.
     pub ours: Value,
+    /// The scenario that is filmed, if it is one.
+    pub scenario: Option<Arc<Scenario>>,
+}
+
+impl Titles {
+    /// Title and subtitle in one line.
+    pub fn full(&self) -> String {
+        match self.subtitle.as_str() {
+            "" => self.title.clone(),
+            subtitle => format!("{} · {subtitle}", self.title),
+        }
+    }
 }
 
 /// One picture and when it is shown.

@@ -111,9 +111,11 @@ impl Html {
         let ours = &self.titles.ours;
         let text =
             |key: &str| ours.get(key).map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
-        let known = [("scenario", ""), ("run", "run "), ("seed", "seed "), ("speed", "")];
+        let topology =
+            self.titles.subtitle.split(" · ").next().filter(|word| !word.is_empty()).map(str::to_owned);
+        let known = [("scenario", ""), ("run", "run "), ("seed", "seed ")];
         let chips = known.iter().filter_map(|(key, word)| Some(format!("{word}{}", text(key)?)));
-        chips.map(|chip| format!("<li>{}</li>", escaped(&chip))).collect()
+        chips.chain(topology).map(|chip| format!("<li>{}</li>", escaped(&chip))).collect()
     }
 
     fn play(&self) -> String {

@@ -1,7 +1,8 @@
 //! Films and stills of scenarios, without a terminal and faster than real time; foreign films taken apart.
 //!
 //! ```text
-//! scenario --studio--> pictures --diff--> cast, GIF, SVG, HTML, PNG, text
+//! scenario --studio--> pictures --diff--> cast, GIF, SVG, HTML, PNG, text, report
+//! cast -----reel----->
 //! ```
 //!
 //! The same scenario, seed and options give the same bytes on every machine: no clock, no environment, integers for
@@ -20,6 +21,7 @@ pub mod html;
 pub mod png;
 pub mod raster;
 pub mod reel;
+pub mod report;
 pub mod runs;
 pub mod studio;
 pub mod svg;
@@ -44,6 +46,8 @@ pub enum Format {
     Svg,
     /// A page with a player.
     Html,
+    /// A document.
+    Report,
     /// The last picture as text.
     Text,
     /// The same with its colours.
@@ -121,6 +125,14 @@ pub const FORMATS: &[FormatRow] = &[
         (10, 1),
         "one page with a player and the story, for any browser",
     ),
+    row(
+        Format::Report,
+        "md",
+        "md",
+        Holds::Film,
+        (1, 1),
+        "a report: settings, the story with pictures, measures, verdicts",
+    ),
     row(Format::Text, "txt", "txt", Holds::Still, (10, 1), "the last picture as text"),
     row(Format::Ansi, "ansi", "ansi", Holds::Still, (10, 1), "the same with its colours, for `cat`"),
 ];
@@ -174,6 +186,7 @@ pub fn make(
         Format::Png => Box::new(png::Png::new(&titles, scale)?),
         Format::Svg => Box::new(svg::Svg::new(&titles)?),
         Format::Html => Box::new(html::Html::new(&titles)),
+        Format::Report => Box::new(report::Report::new(titles)),
         Format::Text => Box::new(text::Text::new(false)),
         Format::Ansi => Box::new(text::Text::new(true)),
     };

@@ -18,7 +18,7 @@ impl Png {
     /// If it would be too large.
     pub fn new(titles: &Titles, scale: u32) -> Result<Self, Refusal> {
         let raster = Raster::new(titles.size, scale, titles.palette)?;
-        Ok(Png { raster, title: titles.title.clone(), command: titles.command.clone() })
+        Ok(Png { raster, title: titles.full(), command: titles.command.clone() })
     }
 }
 

@@ -124,6 +124,7 @@ fn header_of(header: &Value) -> Result<(u64, Titles), Refusal> {
     let text = |key: &str| header[key].as_str().map(|text| safe(text).into_owned());
     let titles = Titles {
         title: text("title").unwrap_or_else(|| "A terminal film".to_owned()),
+        subtitle: String::new(),
         summary: String::new(),
         command: text("command").unwrap_or_default(),
         tags: header["tags"].as_array().map_or(Vec::new(), |tags| {
@@ -137,6 +138,7 @@ fn header_of(header: &Value) -> Result<(u64, Titles), Refusal> {
             Value::Object(ours) => Value::Object(ours.clone()),
             _ => json!({}),
         },
+        scenario: None,
     };
     Ok((version, titles))
 }

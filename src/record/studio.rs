@@ -9,13 +9,14 @@
 
 use super::colour::palette;
 use super::film::{Chapter, ChapterKind, Ending, Film, Refusal, Shot, Titles};
+use super::report::verdict;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::live::HostKind;
 use crate::driver::frame::{Frame, Marker, MarkerKind};
 use crate::driver::player::Player;
-use crate::driver::verdict::judge;
+use crate::driver::verdict::{Judgement, Met, judge};
 use crate::driver::{Freshness, Pace, Publisher};
-use crate::scenario::model::{Scenario, Subject};
+use crate::scenario::model::Scenario;
 use crate::screen::look::Theme;
 use crate::screen::{Watch, draw};
 use ratatui::buffer::Buffer;
@@ -184,19 +185,11 @@ impl Studio {
         (shown < TOAST).then(|| (text.clone(), false))
     }
 
-    fn checks(&self, judgement: &crate::driver::verdict::Judgement) -> Vec<Chapter> {
+    fn checks(&self, judgement: &Judgement) -> Vec<Chapter> {
         let at = Some(self.player.now());
-        let check = |met: &crate::driver::verdict::Met| {
-            let expectation = &self.scenario.expectations[met.expectation];
-            let subject = match &expectation.subject {
-                Subject::Metric { metric, .. } => metric.row().name.to_owned(),
-                Subject::Lines { code, .. } => format!("lines {code}"),
-                Subject::Checker { checker, .. } => checker.clone(),
-                Subject::Holds { key, .. } => key.clone(),
-            };
+        let check = |met: &Met| {
             let sign = if met.is_met { '✓' } else { '✗' };
-            let run = &self.scenario.runs[met.run].id;
-            let text = format!("{sign} {run} {subject} {}, wanted {}", met.came, met.wanted);
+            let text = format!("{sign} {}", verdict(&self.scenario, met));
             Chapter { kind: ChapterKind::Check, text, place: None, at }
         };
         judgement.expectations.iter().map(check).collect()
@@ -248,12 +241,13 @@ fn kind(kind: MarkerKind) -> ChapterKind {
     }
 }
 
-fn titles(scenario: &Scenario, direction: &Direction) -> Titles {
+fn titles(scenario: &Arc<Scenario>, direction: &Direction) -> Titles {
     let run = &scenario.runs[direction.watch.run.min(scenario.runs.len() - 1)];
     let topology = run.topology().word();
     let look = direction.watch.look;
     Titles {
-        title: format!("{} · {topology} · seed {}", scenario.title, scenario.seed),
+        title: scenario.title.clone(),
+        subtitle: format!("{topology} · seed {}", scenario.seed),
         summary: scenario.summary.clone(),
         command: direction.command.clone(),
         tags: vec!["splitbrain".to_owned(), topology.to_owned(), scenario.id.clone()],
@@ -269,5 +263,6 @@ fn titles(scenario: &Scenario, direction: &Direction) -> Titles {
             "from_us": direction.from.0,
             "to_us": direction.to.0,
         }),
+        scenario: Some(Arc::clone(scenario)),
     }
 }

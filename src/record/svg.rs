@@ -97,6 +97,10 @@ impl Svg {
                     r#"<rect class="b{style}" x="{x}" y="{down}" width="{wide}" height="{high}"/>"#
                 );
             }
+            if let Some(eighths) = bar(&run.text) {
+                self.draw_bars(out, run, down, &eighths);
+                continue;
+            }
             let keeps_blanks = self.sheet.is_seen_on_blanks(run.style);
             for (offset, text) in pieces(&run.text, keeps_blanks) {
                 let letters = text.chars().count() as u16;
@@ -109,6 +113,15 @@ impl Svg {
             }
         }
         out.push('\n');
+    }
+
+    /// Bars from the bottom: fonts draw them in heights of their own.
+    fn draw_bars(&self, out: &mut String, run: &Run, down: u16, eighths: &[u16]) {
+        for (nth, eighths) in (0..).zip(eighths) {
+            let high = (CELL.1 * eighths).div_ceil(8);
+            let (style, wide, x, y) = (run.style, CELL.0, (run.x + nth) * CELL.0, down + CELL.1 - high);
+            _ = write!(out, r#"<rect class="a{style}" x="{x}" y="{y}" width="{wide}" height="{high}"/>"#);
+        }
     }
 
     fn draw_strip(&self, body: &mut String, css: &mut String, nth: usize, strip: &Strip, total: Span) {
@@ -136,6 +149,11 @@ impl Svg {
         }
         _ = writeln!(css, "}}.r{nth}{{animation-name:r{nth}}}");
     }
+}
+
+/// The heights of a run of bars, in eighths; nothing if it is something else.
+fn bar(text: &str) -> Option<Vec<u16>> {
+    text.chars().map(|c| ('▁'..='█').contains(&c).then(|| c as u16 - '▁' as u16 + 1)).collect()
 }
 
 /// The parts of a run between long gaps: (column, text).
@@ -199,7 +217,7 @@ impl Encoder for Svg {
              <title id=\"t\">{}</title>\n<desc id=\"d\">{description}</desc>\n<style>{css}</style>\n\
              <rect class=\"g\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>\n\
              <svg x=\"{MARGIN}\" y=\"{MARGIN}\">\n{body}</svg>\n</svg>\n",
-            escaped(&self.titles.title)
+            escaped(&self.titles.full())
         );
         fits(file, ending.length)
     }

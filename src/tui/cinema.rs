@@ -228,13 +228,9 @@ impl<'a> Cinema<'a> {
                 (*name).to_owned()
             };
             let text = format!(" {name:<7} {doc}");
-            buffer.set_stringn(
-                place.x,
-                y,
-                fit(&text, usize::from(wide)),
-                usize::from(wide),
-                ratatui::style::Style::new(),
-            );
+            let text = fit(&text, usize::from(wide));
+            let text = if self.look.is_ascii { text.replace('…', "~") } else { text.into_owned() };
+            buffer.set_stringn(place.x, y, text, usize::from(wide), ratatui::style::Style::new());
         }
     }
 
