@@ -40,9 +40,11 @@ fn main() {
     }
     flagship(&loaded);
     frames::measure();
+    films::measure();
     start::measure();
 }
 
+mod films;
 mod frames;
 mod start;
 

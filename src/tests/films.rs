@@ -30,17 +30,22 @@ fn studio(preset: &str, (from, to): (u64, u64), size: (u16, u16), fps: u32, look
     Studio::new(Arc::new(presets::load(preset).expect("it loads")), direction).expect("a studio")
 }
 
+/// A still of a preset.
+pub(crate) fn at(preset: &str, at: VirtualTime, size: (u16, u16)) -> Studio {
+    studio(preset, (at.0 / 1_000, at.0 / 1_000), size, 1, Look::default())
+}
+
 /// The moments in which the flagship's network splits, and a second primary appears.
-fn split(fps: u32) -> Studio {
+pub(crate) fn split(fps: u32) -> Studio {
     studio("same-cut-four-answers", (4_900, 6_900), (100, 30), fps, Look::default())
 }
 
-fn bytes(film: &mut Studio, format: Format) -> Vec<u8> {
+pub(crate) fn bytes(film: &mut Studio, format: Format) -> Vec<u8> {
     make(film, format, 1, &mut |_, _| {}).expect("the format holds it")
 }
 
 /// Every picture of a film with its time and whether something happens in it.
-fn pictures(mut film: Studio) -> (Titles, Vec<(Span, Buffer, bool)>) {
+pub(crate) fn pictures(mut film: Studio) -> (Titles, Vec<(Span, Buffer, bool)>) {
     let titles = film.titles().clone();
     let mut all = Vec::new();
     while let Some(shot) = film.next() {
@@ -212,7 +217,7 @@ fn a_png_decodes_to_the_pixels_of_the_last_picture() {
 fn film_of(binary: &mut Command, format: &str) -> Vec<u8> {
     let part = ["--from", "4800ms", "--to", "5500ms", "--size", "80x24"];
     let still = ["--at", "5500ms", "--size", "80x24"];
-    let is_still = ["png", "txt", "ansi"].contains(&format);
+    let is_still = ["png", "txt", "ansi", "svg"].contains(&format);
     let output = binary
         .args(["render", "same-cut-four-answers", "-o", "-", "--format", format])
         .args(if is_still { &still[..] } else { &part[..] })

@@ -7,6 +7,7 @@ mod judges;
 mod mechanisms;
 mod metrics;
 mod objects;
+mod pages;
 mod peers;
 mod processes;
 mod scaling;

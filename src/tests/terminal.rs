@@ -338,3 +338,33 @@ fn without_a_terminal_one_line_points_to_run() {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("splitbrain run"), "{said}");
 }
+
+#[test]
+fn a_film_plays_pauses_goes_from_marker_to_marker_and_gives_the_terminal_back() {
+    let film = std::env::temp_dir().join(format!("splitbrain-play-{}.cast", std::process::id()));
+    let part = ["--from", "4s", "--to", "6s", "--fps", "5", "--size", "80x24", "--force", "-o"];
+    let made = std::process::Command::new(env!("CARGO_BIN_EXE_splitbrain"))
+        .args(["render", "same-cut-four-answers"])
+        .args(part)
+        .arg(&film)
+        .output()
+        .expect("the binary runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    // A film is cut off at any byte when the disk is full.
+    let bytes = std::fs::read(&film).expect("the film is there");
+    std::fs::write(&film, &bytes[..bytes.len() - 3]).expect("the film is there");
+    let path = film.to_str().expect("a plain path").to_owned();
+    let mut terminal = Terminal::open(80, 26, &["play", &path]);
+    terminal.wait_for("majority");
+    terminal.press("]");
+    terminal.wait_for("fault: partition n1,n2 | n3,n4,n5");
+    terminal.press("G");
+    terminal.wait_for("the end");
+    terminal.wait_for("the file ends in the middle");
+    terminal.press("?");
+    terminal.wait_for("next marker");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_restored();
+    std::fs::remove_file(&film).expect("the film is there");
+}

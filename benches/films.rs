@@ -1,0 +1,57 @@
+//! What a film costs: pictures per second through layout, drawing, difference and each format, and how much faster
+//! than it plays it is made.
+
+use splitbrain::base::time::VirtualTime;
+use splitbrain::record::film::Film;
+use splitbrain::record::studio::{Direction, Studio};
+use splitbrain::record::{Format, make};
+use splitbrain::scenario::presets;
+use splitbrain::screen::Watch;
+use splitbrain::screen::look::Look;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Times each film is made; the median is printed.
+const ROUNDS: usize = 5;
+/// Seconds of each film: the flagship while its network is split.
+const SECONDS: u64 = 10;
+
+fn studio(fps: u32) -> Studio {
+    let direction = Direction {
+        from: VirtualTime(4_000_000),
+        to: VirtualTime(4_000_000 + SECONDS * 1_000_000),
+        size: (120, 40),
+        speed_milli: 1_000,
+        fps,
+        watch: Watch::plain(Look::default()),
+        has_light: true,
+        command: String::new(),
+    };
+    let scenario = presets::load("same-cut-four-answers").expect("the preset loads");
+    Studio::new(Arc::new(scenario), direction).expect("a part of it")
+}
+
+/// Prints pictures per second and times real time.
+#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+pub(crate) fn measure() {
+    println!("\nfilms of {SECONDS} s, 120x40, four worlds played along (median of {ROUNDS})");
+    println!("  {:<6} {:>4} {:>12} {:>12} {:>10}", "format", "fps", "pictures/s", "x real time", "KiB");
+    let formats = [(Format::Cast, 30), (Format::Gif, 10), (Format::Html, 10), (Format::Svg, 5)];
+    for (format, fps) in formats {
+        let (mut seconds, mut size, mut count) = (Vec::new(), 0, 0);
+        for _ in 0..ROUNDS {
+            let mut film = studio(fps);
+            // Playing up to where the film begins is not part of it.
+            film.next();
+            let began = Instant::now();
+            count = 0;
+            let bytes = make(&mut film, format, 1, &mut |_, _| count += 1).expect("the format holds it");
+            seconds.push(began.elapsed().as_secs_f64());
+            size = black_box(bytes).len();
+        }
+        let took = super::median(&seconds);
+        let (each, times) = (f64::from(count) / took, SECONDS as f64 / took);
+        println!("  {:<6} {fps:>4} {each:>12.0} {times:>12.0} {:>10}", format.row().word, size / 1024);
+    }
+}
