@@ -7,6 +7,7 @@
 //! Time here is presentation time: microseconds a viewer waits, integers all the way.
 
 use super::colour::Palette;
+use crate::base::text::safe;
 use crate::base::time::{Span, VirtualTime};
 use crate::driver::verdict::Judgement;
 use crate::scenario::model::Scenario;
@@ -118,7 +119,7 @@ impl ChapterKind {
 impl Chapter {
     /// The label in one line: `fault: crash n1`.
     pub fn label(&self) -> String {
-        let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = one_line(&self.text);
         match self.kind {
             ChapterKind::Other => text,
             ChapterKind::Heal if text.starts_with("heal") => text,
@@ -187,6 +188,11 @@ pub fn roll(
     encoder.finish(&film.ending())
 }
 
+/// Text from outside in one line, without anything a terminal would obey.
+pub(super) fn one_line(text: &str) -> String {
+    safe(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
+}
+
 /// `12.345678`: seconds without floats.
 pub(super) fn seconds(span: Span) -> String {
     format!("{}.{:06}", span.0 / 1_000_000, span.0 % 1_000_000)
@@ -204,6 +210,7 @@ mod tests {
         assert_eq!(label(ChapterKind::Beat, "By hand", None), "beat: By hand");
         assert_eq!(label(ChapterKind::Heal, "heal", None), "heal");
         assert_eq!(label(ChapterKind::Heal, "restart n1", None), "heal: restart n1");
+        assert_eq!(label(ChapterKind::Note, "a\u{1b}]0;x\u{7}b", None), "note: a␛]0;x^Gb");
         assert_eq!(label(ChapterKind::Other, "intro", None), "intro");
     }
 }

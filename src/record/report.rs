@@ -1,11 +1,10 @@
 //! What happened, as a document: settings, the story with a picture at each beat, what was measured and how it was
 //! judged, and how to see it again.
 
-use super::film::{Chapter, ChapterKind, Encoder, Ending, Refusal, Shot, Titles};
+use super::film::{Chapter, ChapterKind, Encoder, Ending, Refusal, Shot, Titles, one_line};
 use super::text::plain;
-use crate::base::knob::Profile;
+use crate::base::knob::{Knobs, Profile};
 use crate::base::metric::METRICS;
-use crate::base::text::safe;
 use crate::driver::verdict::{Judgement, Met};
 use crate::scenario::model::{Run, Scenario, Subject};
 use ratatui::buffer::Buffer;
@@ -57,7 +56,7 @@ impl Encoder for Report {
         }
         _ = write!(out, "\n## What happened\n\n{}", self.story);
         if let Some(last) = &self.last {
-            _ = write!(out, "In the end:\n{}", fenced(&plain(last)));
+            _ = write!(out, "In the end:\n\n{}", fenced(&plain(last)));
         }
         if let (Some(scenario), Some(judgement)) = (scenario, &ending.judgement) {
             out.push_str(&measured(scenario, judgement));
@@ -67,7 +66,7 @@ impl Encoder for Report {
             out.push_str("\n## Sources\n\n");
             scenario.sources.iter().for_each(|source| _ = writeln!(out, "- {}", prose(source)));
         }
-        _ = write!(out, "\n## Again\n{}", fenced(&format!("{}\n", self.titles.command)));
+        _ = write!(out, "\n## Again\n\n{}", fenced(&format!("{}\n", self.titles.command)));
         for (run, digest) in &ending.digests {
             _ = writeln!(out, "- trace of `{run}`: `{digest:016x}`");
         }
@@ -77,10 +76,11 @@ impl Encoder for Report {
 
 fn tell(story: &mut String, chapter: &Chapter) {
     let time = chapter.at.map_or(String::new(), |at| format!("**{at}** "));
-    let text = prose(&chapter.text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let text = prose(&chapter.text);
+    let code = one_line(&chapter.text).replace('`', "'");
     let words = match chapter.kind {
-        ChapterKind::Fault => format!("fault: `{}`", chapter.text),
-        ChapterKind::Command | ChapterKind::Heal => format!("`{}`", chapter.text),
+        ChapterKind::Fault => format!("fault: `{code}`"),
+        ChapterKind::Command | ChapterKind::Heal => format!("`{code}`"),
         ChapterKind::Note => format!("note: {text}"),
         ChapterKind::Beat | ChapterKind::Failover | ChapterKind::Check | ChapterKind::Other => text,
     };
@@ -108,12 +108,9 @@ fn settings(scenario: &Scenario) -> String {
 }
 
 fn knobs(run: &Run, profile: Profile) -> String {
-    let set = run.setup.knobs.rows().filter_map(|(row, value)| {
-        let default = if profile == Profile::Demo { row.demo } else { row.real };
-        let value = value.to_string();
-        (value != default).then(|| format!("{}={value}", row.key))
-    });
-    set.collect::<Vec<_>>().join(" ")
+    let defaults = Knobs::defaults(run.topology(), profile);
+    let set = run.setup.knobs.rows().filter(|(row, value)| defaults.get(row.key) != Some(*value));
+    set.map(|(row, value)| format!("{}={value}", row.key)).collect::<Vec<_>>().join(" ")
 }
 
 fn measured(scenario: &Scenario, judgement: &Judgement) -> String {
@@ -159,7 +156,7 @@ pub(super) fn verdict(scenario: &Scenario, met: &Met) -> String {
 /// Text as Markdown takes it, without meaning anything.
 fn prose(text: &str) -> String {
     let mut out = String::new();
-    for letter in safe(text.trim()).replace('\n', " ").chars() {
+    for letter in one_line(text).chars() {
         if "\\`*_<>[]|#~&".contains(letter) {
             out.push('\\');
         }
@@ -172,7 +169,7 @@ fn prose(text: &str) -> String {
 fn fenced(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    format!("\n{fence}text\n{text}{fence}\n\n")
+    format!("{fence}text\n{text}{fence}\n\n")
 }
 
 #[cfg(test)]
@@ -182,6 +179,6 @@ mod tests {
     #[test]
     fn nothing_in_a_text_means_anything() {
         assert_eq!(prose("a|b *c* <d>\ne"), r"a\|b \*c\* \<d\> e");
-        assert_eq!(fenced("x ```` y\n"), "\n`````text\nx ```` y\n`````\n\n");
+        assert_eq!(fenced("x ```` y\n"), "`````text\nx ```` y\n`````\n\n");
     }
 }

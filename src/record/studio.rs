@@ -8,7 +8,7 @@
 //! A picture equal to the one before is left out unless something happens in it.
 
 use super::colour::palette;
-use super::film::{Chapter, ChapterKind, Ending, Film, Refusal, Shot, Titles};
+use super::film::{Chapter, ChapterKind, Ending, Film, Refusal, Shot, Titles, one_line};
 use super::report::verdict;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::live::HostKind;
@@ -246,9 +246,9 @@ fn titles(scenario: &Arc<Scenario>, direction: &Direction) -> Titles {
     let topology = run.topology().word();
     let look = direction.watch.look;
     Titles {
-        title: scenario.title.clone(),
+        title: one_line(&scenario.title),
         subtitle: format!("{topology} · seed {}", scenario.seed),
-        summary: scenario.summary.clone(),
+        summary: one_line(&scenario.summary),
         command: direction.command.clone(),
         tags: vec!["splitbrain".to_owned(), topology.to_owned(), scenario.id.clone()],
         size: direction.size,

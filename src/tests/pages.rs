@@ -1,9 +1,10 @@
 //! Drawings and pages: well-formed, with the letters of the screen, and alive in a real browser without a network.
 
-use super::films::{bytes, pictures, split};
+use super::films::{at, bytes, pictures, split};
 use ratatui::buffer::Buffer;
+use splitbrain::base::time::VirtualTime;
+use splitbrain::record::Format;
 use splitbrain::record::studio::{Direction, Studio};
-use splitbrain::record::{Format, make};
 use splitbrain::scenario::load::load;
 use splitbrain::screen::Watch;
 use splitbrain::screen::look::Look;
@@ -22,13 +23,10 @@ fn row(picture: &Buffer, y: u16) -> String {
 
 #[test]
 fn a_drawn_still_is_well_formed_and_holds_the_letters_of_every_row() {
-    let (_, shots) = pictures(split(1));
-    let (last, still) = (&shots.last().expect("pictures").1, |format| {
-        let direction = splitbrain::base::time::VirtualTime(6_900_000);
-        let mut film = super::films::at("same-cut-four-answers", direction, (100, 30));
-        String::from_utf8(make(&mut film, format, 1, &mut |_, _| {}).expect("a still")).expect("UTF-8")
-    });
-    let file = still(Format::Svg);
+    let film = || at("same-cut-four-answers", VirtualTime(6_900_000), (100, 30));
+    let (_, shots) = pictures(film());
+    let last = &shots.last().expect("a picture").1;
+    let file = String::from_utf8(bytes(&mut film(), Format::Svg)).expect("UTF-8");
     let document = roxmltree::Document::parse(&file).expect("well-formed");
     let texts: Vec<_> = document.descendants().filter(|node| node.has_tag_name("text")).collect();
     for y in 0..30 {
@@ -61,8 +59,8 @@ fn hostile() -> Studio {
     let scenario =
         load("hostile.toml", text, &[]).unwrap_or_else(|problems| panic!("{}", problems.render(false)));
     let direction = Direction {
-        from: splitbrain::base::time::VirtualTime::ZERO,
-        to: splitbrain::base::time::VirtualTime(2_000_000),
+        from: VirtualTime::ZERO,
+        to: VirtualTime(2_000_000),
         size: (80, 24),
         speed_milli: 1_000,
         fps: 2,
@@ -138,6 +136,7 @@ fn stage(document: &str) -> Vec<String> {
     let stage = document.split("id=\"stage\"").nth(1).and_then(|rest| rest.split("class=\"bar\"").next());
     let rows = stage.unwrap_or_default().split("<div class=\"row\">").skip(1);
     let bare = |row: &str| {
+        let row = row.split("</div>").next().unwrap_or_default();
         let mut text = String::new();
         for piece in row.split('<') {
             text.push_str(piece.split_once('>').map_or(piece, |(_, text)| text));
@@ -160,8 +159,7 @@ fn a_page_shows_the_picture_of_its_moment_in_a_browser_without_a_network() {
     assert!(!String::from_utf8_lossy(&page).contains("http:"), "nothing is fetched");
     std::fs::write(&file, page).expect("a file");
     let (_, shots) = pictures(split(4));
-    let at = 1.3;
-    let document = opened(&browser, &format!("file://{}#t={at}", file.display()), &folder);
+    let document = opened(&browser, &format!("file://{}#t=1.3", file.display()), &folder);
     std::fs::remove_dir_all(&folder).expect("the folder can go");
     assert!(document.contains("class=\"alive\""), "the script ran to its end\n{document:.2000}");
     let shown = &shots.iter().rev().find(|(time, ..)| time.0 / 1_000 <= 1_300).expect("a picture").1;
