@@ -13,15 +13,6 @@ use toml::de::DeValue;
 
 /// The most entries of a timeline.
 const ENTRIES_MAX: usize = 10_000;
-/// Checkers that the contract names and this version does not have yet.
-const LATER_CHECKERS: &[&str] = &[
-    "linearizable",
-    "read-your-writes",
-    "monotonic-reads",
-    "monotonic-writes",
-    "writes-follow-reads",
-    "no-resurrection",
-];
 
 /// Reads the timeline. Times of a hand-written file must not go backwards; `--do` may say any time.
 pub(super) fn entries(
@@ -351,11 +342,6 @@ fn metric_subject(walk: &mut Walk, section: Section<'_>, vocabulary: &Vocabulary
 
 fn checker_subject(walk: &mut Walk, section: Section<'_>) -> Option<Subject> {
     let name = walk.text(section, "checker")?;
-    if LATER_CHECKERS.contains(&name.value.as_str()) {
-        let message = format!("the checker `{}` is not in this version", name.value);
-        walk.problem(name.span, message, "`splitbrain metrics` lists the checkers");
-        return None;
-    }
     if checker(&name.value).is_none() {
         let help = match nearest(&name.value, CHECKERS.iter().map(|row| row.name)) {
             Some(near) => format!("did you mean `{near}`?"),
