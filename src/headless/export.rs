@@ -4,6 +4,7 @@ use crate::base::names::Names;
 use crate::base::time::VirtualTime;
 use crate::cluster::journal::{Happening, JournalEntry};
 use crate::cluster::live::{Cluster, HostKind};
+use crate::driver::frame::MarkerKind;
 use crate::driver::history::history;
 use crate::driver::player::Player;
 use crate::driver::verdict::judge;
@@ -65,6 +66,7 @@ pub fn export(scenario: &Arc<Scenario>, run: usize, target: Target) -> io::Resul
         .markers()
         .into_iter()
         .filter(|marker| !marker.is_future && marker.run.is_none_or(|of| of == run))
+        .filter(|marker| !matches!(marker.kind, MarkerKind::Say | MarkerKind::Failover))
         .map(|marker| (marker.at, marker.label.to_string()))
         .collect();
     let cluster = &player.clusters()[run];
@@ -148,6 +150,7 @@ mod tests {
         [[timeline]]
         at = "2s"
         do = "isolate n1"
+        say = "The primary is cut off."
         until = "4s"
     "#;
 
@@ -187,7 +190,8 @@ mod tests {
                 for outcome in [Outcome::Ok, Outcome::Fail, Outcome::Info] {
                     assert_eq!(count(&back, outcome), count(&own, outcome));
                 }
-                assert!(back.marks.iter().any(|mark| mark.text.starts_with("isolate")));
+                let marks: Vec<&str> = back.marks.iter().map(|mark| mark.text.as_str()).collect();
+                assert!(matches!(marks[..], ["isolate n1", _]), "narration is no fault: {marks:?}");
             }
         }
     }
