@@ -1,6 +1,7 @@
 //! The command line: types only. What each subcommand does stands beside its face.
 
 use crate::base::knob::Topology;
+use crate::base::time::VirtualTime;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ pub use render::Render;
     version,
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n  splitbrain render async-gap -o a.gif   film it\n\nWithout a terminal on standard output only the subcommands work.",
-    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n  splitbrain render async-gap -o a.gif   film it\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  3      no verdict within the budget (verify)\n  101    our own bug\n  128+n  signal n, after cleaning up"
+    after_long_help = "Examples:\n  splitbrain                             the built-in playground\n  splitbrain same-cut-four-answers       watch a preset\n  splitbrain run same-cut-four-answers   play it to the end, measure, judge\n  splitbrain compare same-cut-four-answers   its runs side by side, in one table\n  splitbrain render async-gap -o a.gif   film it\n\nExit codes:\n  0      all as expected\n  1      an expectation failed or a violation was found\n  2      wrong use or a bad file\n  3      no verdict within the budget (verify)\n  4      a recording no longer replays the same\n  101    our own bug\n  128+n  signal n, after cleaning up"
 )]
 pub struct Cli {
     /// What to do; the playground if nothing.
@@ -155,6 +156,15 @@ pub struct Play {
     /// Begin paused.
     #[arg(long, help_heading = "Playing")]
     pub paused: bool,
+    /// Write what happens to a file, which plays it again.
+    #[arg(long, value_name = "FILE", help_heading = "Playing")]
+    pub record: Option<String>,
+    /// Let the recording overwrite a file.
+    #[arg(long, requires = "record", help_heading = "Playing")]
+    pub force: bool,
+    /// Begin at this instant, paused: 12.5s.
+    #[arg(long, value_name = "TIME", value_parser = parse_instant, help_heading = "Playing")]
+    pub seek: Option<VirtualTime>,
     /// Show this run first.
     #[arg(long = "run", value_name = "ID", help_heading = "Playing")]
     pub run: Option<String>,
@@ -257,6 +267,11 @@ fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
             Ok(first..=last)
         }
     }
+}
+
+fn parse_instant(text: &str) -> Result<VirtualTime, String> {
+    let span = crate::base::quantity::parse_span(text);
+    span.map(|span| VirtualTime(span.0)).ok_or_else(|| format!("`{text}` is no time; one looks like 12.5s"))
 }
 
 fn parse_speed(text: &str) -> Result<u32, String> {

@@ -4,11 +4,12 @@ use crate::base::text::safe;
 use crate::cli::{Changes, Cli, ColorWhen, Compare, Play, Run};
 use crate::cluster::live::HostKind;
 use crate::driver::frame::Frame;
-use crate::driver::thread::{Parse, Start, start};
+use crate::driver::thread::{Edges, Parse, Start, start};
+use crate::driver::{Request, Seek};
 use crate::headless::compare::{self, Form};
 use crate::headless::{self, Exit, complain};
 use crate::scenario::grammar::{complete, parse};
-use crate::scenario::load::load;
+use crate::scenario::load::{RECORDING_MAX, load};
 use crate::scenario::model::Scenario;
 use crate::scenario::overrides::Override;
 use crate::scenario::presets::{PRESETS, preset};
@@ -29,7 +30,7 @@ pub use histories::{export, verify};
 pub use render::render;
 
 /// The longest scenario read from a file or a pipe; the loader's own limit is below it.
-const READ_MAX: u64 = 4 << 20;
+const READ_MAX: u64 = RECORDING_MAX as u64 + 1;
 
 /// Opens the playground.
 ///
@@ -66,12 +67,24 @@ fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool
     let words = vocabulary(&scenario);
     let grammar = words.clone();
     let parser: Parse = Box::new(move |text| parse(text, &grammar).map_err(|error| error.to_string()));
-    let begin = Start { speed_milli: play.speed, is_paused: play.paused, host: HostKind::Tasks };
-    let simulation = start(Arc::new(scenario), begin, parser)?;
+    let is_paused = play.paused || play.seek.is_some();
+    let begin = Start { speed_milli: play.speed, is_paused, host: HostKind::Tasks };
+    let tape = match tape(play) {
+        Ok(tape) => tape,
+        Err(exit) => return Ok(exit),
+    };
+    let edges = Edges { parse: parser, open: Box::new(open), tape, size: crossterm::terminal::size().ok() };
+    let simulation = start(Arc::new(scenario), begin, edges)?;
+    if let Some(at) = play.seek {
+        // The first request finds room, and somebody who takes it.
+        drop(simulation.requests.blocking_send(Request::Seek(Seek::To(at))));
+    }
     let completions = move |text: &str| {
         complete(text, &words).into_iter().map(|completion| (completion.text, completion.meaning)).collect()
     };
-    let options = tui::Options { run, look, complete: Box::new(completions), with_tour };
+    let exists = |path: &str| std::fs::exists(path).unwrap_or(false);
+    let options =
+        tui::Options { run, look, exists: Box::new(exists), complete: Box::new(completions), with_tour };
     let frames = simulation.frames.clone();
     let end = tui::play(frames, &simulation.requests, options);
     let last = Arc::clone(&simulation.frames.borrow());
@@ -139,6 +152,38 @@ fn overrides(changes: &Changes) -> Vec<Override> {
     set.chain(changes.lasting.iter().cloned().map(Override::For)).chain(at).collect()
 }
 
+/// The file of `--record`, opened; what is wrong with it is printed.
+fn tape(play: &Play) -> Result<Option<Tape>, Exit> {
+    let Some(path) = &play.record else { return Ok(None) };
+    match open(path, play.force) {
+        Ok(out) => Ok(Some((path.clone(), out))),
+        Err(why) => {
+            complain(&safe(&why));
+            Err(Exit::BadInput)
+        }
+    }
+}
+
+/// A file to record to, with its name.
+type Tape = (String, Box<dyn Write + Send>);
+
+/// Opens a file to be written: a new one, unless another may be overwritten.
+fn open(path: &str, force: bool) -> Result<Box<dyn Write + Send>, String> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true);
+    match force {
+        true => options.create(true).truncate(true),
+        false => options.create_new(true),
+    };
+    match options.open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(format!("{path} is there already; --force overwrites it"))
+        }
+        Err(error) => Err(format!("cannot write to {path}: {error}")),
+    }
+}
+
 /// Finds and loads a scenario: a preset's name, a file, `-`. What is wrong is printed.
 fn find(name: &str, changes: &[Override]) -> Option<Scenario> {
     let (file, text) = match preset(name) {
@@ -152,7 +197,12 @@ fn find(name: &str, changes: &[Override]) -> Option<Scenario> {
         },
     };
     match load(&file, &text, changes) {
-        Ok(scenario) => Some(scenario),
+        Ok(scenario) => {
+            if scenario.recorded.as_ref().is_some_and(|recorded| recorded.is_torn) {
+                complain(&format!("the last entry of {} is torn and left out", safe(&file)));
+            }
+            Some(scenario)
+        }
         Err(problems) => {
             let is_coloured = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             // A reader that has gone needs no explanation.

@@ -10,9 +10,11 @@ pub mod lane;
 mod order;
 pub mod player;
 mod publish;
+pub mod replay;
 mod serve;
 pub mod shelf;
 pub mod story;
+mod tape;
 pub mod thread;
 pub mod trouble;
 pub mod until;
@@ -88,6 +90,24 @@ pub enum Request {
     Switch(u32),
     /// Show the present lane alone.
     Alone,
+    /// Write what happens to a file, what has happened so far included.
+    Record {
+        /// The file.
+        path: String,
+        /// Whether a file that is there may be overwritten.
+        force: bool,
+    },
+    /// End the recording.
+    StopRecording,
+    /// Write what has happened so far to a file.
+    Save {
+        /// The file.
+        path: String,
+        /// Whether a file that is there may be overwritten.
+        force: bool,
+    },
+    /// Note in the recording what the watcher looks at: `view log`.
+    Cue(String),
     /// Play at this many thousandths of real time; [`frame::FULL_SPEED`] for as fast as possible.
     SetSpeed(u32),
     /// A command in the grammar's own words, e.g. `crash n1`; acts on every run unless scoped (`[strict] …`).

@@ -129,6 +129,7 @@ impl Publisher {
         pace: Pace,
         freshness: Freshness,
         goal: Option<Arc<str>>,
+        recording: Option<Arc<str>>,
     ) -> Frame {
         let (lane, beside) = story.numbers();
         let live = story.live().at;
@@ -143,7 +144,7 @@ impl Publisher {
         }
         let markers = story.markers();
         let lanes = Arc::new(story.lanes());
-        let said = Said { live, lane, lanes, goal };
+        let said = Said { live, lane, lanes, goal, recording };
         let told = self.told(story);
         Frame { story: told, ..self.frame_of(story.player(), runs, own_runs, markers, said, pace) }
     }
@@ -154,7 +155,7 @@ impl Publisher {
         let runs = self.run_frames(player, 1, freshness);
         let markers = player.markers();
         let lanes = Arc::new(vec![LaneInfo { number: 1, live, by_hand: Vec::new() }]);
-        let said = Said { live, lane: 1, lanes, goal: None };
+        let said = Said { live, lane: 1, lanes, goal: None, recording: None };
         self.frame_of(player, runs, own_runs, markers, said, pace)
     }
 
@@ -181,7 +182,7 @@ impl Publisher {
             lane: said.lane,
             lanes: said.lanes,
             goal: said.goal,
-            recording: None,
+            recording: said.recording,
             markers: Arc::new(markers),
             narration: player.narration().cloned(),
             why: self.why.clone(),
@@ -264,6 +265,7 @@ struct Said {
     lane: u32,
     lanes: Arc<Vec<LaneInfo>>,
     goal: Option<Arc<str>>,
+    recording: Option<Arc<str>>,
 }
 
 /// Measures a run; verdicts that are fresh enough are taken from `before`.

@@ -29,10 +29,12 @@ impl Pacer {
         let result = match request {
             Request::TogglePause if self.is_running => {
                 self.stop();
+                self.cue("pause");
                 Ok(false)
             }
             Request::TogglePause | Request::Run => {
                 self.is_running = true;
+                self.cue("run");
                 Ok(false)
             }
             Request::Pause => {
@@ -41,6 +43,7 @@ impl Pacer {
             }
             Request::SetSpeed(speed) => {
                 self.speed_milli = speed.max(1);
+                self.cue(&format!("speed {}", self.speed_milli));
                 Ok(false)
             }
             Request::StepEvent => {
@@ -83,9 +86,26 @@ impl Pacer {
                 Ok(false)
             }
             Request::Restart => self.restart(),
+            Request::Record { path, force } => {
+                self.record(&path, force);
+                Ok(false)
+            }
+            Request::StopRecording => {
+                self.end_tape();
+                Ok(false)
+            }
+            Request::Save { path, force } => {
+                self.save(&path, force);
+                Ok(false)
+            }
+            Request::Cue(text) => {
+                self.cue(&text);
+                Ok(false)
+            }
             Request::Quit => Ok(false),
         };
         self.is_over = self.is_over && self.story.cursor().at >= self.end();
+        self.sync_tape();
         result.unwrap_or_else(|error| {
             self.publisher.toast(format!("the operating system refuses: {error}"), true);
             false
@@ -124,6 +144,7 @@ impl Pacer {
             return Ok(true);
         }
         self.stop();
+        self.cue(&format!("seek {}", Span(to.0)));
         self.story.seek(Cursor { at: to, steps: 0 })?;
         Ok(true)
     }
@@ -227,7 +248,7 @@ impl Pacer {
 
     /// Carries out commands at one instant; one that cannot be read keeps all from being done.
     fn commands(&mut self, texts: &[String]) -> io::Result<bool> {
-        let parsed: Result<Vec<Scoped>, String> = texts.iter().map(|text| (self.parse)(text)).collect();
+        let parsed: Result<Vec<Scoped>, String> = texts.iter().map(|text| (self.edges.parse)(text)).collect();
         let commands = match parsed {
             Ok(commands) => commands,
             Err(problem) => {
@@ -235,7 +256,9 @@ impl Pacer {
                 return Ok(false);
             }
         };
-        let (_, has_branched) = self.story.make_ready()?;
+        let (at, has_branched) = self.story.make_ready()?;
+        self.sync_tape();
+        self.tape_commands(at, &commands);
         if has_branched {
             self.publisher.forget_figures();
         }
@@ -268,6 +291,8 @@ impl Pacer {
     }
 
     fn restart(&mut self) -> io::Result<bool> {
+        // What was recorded is over; the beginning belongs to another file.
+        self.end_tape();
         self.story = Story::new(Arc::clone(self.story.player().scenario()), self.host)?;
         (self.is_over, self.is_running, self.goal) = (false, true, None);
         self.story.advance(VirtualTime(1_000));

@@ -6,10 +6,12 @@ use super::Request;
 use super::frame::{FULL_SPEED, Frame};
 use super::publish::{Freshness, Pace, Publisher};
 use super::story::Story;
+use super::tape::Tape;
 use super::until::Until;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::live::HostKind;
 use crate::scenario::model::{Scenario, Scoped};
+use std::io::Write;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,6 +22,29 @@ use tokio::sync::watch;
 
 /// Reads a command in the grammar's words, or says what is wrong with it.
 pub type Parse = Box<dyn Fn(&str) -> Result<Scoped, String> + Send>;
+
+/// Opens a file to be written, its own unless it may overwrite; or says why not.
+pub type Open = Box<dyn Fn(&str, bool) -> Result<Box<dyn Write + Send>, String> + Send>;
+
+/// What the simulation needs of the world outside.
+pub struct Edges {
+    /// Reads commands.
+    pub parse: Parse,
+    /// Opens files.
+    pub open: Open,
+    /// The file that is recorded to from the beginning, with its name.
+    pub tape: Option<(String, Box<dyn Write + Send>)>,
+    /// The size of the screen, for recordings.
+    pub size: Option<(u16, u16)>,
+}
+
+impl Edges {
+    /// Commands alone: nothing is written anywhere.
+    pub fn reading(parse: Parse) -> Self {
+        let open: Open = Box::new(|path, _| Err(format!("nothing can be written to {path} here")));
+        Edges { parse, open, tape: None, size: None }
+    }
+}
 
 /// How playing begins.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +83,14 @@ const REST: Duration = Duration::from_millis(120);
 ///
 /// # Errors
 /// If the operating system gives no thread or no runtime.
-pub fn start(scenario: Arc<Scenario>, start: Start, parse: Parse) -> std::io::Result<Simulation> {
+pub fn start(scenario: Arc<Scenario>, start: Start, edges: Edges) -> std::io::Result<Simulation> {
     let clock = Builder::new_current_thread().enable_time().build()?;
     let story = Story::new(Arc::clone(&scenario), start.host)?;
     let mut pacer = Pacer {
         story,
         publisher: Publisher::new(&scenario),
-        parse,
+        edges,
+        tape: None,
         host: start.host,
         speed_milli: start.speed_milli.max(1),
         is_running: !start.is_paused,
@@ -73,6 +99,9 @@ pub fn start(scenario: Arc<Scenario>, start: Start, parse: Parse) -> std::io::Re
         goal: None,
         owes_figures: false,
     };
+    if let Some((name, out)) = pacer.edges.tape.take() {
+        pacer.begin_tape(&name, out);
+    }
     // The nodes boot before the first picture is taken.
     pacer.story.advance(VirtualTime(1_000));
     let (frames_in, frames) = watch::channel(Arc::new(pacer.frame(false)));
@@ -87,7 +116,8 @@ pub fn start(scenario: Arc<Scenario>, start: Start, parse: Parse) -> std::io::Re
 pub(super) struct Pacer {
     pub(super) story: Story,
     pub(super) publisher: Publisher,
-    pub(super) parse: Parse,
+    pub(super) edges: Edges,
+    pub(super) tape: Option<Tape>,
     pub(super) host: HostKind,
     pub(super) speed_milli: u32,
     pub(super) is_running: bool,
@@ -123,7 +153,7 @@ impl Pacer {
             // Whatever else was asked meanwhile is served too, before any more time passes.
             loop {
                 match woken {
-                    Woken::Asked(Request::Quit) | Woken::Abandoned => return,
+                    Woken::Asked(Request::Quit) | Woken::Abandoned => return self.end_tape(),
                     Woken::Asked(request) => has_jumped |= self.serve(request),
                     Woken::Tick => break,
                 }
@@ -139,7 +169,7 @@ impl Pacer {
             }
             last = now;
             if frames.send(Arc::new(self.frame(has_jumped))).is_err() {
-                return;
+                return self.end_tape();
             }
         }
     }
@@ -234,7 +264,8 @@ impl Pacer {
             Some(Goal::Until(until)) => Some(format!("until {}", until.words()).into()),
             None => None,
         };
-        self.publisher.frame(&mut self.story, pace, freshness, goal)
+        let recording = self.tape.as_ref().map(Tape::name);
+        self.publisher.frame(&mut self.story, pace, freshness, goal, recording)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::order::put_order;
 use super::player::{Player, Refused};
+use super::replay::{Replay, compare};
 use super::trouble::trouble;
 use crate::base::fate::FateCounts;
 use crate::base::metric::{Metric, MetricSet};
@@ -28,6 +29,8 @@ pub struct Judgement {
     pub refused: Vec<Refused>,
     /// The seconds in which the scenario is in trouble, if it ever is.
     pub trouble: Option<Window>,
+    /// If the scenario is a recording: whether it came out as it did.
+    pub replay: Replay,
 }
 
 /// What a run came to.
@@ -138,6 +141,7 @@ pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
 
 /// The same with other seconds of trouble than the scenario's own.
 pub fn judge_in(scenario: &Scenario, player: &mut Player, trouble: Option<Window>) -> Judgement {
+    let replay = compare(scenario, player);
     let whole = (VirtualTime::ZERO, player.now());
     let refused = player.refused().to_vec();
     let settled: Vec<Settled<'_>> = player
@@ -154,7 +158,7 @@ pub fn judge_in(scenario: &Scenario, player: &mut Player, trouble: Option<Window
         }
     }
     let runs = settled.into_iter().map(|run| run.result).collect();
-    Judgement { expectations, runs, refused, trouble }
+    Judgement { expectations, runs, refused, trouble, replay }
 }
 
 fn settle_and_measure<'a>(

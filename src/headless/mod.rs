@@ -13,6 +13,7 @@ pub mod why;
 use crate::base::time::VirtualTime;
 use crate::cluster::live::HostKind;
 use crate::driver::player::Player;
+use crate::driver::replay::Replay;
 use crate::driver::verdict::{Judgement, judge};
 use crate::scenario::model::Scenario;
 use std::io::{self, Write};
@@ -30,6 +31,8 @@ pub enum Exit {
     BadInput,
     /// No verdict within the budget.
     Undecided,
+    /// A recording no longer replays the same.
+    Diverged,
     /// Our own bug.
     Bug,
     /// A signal, after cleaning up.
@@ -44,6 +47,7 @@ impl Exit {
             Exit::Violated => 1,
             Exit::BadInput => 2,
             Exit::Undecided => 3,
+            Exit::Diverged => 4,
             Exit::Bug => 101,
             Exit::Signal(number) => 128_u8.saturating_add(number),
         }
@@ -51,18 +55,23 @@ impl Exit {
 
     /// How a run ends that came to this.
     pub fn of(judgement: &Judgement) -> Exit {
-        if judgement.is_as_expected() { Exit::AsExpected } else { Exit::Violated }
+        match (&judgement.replay, judgement.is_as_expected()) {
+            (Replay::Differs(_), _) => Exit::Diverged,
+            (_, true) => Exit::AsExpected,
+            (_, false) => Exit::Violated,
+        }
     }
 
-    /// The graver of two ends: 2 over 1 over 3 over 0.
+    /// The graver of two ends: 2 over 4 over 1 over 3 over 0.
     pub fn graver(self, other: Exit) -> Exit {
         let weight = |exit: Exit| match exit {
             Exit::AsExpected => 0,
             Exit::Undecided => 1,
             Exit::Violated => 2,
-            Exit::BadInput => 3,
-            Exit::Bug => 4,
-            Exit::Signal(_) => 5,
+            Exit::Diverged => 3,
+            Exit::BadInput => 4,
+            Exit::Bug => 5,
+            Exit::Signal(_) => 6,
         };
         if weight(other) > weight(self) { other } else { self }
     }

@@ -8,6 +8,7 @@ use crate::base::text::{safe, width};
 use crate::base::time::Span;
 use crate::check::{CHECKERS, Interval, Verdict};
 use crate::driver::player::Refused;
+use crate::driver::replay::Replay;
 use crate::driver::verdict::{Came, Check, Judgement, Met, RunResult};
 use crate::scenario::model::{Scenario, Subject};
 use serde_json::{Map, Value, json};
@@ -53,7 +54,45 @@ pub fn write_json_with(
     if !answers.is_empty() {
         object["why"] = why::json(scenario, answers);
     }
+    if let (Value::Object(object), Some(replay)) = (&mut object, replay_json(scenario, &judgement.replay)) {
+        object.insert("replay".to_owned(), replay);
+    }
     writeln!(out, "{object}")
+}
+
+/// Whether a recording came out as it did: a word, or where its runs part.
+fn replay_json(scenario: &Scenario, replay: &Replay) -> Option<Value> {
+    Some(match replay {
+        Replay::NoRecording => return None,
+        Replay::Unfinished => json!("unfinished"),
+        Replay::Edited => json!("edited"),
+        Replay::Same => json!("same"),
+        Replay::Differs(partings) => partings
+            .iter()
+            .map(|parting| {
+                json!({
+                    "run": scenario.runs[parting.run].id,
+                    "first_event": parting.first,
+                    "last_event": parting.last,
+                    "from_us": parting.from.0,
+                    "to_us": parting.to.0,
+                })
+            })
+            .collect(),
+    })
+}
+
+fn write_replay(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) -> io::Result<()> {
+    let events: u64 = judgement.runs.iter().map(|run| run.events).sum();
+    match &judgement.replay {
+        Replay::NoRecording => Ok(()),
+        Replay::Unfinished => writeln!(out, "the recording broke off: nothing to compare the replay with"),
+        Replay::Edited => writeln!(out, "edited since it was recorded: a scenario of its own, not compared"),
+        Replay::Same => writeln!(out, "replayed the same: {events} events"),
+        Replay::Differs(partings) => partings.iter().try_for_each(|parting| {
+            writeln!(out, "NO LONGER THE SAME: in {} {parting}", safe(&scenario.runs[parting.run].id))
+        }),
+    }
 }
 
 fn run_json<'a>(
@@ -156,6 +195,7 @@ pub fn write_text(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Writ
         writeln!(out, "refused at {at} in {run}: {what}: {why}")?;
     }
     write_findings(scenario, judgement, out)?;
+    write_replay(scenario, judgement, out)?;
     let missed = judgement.expectations.iter().filter(|met| !met.is_met).count();
     match (judgement.expectations.len(), missed) {
         (0, _) => writeln!(out, "no expectations"),

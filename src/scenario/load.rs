@@ -7,6 +7,7 @@ use super::grammar::Vocabulary;
 use super::model::{Run, Scenario};
 use super::overrides::{self, Override};
 use super::problem::{Problem, Problems};
+use super::recorded;
 use super::sections;
 use super::timeline;
 use super::tree::{Found, Section, Walk, range};
@@ -19,17 +20,34 @@ use toml::de::DeTable;
 
 /// The longest file, in bytes.
 const FILE_MAX: usize = 1 << 20;
+/// The longest recording, in bytes.
+pub const RECORDING_MAX: usize = 64 << 20;
 /// The most runs of one scenario.
 const RUNS_MAX: usize = 64;
 /// How long the world may settle unless a file says otherwise.
 const SETTLE: Span = Span::seconds(10);
 
-/// Loads `text`, the content of a file called `name`, with the command line's overrides.
+/// Loads `text`, the content of a file called `name`, with the command line's overrides. The last entry of a recording
+/// that was torn, by a crash or a full disk, is left out.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(name: &str, text: &str, overrides: &[Override]) -> Result<Scenario, Box<Problems>> {
-    let too_long = text.len() > FILE_MAX;
+    let whole = load_whole(name, text, overrides);
+    let last = text.rfind("\n[").filter(|_| whole.is_err() && recorded::is_recording(text));
+    let Some(last) = last else { return whole };
+    match load_whole(name, &text[..=last], overrides) {
+        Ok(mut scenario) => {
+            scenario.recorded.iter_mut().for_each(|recorded| recorded.is_torn = true);
+            Ok(scenario)
+        }
+        Err(_) => whole,
+    }
+}
+
+fn load_whole(name: &str, text: &str, overrides: &[Override]) -> Result<Scenario, Box<Problems>> {
+    let most = if recorded::is_recording(text) { RECORDING_MAX } else { FILE_MAX };
+    let too_long = text.len() > most;
     let kept = if too_long {
         text.lines().next().unwrap_or_default().chars().take(80).collect()
     } else {
@@ -40,7 +58,7 @@ pub fn load(name: &str, text: &str, overrides: &[Override]) -> Result<Scenario, 
     if too_long {
         let message = format!("the file is {} bytes long", text.len());
         return Err(fail(vec![
-            Problem::new(0..0, message).help(format!("a scenario has at most {FILE_MAX} bytes")),
+            Problem::new(0..0, message).help(format!("a scenario has at most {most} bytes")),
         ]));
     }
     let (mut tree, errors) = DeTable::parse_recoverable(&source.text[..source.file_ends]);
@@ -53,7 +71,8 @@ pub fn load(name: &str, text: &str, overrides: &[Override]) -> Result<Scenario, 
     }
     let mut walk = Walk::default();
     overrides::put(&mut tree, &source, &places, overrides, &mut walk);
-    let scenario = scenario(&mut walk, &tree, name);
+    let is_told_how_long = overrides.iter().any(|change| matches!(change, Override::For(_)));
+    let scenario = scenario(&mut walk, &tree, name, is_told_how_long);
     walk.problems.sort_by_key(|problem| problem.span.start);
     match scenario {
         Some(scenario) if walk.problems.is_empty() => Ok(scenario),
@@ -66,7 +85,12 @@ const TOP: &[&str] = &[
     "network", "workload", "run", "timeline", "predict", "expect", "recorded",
 ];
 
-fn scenario(walk: &mut Walk, tree: &Spanned<DeTable<'_>>, file: &str) -> Option<Scenario> {
+fn scenario(
+    walk: &mut Walk,
+    tree: &Spanned<DeTable<'_>>,
+    file: &str,
+    is_told_how_long: bool,
+) -> Option<Scenario> {
     let top = Section { table: tree.get_ref(), header: (0, 0), name: "a scenario" };
     walk.check_keys(top, TOP);
     if walk.value(top, "format").is_none() {
@@ -109,12 +133,20 @@ fn scenario(walk: &mut Walk, tree: &Spanned<DeTable<'_>>, file: &str) -> Option<
     let world = World { seed, profile, cluster, network, workload };
     let runs = runs(walk, top, &world)?;
     let mut vocabulary = vocabulary(&world.cluster, &runs);
-    // A file may name the machines that it makes nodes, and no more.
-    vocabulary.spares.truncate(timeline::nodes_added(top));
-    let timeline = timeline::entries(walk, top, &vocabulary, duration);
+    let recorded = recorded::recorded(walk, top, &runs);
+    // A file may name the machines that it makes nodes, and no more; a hand may have tried any.
+    if recorded.is_none() {
+        vocabulary.spares.truncate(timeline::nodes_added(top));
+    }
+    let told = timeline::entries(walk, top, &vocabulary, duration, recorded.is_some());
+    let timeline::Told { entries: timeline, cues } = told;
     let predictions = timeline::predictions(walk, top, &vocabulary, duration);
     let expectations = timeline::expectations(walk, top, &vocabulary, duration);
     let World { profile, workload, .. } = world;
+    let duration = match is_told_how_long {
+        true => duration,
+        false => recorded::played(recorded.as_ref(), duration, &timeline),
+    };
     Some(Scenario {
         id,
         title,
@@ -129,6 +161,8 @@ fn scenario(walk: &mut Walk, tree: &Spanned<DeTable<'_>>, file: &str) -> Option<
         timeline,
         predictions,
         expectations,
+        cues,
+        recorded,
     })
 }
 

@@ -11,9 +11,11 @@ pub mod model;
 pub mod overrides;
 pub mod presets;
 pub mod problem;
+mod recorded;
 mod sections;
 mod timeline;
 mod tree;
+pub mod write;
 
 use crate::base::names::Names;
 use model::{Scenario, Scoped};

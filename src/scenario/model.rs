@@ -36,6 +36,60 @@ pub struct Scenario {
     pub predictions: Vec<Prediction>,
     /// What must come out.
     pub expectations: Vec<Expectation>,
+    /// What the watcher of a recording did, in the order of the file; checks ignore it.
+    pub cues: Vec<Cue>,
+    /// What a recording says of itself.
+    pub recorded: Option<Recorded>,
+}
+
+/// Something that a watcher did and that changed nothing in the world: `view log`, `speed 2x`, `pause`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cue {
+    /// When.
+    pub at: VirtualTime,
+    /// The words.
+    pub text: String,
+}
+
+/// The version of what a scenario means: it grows whenever the order of events, a draw of chance or the behaviour of
+/// a protocol changes, so that the same scenario gives another trace.
+pub const SEMANTICS: u32 = 1;
+
+/// What a recording says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The version of the program that made it.
+    pub program: String,
+    /// The [`SEMANTICS`] of that program.
+    pub semantics: u32,
+    /// The size of its screen, in columns and rows.
+    pub size: Option<(u16, u16)>,
+    /// How it ended; nothing if the program did not live to say it.
+    pub end: Option<RecordedEnd>,
+    /// Whether its last entry was torn and is left out.
+    pub is_torn: bool,
+}
+
+/// How a recording ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedEnd {
+    /// The instant before which everything in it happened.
+    pub at: VirtualTime,
+    /// Hash of everything that decides what happens: see [`world_hash`](super::write::world_hash).
+    pub world: u64,
+    /// What became of each run, in order.
+    pub runs: Vec<RecordedRun>,
+}
+
+/// What became of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedRun {
+    /// Events handled.
+    pub events: u64,
+    /// The digest of its trace.
+    pub digest: u64,
+    /// The digests after every 10 000 events.
+    pub milestones: Vec<u64>,
 }
 
 /// One cluster living through the scenario.

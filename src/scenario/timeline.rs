@@ -1,37 +1,61 @@
 //! What happens when, what is asked, what is expected: `[[timeline]]`, `[[predict]]`, `[[expect]]`.
 
 use super::grammar::{Vocabulary, parse};
-use super::model::{AnswerRule, Bound, Entry, Expectation, Prediction, Scoped, Subject, canonical};
+use super::model::{AnswerRule, Bound, Cue, Entry, Expectation, Prediction, Scoped, Subject, canonical};
 use super::tree::{Found, Section, Walk, number, range};
 use crate::base::line::CODES;
 use crate::base::metric::{BUCKET, METRICS, Metric};
 use crate::base::text::nearest;
 use crate::base::time::{Span, VirtualTime};
 use crate::check::{CHECKERS, Verdict, checker};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::DeValue;
 
 /// The most entries of a timeline.
 const ENTRIES_MAX: usize = 10_000;
+/// The most entries of a recording.
+const RECORDED_MAX: usize = 1_000_000;
+/// The longest that anything plays.
+const LONGEST: Span = Span::seconds(24 * 3600);
 
-/// Reads the timeline. Times of a hand-written file must not go backwards; `--do` may say any time.
+/// What a timeline tells: what happens, and what a watcher did.
+pub(super) struct Told {
+    pub(super) entries: Vec<Entry>,
+    pub(super) cues: Vec<Cue>,
+}
+
+/// Reads the timeline. Times of a hand-written file must not go backwards; `--do` may say any time, and so may what was
+/// recorded: its watcher went back and forth. Its cues `undo N` and `redo N` take the command by hand of that number
+/// out and in again.
 pub(super) fn entries(
     walk: &mut Walk,
     top: Section<'_>,
     vocabulary: &Vocabulary,
     duration: Span,
-) -> Vec<Entry> {
+    is_recording: bool,
+) -> Told {
     let sections = walk.sections(top, "timeline", "[[timeline]]");
-    if let Some(surplus) = sections.get(ENTRIES_MAX) {
+    let most = if is_recording { RECORDED_MAX } else { ENTRIES_MAX };
+    if let Some(surplus) = sections.get(most) {
         let message = format!("{} entries", sections.len());
-        walk.problem(range(surplus.header), message, format!("a timeline has at most {ENTRIES_MAX}"));
-        return Vec::new();
+        walk.problem(range(surplus.header), message, format!("a timeline has at most {most}"));
+        return Told { entries: Vec::new(), cues: Vec::new() };
     }
+    let (mut cues, mut undone) = (Vec::new(), BTreeSet::new());
     let mut entries: Vec<Entry> = Vec::new();
     let mut latest = VirtualTime::ZERO;
     for section in sections {
-        let is_override = walk.value(section, super::overrides::BY_HAND).is_some();
-        let Some((entry, at)) = entry(walk, section, vocabulary, duration) else { continue };
+        let is_override = is_recording || walk.value(section, super::overrides::BY_HAND).is_some();
+        let longest = if is_recording { LONGEST } else { duration };
+        let Some((entry, at)) = entry(walk, section, vocabulary, longest) else { continue };
+        if let Some(cue) = walk.text(section, "cue") {
+            note_undone(&cue.value, &mut undone);
+            cues.push(Cue { at: entry.at, text: cue.value });
+        }
+        if entry.commands.is_empty() && entry.say.is_none() {
+            continue;
+        }
         if entry.at < latest && !is_override {
             let message = format!("time goes backwards: {} after {}", Span(entry.at.0), Span(latest.0));
             walk.problem(at, message, "entries stand in the order of time");
@@ -41,8 +65,20 @@ pub(super) fn entries(
         }
         entries.push(entry);
     }
+    entries.retain(|entry| entry.by_hand.is_none_or(|number| !undone.contains(&number)));
     entries.sort_by_key(|entry| entry.at);
-    entries
+    Told { entries, cues }
+}
+
+/// What a cue says of commands by hand: `undo 3,4`, `redo 4`.
+fn note_undone(cue: &str, undone: &mut BTreeSet<u32>) {
+    let Some((word @ ("undo" | "redo"), numbers)) = cue.split_once(' ') else { return };
+    for number in numbers.split(',').filter_map(|number| number.trim().parse().ok()) {
+        match word {
+            "undo" => undone.insert(number),
+            _ => undone.remove(&number),
+        };
+    }
 }
 
 /// How many machines the timeline makes nodes of the cluster.
@@ -72,7 +108,10 @@ fn entry(
     vocabulary: &Vocabulary,
     duration: Span,
 ) -> Option<(Entry, Range<usize>)> {
-    walk.check_keys(section, &["at", "do", "until", "run", "say", "cue", super::overrides::BY_HAND]);
+    walk.check_keys(
+        section,
+        &["at", "do", "until", "run", "say", "cue", "by_hand", super::overrides::BY_HAND],
+    );
     let Some(at) = walk.span(section, "at") else {
         if walk.value(section, "at").is_none() {
             walk.missing(section, "at", "\"5s\"");
@@ -86,12 +125,13 @@ fn entry(
     let scope = runs_of(walk, section, vocabulary);
     let commands = commands(walk, section, vocabulary, &scope);
     let say = walk.text(section, "say").map(|text| text.value);
+    let by_hand = walk.integer(section, "by_hand", 1, i64::from(u32::MAX)).map(|number| number.value as u32);
     let until = until(walk, section, at.value, &commands);
     let says_nothing = ["do", "say", "cue"].iter().all(|key| walk.value(section, key).is_none());
     if says_nothing {
         walk.problem(range(section.header), "an entry that does and says nothing", "give it `do` or `say`");
     }
-    Some((Entry { at: VirtualTime(at.value.0), commands, until, say, by_hand: None }, at.span))
+    Some((Entry { at: VirtualTime(at.value.0), commands, until, say, by_hand }, at.span))
 }
 
 fn runs_of(walk: &mut Walk, section: Section<'_>, vocabulary: &Vocabulary) -> Vec<usize> {

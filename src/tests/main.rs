@@ -10,6 +10,7 @@ mod objects;
 mod pages;
 mod peers;
 mod processes;
+mod recordings;
 mod scaling;
 mod schedules;
 mod sites;

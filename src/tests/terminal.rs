@@ -5,7 +5,7 @@
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use splitbrain::cluster::live::HostKind;
-use splitbrain::driver::thread::{Parse, Start, start};
+use splitbrain::driver::thread::{Edges, Parse, Start, start};
 use splitbrain::screen::look::Look;
 use splitbrain::tui;
 use std::io::{Read, Write};
@@ -299,9 +299,14 @@ fn a_playground_that_panics_when_told() {
     let parser: Parse = Box::new(|text| panic!("the simulation was told to: {text}"));
     let complete = |text: &str| if text == "boom" { panic!("the screen was told to") } else { Vec::new() };
     let begin = Start { speed_milli: 1_000, is_paused: false, host: HostKind::Tasks };
-    let simulation = start(Arc::new(scenario), begin, parser).expect("a thread");
-    let options =
-        tui::Options { run: 0, look: Look::default(), complete: Box::new(complete), with_tour: false };
+    let simulation = start(Arc::new(scenario), begin, Edges::reading(parser)).expect("a thread");
+    let options = tui::Options {
+        run: 0,
+        look: Look::default(),
+        complete: Box::new(complete),
+        exists: Box::new(|_| false),
+        with_tour: false,
+    };
     let end = tui::play(simulation.frames.clone(), &simulation.requests, options);
     assert!(simulation.thread.join().is_ok(), "the simulation ended with {end:?}");
 }
@@ -367,4 +372,62 @@ fn a_film_plays_pauses_goes_from_marker_to_marker_and_gives_the_terminal_back() 
     assert_eq!(terminal.end(), 0);
     terminal.assert_restored();
     std::fs::remove_file(&film).expect("the film is there");
+}
+
+/// A folder of its own under the build's, empty.
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // It may be there from the last time, or not.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn run(file: &std::path::Path) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_splitbrain"));
+    let output = command.arg("run").arg(file).output().expect("it starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn what_was_recorded_at_the_keys_replays_the_same_and_is_not_overwritten() {
+    let file = folder("recorded").join("mine.toml");
+    let path = file.to_str().expect("text").to_owned();
+    let mut terminal = Terminal::open(120, 40, &["--record", &path]);
+    terminal.wait_for("REC");
+    terminal.press("c");
+    terminal.wait_for("crash n1");
+    terminal.press("3i");
+    terminal.wait_for("isolate n3");
+    terminal.press(" ,,,");
+    terminal.wait_for("past");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+    let (code, said) = run(&file);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("replayed the same"), "{said}");
+    let mut again = Terminal::open(80, 24, &["--record", &path]);
+    assert_eq!(again.end(), 2);
+    assert!(again.text().contains("--force overwrites it"), "{}", again.text());
+    let mut played = Terminal::open(120, 40, &[&path]);
+    played.wait_for("crash n1");
+    played.press("q");
+    assert_eq!(played.end(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recording_that_was_killed_plays() {
+    let file = folder("killed").join("mine.toml");
+    let path = file.to_str().expect("text").to_owned();
+    let mut terminal = Terminal::open(120, 40, &["--record", &path, "--for", "5s"]);
+    terminal.wait_for("REC");
+    terminal.press("c");
+    terminal.wait_for("crash n1");
+    terminal.signal("KILL");
+    terminal.end();
+    let (code, said) = run(&file);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("broke off"), "{said}");
+    assert!(std::fs::read_to_string(&file).expect("it is there").contains("do = \"crash n1\""));
 }

@@ -44,6 +44,13 @@ pub const CONTROLS: &[Control] = &[
     control("redo", "redo", "redo", "take the undone command back in"),
     control("branch", "branch", "branch", "another future from here; the known one stays beside it"),
     control("future", "future NUMBER", "future 1", "act on another future, the present one beside it"),
+    control(
+        "record",
+        "record FILE|stop",
+        "record mine.toml",
+        "write what happens to a file that plays it again",
+    ),
+    control("save", "save FILE", "save mine.toml", "write what has happened so far to a file"),
     control("alone", "alone", "alone", "show the present future alone"),
 ];
 
@@ -69,6 +76,10 @@ fn request(row: &Control, rest: &str) -> Result<Request, String> {
             let speed = speed(rest).ok_or_else(|| format!("`{rest}` is no speed; {}", usage()))?;
             Ok(Request::SetSpeed(speed))
         }
+        "record" | "save" if rest.is_empty() => Err(usage()),
+        "record" if rest == "stop" => Ok(Request::StopRecording),
+        "record" => Ok(Request::Record { path: rest.to_owned(), force: false }),
+        "save" => Ok(Request::Save { path: rest.to_owned(), force: false }),
         "undo" => nothing(Request::Undo),
         "redo" => nothing(Request::Redo),
         "branch" => nothing(Request::Branch),

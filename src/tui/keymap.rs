@@ -43,6 +43,7 @@ pub enum Action {
     Branch,
     Lanes,
     Mouse,
+    Record,
     Faster,
     Slower,
     RealSpeed,
@@ -206,6 +207,7 @@ pub const BINDINGS: &[Binding] = &[
     row(W, "pagedown", Action::PageDown, "ten rows on", ("", 0)),
     row(W, "g", Action::First, "to the top of a view", ("", 0)),
     row(W, "G", Action::Last, "to its end", ("", 0)),
+    row(W, "R", Action::Record, "record to a file that plays it again; end the recording", ("record", 36)),
     row(W, "M", Action::Mouse, "mouse on or off: the timeline can be clicked", ("", 0)),
     row(W, "m", Action::Mark, "put a marker on the timeline", ("", 0)),
     row(W, "/", Action::Filter, "show only events, or writes of the ledger, that contain a text", ("", 0)),
@@ -334,6 +336,7 @@ fn words(model: &Model, binding: &Binding) -> String {
     match binding.action {
         Action::TogglePause if model.frame.is_running => "pause".to_owned(),
         Action::TogglePause => "run".to_owned(),
+        Action::Record if model.frame.recording.is_some() => "end recording".to_owned(),
         Action::Crash if is(Health::Down) => format!("restart {name}"),
         Action::Crash => format!("crash {name}"),
         Action::Isolate if node.is_some_and(|node| fault_on(model, "isolate", node.node).is_some()) => {

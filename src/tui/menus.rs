@@ -217,13 +217,15 @@ pub(super) fn prompt(model: &Model, prompt: &Prompt) -> Overlay {
         PromptKind::Command => ("command", ": "),
         PromptKind::Filter => ("show only events that contain", "/ "),
         PromptKind::Mark => ("label of the mark", "m "),
+        PromptKind::Record => ("record to this file; everything since the beginning will be in it", "file "),
+        PromptKind::Overwrite => ("the file is there already: overwrite it?", "y or n "),
     };
     let rows: Vec<Row> = match prompt.kind {
         PromptKind::Command => palette::completions(model, prompt)
             .into_iter()
             .map(|(text, meaning)| Row::new(text, meaning))
             .collect(),
-        PromptKind::Filter | PromptKind::Mark => Vec::new(),
+        PromptKind::Filter | PromptKind::Mark | PromptKind::Record | PromptKind::Overwrite => Vec::new(),
     };
     Overlay {
         title: title.to_owned(),

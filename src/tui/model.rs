@@ -7,6 +7,7 @@ use crate::base::ids::{NodeId, OpId};
 use crate::base::line::Line;
 use crate::base::time::VirtualTime;
 use crate::cluster::view::{ClusterView, NodeView};
+use crate::driver::Request;
 use crate::driver::frame::Frame;
 use crate::screen::look::Look;
 use crate::screen::{Overlay, View, Watch};
@@ -81,6 +82,10 @@ pub enum PromptKind {
     Filter,
     /// The label of a mark.
     Mark,
+    /// The file to record to.
+    Record,
+    /// Whether the file of the last `record` or `save` may be overwritten.
+    Overwrite,
 }
 
 /// The menus.
@@ -104,6 +109,9 @@ pub type Tour = Option<usize>;
 /// Finds completions for a partial command: (command, meaning).
 pub type Complete = Box<dyn Fn(&str) -> Vec<(String, String)>>;
 
+/// Whether there is a file of this name.
+pub type Exists = Box<dyn Fn(&str) -> bool>;
+
 /// The whole of the watching.
 pub struct Model {
     /// The newest frame.
@@ -122,6 +130,8 @@ pub struct Model {
     pub is_expanded: bool,
     /// What events must contain.
     pub filter: String,
+    /// What waits for leave to overwrite a file.
+    pub waiting: Option<Request>,
     /// Whether the list of markers is open.
     pub shows_markers: bool,
     /// Whether the mouse is ours.
@@ -148,6 +158,8 @@ pub struct Model {
     pub look: Look,
     /// Finds completions.
     pub complete: Complete,
+    /// Whether there is a file of this name.
+    pub exists: Exists,
     /// Past commands, oldest first.
     pub history: Vec<String>,
 }
@@ -164,6 +176,7 @@ impl Model {
             target: Some(NodeId(0)),
             is_expanded: false,
             filter: String::new(),
+            waiting: None,
             shows_markers: false,
             has_mouse: false,
             scroll: 0,
@@ -177,6 +190,7 @@ impl Model {
             last_key: "x".to_owned(),
             look,
             complete,
+            exists: Box::new(|_| false),
             history: Vec::new(),
         }
     }

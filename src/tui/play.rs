@@ -1,7 +1,7 @@
 //! The loop: signals, keys, frames; one picture at most every 33 ms, none while nothing changes.
 
 use super::guard::{self, Guard};
-use super::model::{Complete, Model};
+use super::model::{Complete, Exists, Model};
 use super::signals::{self, Asked};
 use super::update::{self, Effect};
 use crate::driver::Request;
@@ -32,6 +32,8 @@ pub struct Options {
     pub look: Look,
     /// Finds completions for the palette.
     pub complete: Complete,
+    /// Whether there is a file of this name.
+    pub exists: Exists,
     /// Whether a newcomer's tour is offered.
     pub with_tour: bool,
 }
@@ -138,7 +140,8 @@ impl<'a> Player<'a> {
         guard: Guard,
     ) -> io::Result<Self> {
         let first = Arc::clone(&frames.borrow_and_update());
-        let model = Model::new(first, options.run, options.look, options.complete, options.with_tour);
+        let mut model = Model::new(first, options.run, options.look, options.complete, options.with_tour);
+        model.exists = options.exists;
         let (drawn_at, output) = (Instant::now(), Output::default());
         Ok(Player {
             model,

@@ -48,8 +48,8 @@ const SKEWS: [&str; 3] = ["", "-500ms", "+500ms"];
 
 /// A key was pressed.
 pub fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
-    let view = model.view;
-    let effects = match resolve(model.mode(), event) {
+    let (view, before) = (model.view, watched(model));
+    let mut effects = match resolve(model.mode(), event) {
         Some(action) => {
             let effects = act(model, action);
             advance_tour(model, action);
@@ -60,7 +60,18 @@ pub fn press(model: &mut Model, event: &KeyEvent) -> Vec<Effect> {
     if model.view != view {
         model.scroll = 0;
     }
+    let now = watched(model);
+    if now != before && model.frame.recording.is_some() {
+        effects.push(Effect::Ask(Request::Cue(now)));
+    }
     effects
+}
+
+/// What is looked at, as recordings note it.
+fn watched(model: &Model) -> String {
+    let view = VIEWS.iter().find(|(view, ..)| *view == model.view).map_or("", |(_, name, _)| &name[2..]);
+    let target = model.target.map_or_else(|| "all".to_owned(), |node| model.name(node));
+    format!("view {view}, run {}, target {target}", model.frame.runs[model.run].id)
 }
 
 /// The mouse was used: a press on the timeline goes to its instant.
@@ -160,6 +171,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Undo => return ask(Request::Undo),
         Action::Redo => return ask(Request::Redo),
         Action::Branch => return ask(Request::Branch),
+        Action::Record if model.frame.recording.is_some() => return ask(Request::StopRecording),
         Action::Mouse => return vec![Effect::Mouse(!model.has_mouse)],
         Action::Faster => return speed(model, 1),
         Action::Slower => return speed(model, -1),
@@ -219,6 +231,7 @@ fn open(model: &mut Model, action: Action) {
         Action::Palette => prompt(PromptKind::Command, String::new()),
         Action::Filter => prompt(PromptKind::Filter, model.filter.clone()),
         Action::Mark => prompt(PromptKind::Mark, String::new()),
+        Action::Record => prompt(PromptKind::Record, format!("{}.rec.toml", model.frame.head.id)),
         Action::Write => Focus::Prompt(Prompt::offering("write ", &format!("{}=5", model.last_key), &at)),
         Action::Read => Focus::Prompt(Prompt::offering("read ", &model.last_key, &at)),
         Action::Timeline => {
@@ -487,7 +500,34 @@ fn enter_line(model: &mut Model, prompt: Prompt) -> Vec<Effect> {
         }
         _ if text.is_empty() => Vec::new(),
         PromptKind::Mark => command(format!("mark {text}")),
+        PromptKind::Record => write_file(model, Request::Record { path: text, force: false }),
+        PromptKind::Overwrite => overwrite(model, &text),
         PromptKind::Command => typed_command(model, text),
+    }
+}
+
+/// Asks for leave before a file is overwritten.
+fn write_file(model: &mut Model, request: Request) -> Vec<Effect> {
+    let is_there = match &request {
+        Request::Record { path, .. } | Request::Save { path, .. } => (model.exists)(path),
+        _ => false,
+    };
+    if !is_there {
+        return ask(request);
+    }
+    model.waiting = Some(request);
+    model.focus = Focus::Prompt(Prompt::new(PromptKind::Overwrite, String::new()));
+    Vec::new()
+}
+
+fn overwrite(model: &mut Model, answer: &str) -> Vec<Effect> {
+    match (model.waiting.take(), answer) {
+        (Some(Request::Record { path, .. }), "y" | "yes") => ask(Request::Record { path, force: true }),
+        (Some(Request::Save { path, .. }), "y" | "yes") => ask(Request::Save { path, force: true }),
+        _ => {
+            model.notice = Some("nothing was written".to_owned());
+            Vec::new()
+        }
     }
 }
 
@@ -500,7 +540,10 @@ fn typed_command(model: &mut Model, text: String) -> Vec<Effect> {
         model.history.retain(|past| *past != text);
         model.history.push(text);
         return match asked {
-            Ok(effects) => effects,
+            Ok(mut effects) => match effects.pop() {
+                Some(Effect::Ask(request)) => write_file(model, request),
+                other => other.into_iter().collect(),
+            },
             Err(problem) => {
                 model.notice = Some(problem);
                 Vec::new()
