@@ -13,8 +13,8 @@
 //! | [`cluster`] | the world: agenda, links, machines, disks, clocks, faults, clients, the ledger; hosts for nodes |
 //! | [`check`] | verdicts over what a run did; client histories from anywhere, and whether they are linearizable |
 //! | [`exchange`] | histories and traces from and for other tools: EDN, Jepsen's logs, JSON lines, porcupine, ShiViz |
-//! | [`scenario`] | the file format, the command grammar, the presets |
-//! | [`driver`] | a scenario's runs over time: timeline, pace, judgement |
+//! | [`scenario`] | the file format, read and written; the command grammar, the presets |
+//! | [`driver`] | a scenario's runs over time: timeline, pace, past and other futures, recordings, judgement |
 //! | [`screen`] | pure drawing: a frame and a model give a buffer |
 //! | [`record`] | films and stills of scenarios, and films from elsewhere taken apart: bytes out, the same everywhere |
 //! | [`headless`] | the face without a terminal: reports, the table of trade-offs, exit codes |
