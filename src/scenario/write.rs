@@ -220,6 +220,7 @@ fn kind(kind: WorkloadKind) -> &'static str {
         WorkloadKind::Cart => "cart",
         WorkloadKind::Counter => "counter",
         WorkloadKind::Append => "append",
+        WorkloadKind::Insert => "insert",
         WorkloadKind::ReadModifyWrite => "read-modify-write",
         WorkloadKind::Probe { .. } => "probe",
         WorkloadKind::None => "none",
