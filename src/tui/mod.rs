@@ -6,6 +6,7 @@
 
 pub mod cinema;
 pub mod controls;
+mod files;
 pub mod guard;
 pub mod keymap;
 mod ledger;

@@ -2,6 +2,7 @@
 //! command in the grammar's own words.
 
 use super::controls::{self, CONTROLS};
+use super::files::{overwrite, write_file};
 use super::keymap::{Action, fault_on, resolve};
 use super::ledger;
 use super::menus::{self, TOUR, VIEWS};
@@ -140,7 +141,7 @@ fn advance_tour(model: &mut Model, action: Action) {
     }
 }
 
-fn ask(request: Request) -> Vec<Effect> {
+pub(super) fn ask(request: Request) -> Vec<Effect> {
     vec![Effect::Ask(request)]
 }
 
@@ -503,31 +504,6 @@ fn enter_line(model: &mut Model, prompt: Prompt) -> Vec<Effect> {
         PromptKind::Record => write_file(model, Request::Record { path: text, force: false }),
         PromptKind::Overwrite => overwrite(model, &text),
         PromptKind::Command => typed_command(model, text),
-    }
-}
-
-/// Asks for leave before a file is overwritten.
-fn write_file(model: &mut Model, request: Request) -> Vec<Effect> {
-    let is_there = match &request {
-        Request::Record { path, .. } | Request::Save { path, .. } => (model.exists)(path),
-        _ => false,
-    };
-    if !is_there {
-        return ask(request);
-    }
-    model.waiting = Some(request);
-    model.focus = Focus::Prompt(Prompt::new(PromptKind::Overwrite, String::new()));
-    Vec::new()
-}
-
-fn overwrite(model: &mut Model, answer: &str) -> Vec<Effect> {
-    match (model.waiting.take(), answer) {
-        (Some(Request::Record { path, .. }), "y" | "yes") => ask(Request::Record { path, force: true }),
-        (Some(Request::Save { path, .. }), "y" | "yes") => ask(Request::Save { path, force: true }),
-        _ => {
-            model.notice = Some("nothing was written".to_owned());
-            Vec::new()
-        }
     }
 }
 
