@@ -31,6 +31,7 @@ use crate::base::operation::{Answer, Reply, Request};
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime, WallTime};
 use kit::log::{Epoch, Position};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -114,18 +115,16 @@ impl Surroundings {
     /// The site of each node as a number from 0 without gaps, in the order of the list of sites. A node without a site
     /// is one by itself, after them.
     pub fn places(&self) -> Vec<u16> {
-        let mut named: Vec<usize> = self.sites.iter().flatten().copied().collect();
-        named.sort_unstable();
-        named.dedup();
+        let named: BTreeSet<usize> = self.sites.iter().flatten().copied().collect();
         let mut next = named.len();
-        let place = |node: usize| match self.sites.get(node).copied().flatten() {
-            Some(site) => named.partition_point(|other| *other < site),
+        let mut place = |node: usize| match self.sites.get(node).copied().flatten() {
+            Some(site) => named.range(..site).count(),
             None => {
                 next += 1;
                 next - 1
             }
         };
-        (0..self.members).map(place).map(|place| place as u16).collect()
+        (0..self.members).map(|node| place(node) as u16).collect()
     }
 }
 
@@ -537,6 +536,8 @@ pub struct Routing {
 /// Which updates a store applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Updates {
+    /// All, and what a person decides between siblings.
+    Resolving,
     /// All: it has an order in which to apply them.
     All,
     /// Those that have their effect in any order: counting, and adding to sets and removing from them.
@@ -549,10 +550,9 @@ impl Updates {
     /// Whether `update` is among them.
     pub fn has(self, update: Update) -> bool {
         match (self, update) {
-            (_, Update::Resolve(_))
-            | (Updates::None, _)
-            | (Updates::Merging, Update::Append(_) | Update::Insert(_)) => false,
-            (Updates::All | Updates::Merging, _) => true,
+            (_, Update::Resolve(_)) => self == Updates::Resolving,
+            (Updates::None, _) | (Updates::Merging, Update::Append(_) | Update::Insert(_)) => false,
+            _ => true,
         }
     }
 }

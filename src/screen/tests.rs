@@ -145,6 +145,24 @@ fn each_partition_has_its_row_and_the_condensed_row_counts_the_led_ones() {
 }
 
 #[test]
+fn a_leader_says_what_the_other_site_has_and_logs_of_different_sites_are_never_compared() {
+    let text_of = "format = 1\nduration = \"30s\"\n[cluster]\nnodes = 4\n\
+        sites = { east = [\"n1\", \"n2\"], west = [\"n3\", \"n4\"] }\n[workload]\nrate = 100\nkeys = 5\n\
+        [[run]]\ntopology = \"multi-leader\"\n[[timeline]]\nat = \"3s\"\ndo = \"partition n1,n2 | n3,n4\"\n\
+        [[timeline]]\nat = \"4s\"\ndo = \"switchover n2\"\n";
+    let cut = frame_of(text_of, 6_000);
+    let tall = text(&picture(&Watch::plain(Look::default()), &cut, 120, 40));
+    for part in
+        ["to west ", " lost", "from west ", "to east ", "from east ", "conflicts met ", "PRIMARY term 2"]
+    {
+        assert!(tall.contains(part), "{part}\n{tall}");
+    }
+    assert!(!tall.contains('◆'), "a later term in the east makes nothing of the west diverged\n{tall}");
+    let small = text(&picture(&Watch::plain(Look::default()), &cut, 80, 24));
+    assert!(small.contains("east log ") && small.contains(" lost"), "{small}");
+}
+
+#[test]
 fn a_crowd_is_a_cell_each_and_shows_how_far_the_news_has_spread() {
     let text_of = "format = 1\nduration = \"30s\"\n[cluster]\nnodes = 150\n[workload]\nkind = \"none\"\n\
         [[run]]\ntopology = \"peer-to-peer\"\n[[timeline]]\nat = \"1s\"\ndo = \"crash n70\"\n";

@@ -1,7 +1,7 @@
 //! Several sites that write (multi-leader): what they never wait for, and what that costs. A36 of replication.md
 //! section 4 with its cure, and the promises of each site's own group, on the seeds 1 to 20.
 
-use super::stage::{at, expect, holds, loaded, scenario_of};
+use super::stage::{at, expect, holds, loaded, scenario_of, told};
 use splitbrain::base::time::VirtualTime;
 use splitbrain::cluster::live::HostKind;
 use splitbrain::driver::player::Player;
@@ -138,6 +138,29 @@ fn effects_that_must_survive_any_order_need_types_that_merge() {
         let load = format!("kind = \"{kind}\"\nrate = 100\nwrites = 0.9\nkeys = {keys}");
         sites(&load, &runs, CUT, &expectations);
     }
+}
+
+/// CouchDB's way: both sites show the same version, the other stays readable beside it until someone decides.
+#[test]
+fn the_loser_of_a_conflict_stays_readable_until_someone_resolves_it() {
+    let timeline = at("2s", "partition n1,n2,n3 | n4,n5,n6")
+        + &at("3s", "write x=1 at n1")
+        + &at("3s", "write x=2 at n4")
+        + &at("5s", "heal")
+        + &at("9s", "read x at n1")
+        + &at("9s", "read x at n4")
+        + &at("10s", "resolve x=3 at n4")
+        + &at("14s", "read x at n1");
+    let load = two_sites("kind = \"none\"");
+    let runs = [("history", "conflict = \"longest-history\""), ("priority", "conflict = \"site-priority\"")];
+    let answers = told(&scenario_of("multi-leader", &load, &runs, &timeline, ""), 1, "read x");
+    let [both, one] = answers.as_slice() else { panic!("two runs: {answers:?}") };
+    let shown = |answer: &str| answer.split_once("-> ").map(|(_, shown)| shown.to_owned());
+    assert_eq!(shown(&both[0]), shown(&both[1]), "the same at both sites: {both:?}");
+    assert!(["1 | 2", "2 | 1"].contains(&shown(&both[0]).as_deref().unwrap_or("")), "{both:?}");
+    assert_eq!(shown(&both[2]).as_deref(), Some("3"), "{both:?}");
+    let told: Vec<_> = one.iter().map(|answer| shown(answer)).collect();
+    assert_eq!(told, [Some("1".into()), Some("1".into()), Some("3".into())], "the first site's: {one:?}");
 }
 
 #[test]

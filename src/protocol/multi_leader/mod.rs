@@ -17,6 +17,9 @@
 //! A write counts as shippable once a majority of its site has it on disk, whatever `ack` promised the client: what a
 //! site may still take back must not be anywhere else.
 //!
+//! Positions are counts, so a site that loses the disks of a majority of its nodes counts anew what the others think
+//! they have, and no longer agrees with them: as a MySQL source that comes back from an old backup under its old name.
+//!
 //! Must not know: how a group elects and replicates (`primary_replica`), how versions merge (`kit::sites`). Read
 //! `config`, `message`, then [`MultiLeader`] here, then `ship`.
 
@@ -32,6 +35,7 @@ use super::primary_replica::{self, PrimaryReplica};
 use super::view::{ReplicaDetail, ReplicaView, SiteLinkView, SiteView};
 use super::{
     Context, Effect, Ghost, Holding, Input, Order, Protocol, Routing, Sought, Surroundings, Timer, Truth,
+    Updates,
 };
 use crate::base::ids::{Key, NodeId, Version};
 use crate::base::knob::Knobs;
@@ -214,7 +218,7 @@ impl Protocol for MultiLeader {
 
     fn routing(config: &Config) -> Routing {
         let group = config.group(0).routing();
-        Routing { partitions: config.sites(), is_by_site: true, ..group }
+        Routing { partitions: config.sites(), is_by_site: true, updates: Updates::Resolving, ..group }
     }
 
     fn owners(&self, key: Key) -> Vec<NodeId> {

@@ -12,7 +12,7 @@ pub(super) const MULTI_LEADER: &[Knob] = &[
         Word(&["lww", "site-priority", "crdt", "longest-history"]),
         ["lww", "lww"],
         "which of two writes that did not know of each other is shown: the later clock's, the first site's, the effects of both (counters and sets), or the one with more revisions, the other staying readable",
-        "active-active products; GoldenGate and pglogical site priority; Redis active-active; CouchDB",
+        "the latest timestamp or the trusted site of active-active products; Redis active-active; CouchDB",
         false,
     ),
     knob(
