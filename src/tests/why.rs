@@ -67,6 +67,15 @@ fn a_lost_write_goes_back_to_the_primary_that_never_had_it_and_to_what_made_that
 }
 
 #[test]
+fn a_write_that_only_an_old_primary_has_is_lost_as_things_stand() {
+    let chain = ask("jepsen-redis-2013", "none", 20, Kind::Lost);
+    assert!(chain[0].ends_with("and yet it is lost, as things stand"), "{chain:#?}");
+    assert!(chain[1].contains("another primary's log counts by now"), "{chain:#?}");
+    assert!(chain[2].starts_with("n3 ROLE_PRIMARY became primary term=2"), "{chain:#?}");
+    assert_eq!(chain.last().expect("a cause"), "- FAULT `partition n1,n2 | n3,n4,n5` began (f1)");
+}
+
+#[test]
 fn a_refused_write_goes_back_through_who_sent_it_away_to_the_cut() {
     let chain = ask("same-cut-four-answers", "majority", 15, Kind::Failed);
     assert!(chain[0].contains("failed: no node accepted it"), "{chain:#?}");

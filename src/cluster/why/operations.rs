@@ -18,7 +18,8 @@ impl<P: Protocol> Telling<'_, P> {
     pub(super) fn operation(&mut self, op: OpId, record: &OpRecord, truth: &Truth) {
         let story = format!("{op} of {}: {}", record.client, self.world.story_of(op));
         if record.is_acked_write() && lost_ops(&self.world.ledger, truth).contains(&op) {
-            self.push(record.ended, record.node, None, format!("{story}; and yet it is lost"));
+            let so_far = if self.world.faults.active().is_empty() { "" } else { ", as things stand" };
+            self.push(record.ended, record.node, None, format!("{story}; and yet it is lost{so_far}"));
             return self.lost(op, record);
         }
         self.push(record.ended, record.node, Some("OP"), story);
@@ -155,6 +156,25 @@ impl<P: Protocol> Telling<'_, P> {
         }
     }
 
+    /// The log that `node` writes counts no more: another primary has a later term.
+    fn behind_another(&mut self, node: NodeId, record: &OpRecord) {
+        let is_other = |who: NodeId, line: &Line| who != node && matches!(line, Line::RolePrimary { .. });
+        let own =
+            self.told(record.ended, |who, line| who == node && matches!(line, Line::RolePrimary { .. }));
+        let since = own.map_or(VirtualTime::ZERO, |told| told.line.at);
+        match self.told(self.world.now, is_other).filter(|told| told.line.at >= since) {
+            Some(told) => {
+                let text = format!(
+                    "another primary's log counts by now, and what {} takes is not in it",
+                    self.name(node)
+                );
+                self.push(record.ended, Some(node), None, text);
+                self.line(told);
+            }
+            None => drop(self.push_trouble_of(node, (record.ended, self.world.now))),
+        }
+    }
+
     /// What became of a write that had been acknowledged.
     fn lost(&mut self, op: OpId, record: &OpRecord) {
         if record.marks.is_cut {
@@ -197,7 +217,7 @@ impl<P: Protocol> Telling<'_, P> {
                 });
                 match later {
                     Some(told) => self.line(told),
-                    None => drop(self.push_trouble_of(node, (record.ended, self.world.now))),
+                    None => self.behind_another(node, record),
                 }
             }
         }
