@@ -11,6 +11,7 @@ mod pages;
 mod peers;
 mod processes;
 mod recordings;
+mod ring;
 mod scaling;
 mod schedules;
 mod sites;
