@@ -48,10 +48,15 @@ fn a_forced_second_movement_reads_backwards_and_movements_one_by_one_do_not() {
 }
 
 #[test]
-fn of_two_that_join_at_once_one_is_refused_and_may_come_later() {
-    let timeline = at("3s", "add-node") + &at("3s", "add-node") + &at("8s", "add-node");
+fn who_wants_to_join_while_another_does_is_refused_and_may_come_later() {
+    let timeline = at("3s", "add-node") + &at("3.1s", "add-node") + &at("8s", "add-node");
     let expectations = expect("strict", "lines = \"MOVE_REFUSED\"\nequals = 1")
         + &expect("strict", "lines = \"MOVE_DONE\"\nequals = 2")
         + &expect("strict", "metric = \"lost_acked\"\nequals = 0");
-    holds(&peers(&conditions(5, ""), &[("strict", "")], &timeline, &expectations));
+    holds(&peers(
+        &conditions(5, ""),
+        &[("strict", "stream_throttle = \"5KiB/s\"")],
+        &timeline,
+        &expectations,
+    ));
 }
