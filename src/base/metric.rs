@@ -77,6 +77,9 @@ metrics! {
     DirtyReads "dirty_reads" "ops" 0 "primary-replica: reads that returned a write which did not survive";
     Converged "converged" "" 0 "1 if all live owners of every key hold equal state at the end";
     ConvergeMs "converge_ms" "ms" 0 "from the last heal until all owners agreed";
+    SpreadMsP50 "spread_ms_p50" "ms" 1 "gossip: median time from a node's taking a write until every live node holds it or what replaced it, of the writes that got so far";
+    SpreadMsP99 "spread_ms_p99" "ms" 1 "99th percentile of that time";
+    ResiduePct "residue_pct" "%" 3 "gossip: live nodes that a write has not reached by the end, mean over the writes";
     MsgsPerWrite "msgs_per_write" "" 2 "messages caused by writes, client messages included, per write that a node accepted";
     MsgsPerRead "msgs_per_read" "" 2 "the same for reads";
     BackgroundMsgsS "background_msgs_s" "/s" 1 "heartbeats, gossip and probes per second";

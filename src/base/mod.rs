@@ -5,6 +5,7 @@
 //!
 //! Start with [`ids`] and [`time`], then [`operation`] and [`command`].
 
+pub mod bits;
 pub mod chunks;
 pub mod command;
 pub mod data;

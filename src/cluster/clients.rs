@@ -264,8 +264,12 @@ impl Clients {
         let open = self.open.get_mut(&op)?;
         let data = update.of(found.and_then(|found| found.value.as_ref()))?;
         open.request.action = Action::write(data);
-        open.request.context =
-            found.and_then(|found| found.past.as_ref()).map(|past| Arc::clone(&past.context));
+        let past = found.and_then(|found| found.past.as_ref());
+        open.request.context = past.map(|past| match update {
+            // Where clients are told nothing of causes, only who resolves means all that was shown.
+            Update::Resolve(_) if past.context.is_empty() => Arc::clone(&past.seen),
+            _ => Arc::clone(&past.context),
+        });
         (open.then, open.at, open.unsettled) = (None, None, 0);
         (open.refused_by, open.hops, open.turns) = (None, 0, 0);
         Some(())

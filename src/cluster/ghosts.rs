@@ -48,6 +48,11 @@ impl<P: Protocol> World<P> {
                 }
             }
             Ghost::SameId { winner, loser } => self.ledger.collide(self.now, winner, loser),
+            Ghost::Accepted { op, key, version, event } => {
+                let is_by_hand = self.ledger.get(op).is_some_and(|record| record.is_by_hand);
+                self.spread.begin(self.now, (op, key), (version, event), &self.live, is_by_hand);
+            }
+            Ghost::Holds(stored) => self.spread.hold(self.now, node, &stored, &self.live),
             Ghost::Siblings(count) => self.tally.siblings_max = self.tally.siblings_max.max(count),
         }
     }

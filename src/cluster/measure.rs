@@ -153,6 +153,7 @@ impl<P: Protocol> World<P> {
                 set.put(Metric::DetectMs, after.as_millis());
             }
             set.put(Metric::HintsPeakBytes, buckets.iter().map(|b| b.hint_bytes).max().unwrap_or(0) as f64);
+            self.spread.put(set, window, &self.live);
             set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
             set.put(Metric::FalseSiblings, false_siblings(&self.ledger, truth).len() as f64);
             set.put(Metric::Resurrected, self.ledger.resurrected_in(window) as f64);

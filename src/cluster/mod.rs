@@ -34,6 +34,7 @@ mod resolve;
 pub mod rules;
 pub mod sessions;
 pub mod spec;
+mod spread;
 pub mod staleness;
 mod story;
 pub mod suspicions;

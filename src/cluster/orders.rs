@@ -300,6 +300,7 @@ impl<P: Protocol> World<P> {
             return Err(format!("no spare machine is left: there were {SPARES}"));
         };
         machine.restart(self.now);
+        self.live.insert(self.started);
         self.started += 1;
         self.clients.welcome();
         self.done(text)?;
@@ -372,6 +373,7 @@ impl<P: Protocol> World<P> {
             Health::Down => {
                 let kept_records = machine.disk.kept();
                 machine.restart(self.now);
+                self.live.insert(node.index());
                 self.say(Some(node), Line::Restart { kept_records });
             }
             Health::Paused => {

@@ -28,6 +28,7 @@ impl<P: Protocol> World<P> {
             cuts: self.network.cuts(),
             events: Arc::new(self.trace.recent()),
             operations: self.operation_pictures(),
+            spread: self.spread.picture(&self.live),
             steps: self.trace.steps(),
             digest: self.trace.digest(),
         }

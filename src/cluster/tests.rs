@@ -101,6 +101,7 @@ impl Protocol for Teller {
             pending: Vec::new(),
             pending_total: self.waiting.len(),
             tombstones: 0,
+            gossip: None,
         }));
         ReplicaView { keys: Vec::new(), keys_total: 0, digest: self.heard, detail }
     }

@@ -1,6 +1,7 @@
 //! Read-only pictures of a whole cluster, for screens and reports. Plain data, cheap to publish.
 
 use crate::base::Key;
+use crate::base::bits::Bits;
 use crate::base::fate::{FateCounts, WriteFate};
 use crate::base::ids::{ClientId, MessageId, NodeId, OpId};
 use crate::base::knob::{Knobs, Topology};
@@ -44,6 +45,8 @@ pub struct ClusterView {
     pub events: Arc<Vec<Stamped>>,
     /// The last finished client operations, oldest first; at most 20.
     pub operations: Vec<OperationView>,
+    /// How far a write has spread, where nodes pass writes on.
+    pub spread: Option<SpreadView>,
     /// Events processed since the beginning.
     pub steps: u64,
     /// Digest of the trace so far.
@@ -94,6 +97,25 @@ pub struct NodeView {
     pub clients: Vec<ClientId>,
     /// Its newest log lines, oldest first; at most [`LINES_SHOWN`].
     pub lines: Vec<Stamped>,
+}
+
+/// A write on its way through the cluster: a person's newest, or one of the load that is followed to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpreadView {
+    /// The write.
+    pub op: OpId,
+    /// Its key.
+    pub key: Key,
+    /// When a node took it.
+    pub began: VirtualTime,
+    /// Live nodes that hold it or what replaced it.
+    pub reached: usize,
+    /// Live nodes.
+    pub of: usize,
+    /// The nodes that hold it or what replaced it, live or not.
+    pub has: Bits,
+    /// How long until half, 99 of 100 and all of the live nodes had it.
+    pub after: [Option<Span>; 3],
 }
 
 /// A message on its way.

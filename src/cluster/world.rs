@@ -18,11 +18,13 @@ use super::machine::{Done, Machine, StepNote, Work};
 use super::network::{FlightRef, Network};
 use super::rules::RuleWatch;
 use super::spec::{RunSetup, Site};
+use super::spread::Spread;
 use super::suspicions::{Opinion, Standing, Suspicions, opinion};
 use super::tally::Tally;
 use super::trace::{Mark, Trace};
 use super::view::{DropReason, Health, MessageCounts};
 use super::workload::Workload;
+use crate::base::bits::Bits;
 use crate::base::chunks::Chunks;
 use crate::base::command::{Command, CrashKind, NodeRef};
 use crate::base::delay::DelayTable;
@@ -139,6 +141,8 @@ pub struct World<P: Protocol> {
     pub(super) machines: Vec<Machine<P>>,
     /// How many of them, from the first, are nodes of the cluster; the others are spare.
     pub(super) started: usize,
+    /// Those that are not down.
+    pub(super) live: Bits,
     pub(super) network: Network<P::Message>,
     pub(super) faults: Faults,
     pub(super) clients: Clients,
@@ -153,6 +157,7 @@ pub struct World<P: Protocol> {
     pub(super) catch_ups: CatchUps,
     /// When operators did something.
     pub(super) by_operators: Vec<VirtualTime>,
+    pub(super) spread: Spread,
     pub(super) rules: RuleWatch,
     pub(super) trace: Trace,
     pub(super) causes: Causes,
@@ -207,6 +212,7 @@ impl<P: Protocol> World<P> {
             agenda: Agenda::default(),
             machines: (0..machines).map(|node| Machine::new(NodeId::at(node), node < members)).collect(),
             started: members,
+            live: Bits::below(members),
             network: Network::new(setup.seed, &setup.cluster, &setup.network, around.sizes),
             faults: Faults::default(),
             clients: Clients::new(
@@ -226,6 +232,7 @@ impl<P: Protocol> World<P> {
             suspicions: Suspicions::default(),
             catch_ups: CatchUps::default(),
             by_operators: Vec::new(),
+            spread: Spread::default(),
             rules: RuleWatch::default(),
             trace: Trace::new(machines),
             causes: Causes::default(),
@@ -591,6 +598,8 @@ impl<P: Protocol> World<P> {
         self.facts.note(self.now, None, What::Crashed { node, kind });
         self.tally.hints(self.now, node, 0);
         self.catch_ups.give_up(node);
+        self.live.remove(node.index());
+        self.spread.lose(self.now, &self.live);
         self.say(Some(node), Line::Crash { kind, lost_records });
         self.reset_connections(node);
     }

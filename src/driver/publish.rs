@@ -329,6 +329,9 @@ pub fn gist(knobs: &Knobs) -> String {
             };
             format!("ack={ack} {}", text("promotion"))
         }
+        Topology::PeerToPeer if text("spread") == "gossip" => {
+            format!("gossip {} {}", text("overlay"), text("exchange"))
+        }
         Topology::PeerToPeer => {
             format!("n={} r={} w={} {}", text("n"), text("r"), text("w"), text("quorum"))
         }

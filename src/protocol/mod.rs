@@ -30,6 +30,7 @@ use crate::base::movement::Move;
 use crate::base::operation::{Answer, Reply, Request};
 use crate::base::random::Stream;
 use crate::base::time::{Span, VirtualTime, WallTime};
+use crate::base::vector::{Event, Vector};
 use kit::log::{Epoch, Position};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -392,6 +393,19 @@ pub enum Ghost {
         /// The other.
         loser: OpId,
     },
+    /// A client's write was taken by one node, which is to pass it on.
+    Accepted {
+        /// The write.
+        op: OpId,
+        /// The key.
+        key: Key,
+        /// Its place in the key's version order.
+        version: Version,
+        /// The event that it is, where the store knows of causes.
+        event: Option<Event>,
+    },
+    /// What this node holds of a key from now on, where writes are passed on.
+    Holds(Box<Stored>),
     /// Versions kept side by side for one key.
     Siblings(u32),
     /// How far the slowest replica that this primary hears is behind (replication.md 1.11).
@@ -403,6 +417,27 @@ pub enum Ghost {
         /// The age of the last entry it has applied, lacking any or not: the operator's classic trap.
         naive: Span,
     },
+}
+
+/// What a node holds of a key, as far as the judges need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The key.
+    pub key: Key,
+    /// Its newest version there, where versions are in a line.
+    pub version: Version,
+    /// All events that led there, where the store knows of causes.
+    pub seen: Option<Arc<Vector>>,
+}
+
+impl Stored {
+    /// Whether a write of this version, or this event, is there or has been replaced there.
+    pub fn covers(&self, version: Version, event: Option<Event>) -> bool {
+        match (&self.seen, event) {
+            (Some(seen), Some(event)) => seen.knows(event),
+            _ => self.version >= version,
+        }
+    }
 }
 
 /// What happens to a log, as the rules of replication.md 7.7 see it.

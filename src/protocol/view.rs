@@ -338,7 +338,23 @@ pub struct PeerToPeerView {
     pub pending_total: usize,
     /// Tombstones among its keys.
     pub tombstones: usize,
+    /// Its part in the gossip, where writes are passed on.
+    pub gossip: Option<GossipView>,
 }
+
+/// A node's part in the gossip by which writes spread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GossipView {
+    /// Its neighbours on the overlay, in order; at most [`NEIGHBOURS_SHOWN`].
+    pub neighbours: Vec<NodeId>,
+    /// How many it has.
+    pub neighbours_total: usize,
+    /// Rumours that it still passes on.
+    pub hot: usize,
+}
+
+/// The most neighbours a view gives.
+pub const NEIGHBOURS_SHOWN: usize = 8;
 
 impl PeerToPeerView {
     /// What it thinks of `node`.

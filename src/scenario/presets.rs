@@ -53,6 +53,9 @@ presets![
     "sibling-explosion",
     "hint-storm",
     "two-sites",
+    "overlays",
+    "gossip-thousand",
+    "couchdb-conflicts",
 ];
 
 /// The preset called `name`.

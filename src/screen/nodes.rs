@@ -45,7 +45,7 @@ fn draw_rows(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
     let room = area.height.saturating_sub(6).max(1);
     let is_crowd = view.nodes.len() > usize::from(room);
-    let wanted = if is_crowd { crowd::height(view, area.width) } else { view.nodes.len() as u16 };
+    let wanted = if is_crowd { crowd::height(view, area.width, room) } else { view.nodes.len() as u16 };
     let (upper, lower) = split_top(area, wanted.min(room));
     if is_crowd {
         crowd::draw(pen, upper, view, watch);
@@ -304,6 +304,9 @@ fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch
     let role = match &held.detail {
         ReplicaDetail::PrimaryReplica(detail) => {
             (format!("{:<9} t{:<2} ", detail.role.word(), detail.term), member::badge(detail.role))
+        }
+        ReplicaDetail::PeerToPeer(detail) if detail.gossip.is_some() => {
+            ("all keys ".to_owned(), Token::Plain)
         }
         ReplicaDetail::PeerToPeer(detail) => {
             (format!("{:>3}% of keys ", detail.ring_permille / 10), Token::Plain)

@@ -6,8 +6,8 @@ use super::pen::Pen;
 use super::replica::Pad;
 use crate::base::ids::NodeId;
 use crate::base::line::size;
-use crate::cluster::view::{ClusterView, NodeView};
-use crate::protocol::view::{PeerStatus, PeerToPeerView, ReplicaDetail, RootView, Standing};
+use crate::cluster::view::{ClusterView, NodeView, SpreadView};
+use crate::protocol::view::{GossipView, PeerStatus, PeerToPeerView, ReplicaDetail, RootView, Standing};
 use ratatui::layout::Rect;
 use std::collections::BTreeSet;
 
@@ -22,9 +22,10 @@ pub(super) fn draw(
     detail: &PeerToPeerView,
 ) {
     let owns = format!("owns {}% first, {}% in all", detail.ring_permille / 10, detail.copies_permille / 10);
-    match movement(view, detail) {
-        Some(text) => pad.row(pen, &[(&text, Token::Warn)]),
-        None => pad.row(pen, &[(&owns, Token::Plain)]),
+    match (movement(view, detail), &detail.gossip) {
+        (_, Some(gossip)) => draw_gossip(pen, pad, view, me, gossip),
+        (Some(text), None) => pad.row(pen, &[(&text, Token::Warn)]),
+        (None, None) => pad.row(pen, &[(&owns, Token::Plain)]),
     }
     if let Some(row) = pad.next() {
         draw_opinions(pen, row, view, me, detail);
@@ -50,6 +51,30 @@ pub(super) fn draw(
     if detail.tombstones > 0 {
         let text = format!("{} tombstones", detail.tombstones);
         pad.row(pen, &[(&text, Token::Dim)]);
+    }
+}
+
+/// Whom a node talks to, what it still passes on, and whether it has the write that is followed.
+fn draw_gossip(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, me: NodeId, gossip: &GossipView) {
+    let names: Vec<String> = gossip.neighbours.iter().map(|&node| view.names.node(node)).collect();
+    let more = gossip.neighbours_total - gossip.neighbours.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let near = format!("{}{more}", names.join(" "));
+    pad.row(pen, &[("neighbours ", Token::Dim), (&near, Token::Plain)]);
+    let hot = format!("passes on {}", gossip.hot);
+    pad.row(pen, &[(&hot, if gossip.hot > 0 { Token::Pending } else { Token::Dim })]);
+    if let Some(spread) = &view.spread {
+        let (sign, word, token) = reach(spread, me);
+        let text = format!("{} {} {word}", pen.sign(sign), view.names.key(spread.key));
+        pad.row(pen, &[(&text, token)]);
+    }
+}
+
+/// Whether the write that is followed has reached `node`.
+pub(super) fn reach(spread: &SpreadView, node: NodeId) -> (Sign, &'static str, Token) {
+    match spread.has.contains(node.index()) {
+        true => (Sign::Committed, "is here", Token::Good),
+        false => (Sign::Middle, "not yet", Token::Dim),
     }
 }
 

@@ -124,7 +124,12 @@ pub(super) fn facts(view: &ClusterView, node: &NodeView, held: &ReplicaView) -> 
             let hints: u64 = detail.hints.iter().map(|hint| hint.count).sum();
             let hints = if hints > 0 { format!("  hints {hints}") } else { String::new() };
             let movement = peer::movement(view, detail).map_or_else(String::new, |text| format!("  {text}"));
-            format!("keys {}{hints}{movement}", held.keys_total)
+            let Some(gossip) = &detail.gossip else {
+                return format!("keys {}{hints}{movement}", held.keys_total);
+            };
+            let newest = view.spread.as_ref().map(|spread| peer::reach(spread, node.node).1);
+            let newest = newest.map_or_else(String::new, |word| format!("  newest {word}"));
+            format!("keys {}  passes on {}{newest}", held.keys_total, gossip.hot)
         }
     }
 }

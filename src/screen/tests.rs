@@ -303,3 +303,24 @@ fn hostile_names_reach_no_cell() {
     let shown = text(&picture(&Watch::plain(Look::default()), &frame, 120, 40));
     assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
 }
+
+/// A thousand nodes on the smallest usual screen: all of them are there, a few in each cell, and the write that is
+/// followed fills them.
+#[test]
+fn a_write_fills_a_crowd_of_a_thousand() {
+    let scenario = "format = 1\nduration = \"9s\"\n[cluster]\nnodes = 1000\n[workload]\nkind = \"none\"\n\
+        [[run]]\nid = \"r\"\ntopology = \"peer-to-peer\"\nspread = \"gossip\"\nrounds = \"together\"\n\
+        detector = \"none\"\n[[timeline]]\nat = \"1s\"\ndo = \"write k=v at n1\"\n";
+    let filled = |millis: u64| {
+        let told = text(&picture(&Watch::plain(Look::default()), &frame_of(scenario, millis), 80, 24));
+        assert!(told.contains("1000 nodes: 1000 up · 2 a cell"), "{told}");
+        let rows: Vec<&str> = told.lines().filter(|row| row.starts_with("│n")).collect();
+        assert!(rows.last().is_some_and(|row| row.starts_with("│n961")), "all nodes are there:\n{told}");
+        let cells = |sign: char| rows.iter().flat_map(|row| row.chars()).filter(|&c| c == sign).count();
+        assert_eq!(cells('·') + cells('▪') + cells('■') + cells('▸'), 500, "{told}");
+        (cells('■') + cells('▪'), told)
+    };
+    let ((few, early), (most, _), (all, late)) = (filled(1_150), filled(1_550), filled(3_000));
+    assert!(few < 10 && (200..499).contains(&most) && all == 499, "{few} {most} {all}\n{early}");
+    assert!(late.contains("k written at 00:01.000: 1000 of 1000 have it; half after 0."), "{late}");
+}

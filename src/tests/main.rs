@@ -3,6 +3,7 @@
 mod anomalies;
 mod compare;
 mod films;
+mod gossip;
 mod judges;
 mod mechanisms;
 mod metrics;

@@ -3,6 +3,9 @@
 use super::{Knobs, Topology};
 use std::collections::BTreeSet;
 
+/// Up to this many nodes may tell all others everything.
+const EVERYONE: u64 = 50;
+
 /// Knobs that contradict each other or the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
@@ -79,6 +82,9 @@ impl Knobs {
     }
 
     fn check_peers(&self, nodes: u64, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
+        if self.word("spread") == "gossip" {
+            return self.check_gossip(nodes, check);
+        }
         let n = self.count("n");
         let cure = "a node holds one copy of a key: lower `n` or add nodes";
         check(n > nodes, "n", format!("n = {n} copies on {nodes} nodes"), cure);
@@ -86,6 +92,21 @@ impl Knobs {
             let quorum = self.count(key);
             check(quorum > n, key, format!("{key} = {quorum} of n = {n} copies"), "a quorum is at most `n`");
         }
+    }
+
+    fn check_gossip(&self, nodes: u64, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {
+        check(
+            self.word("overlay") == "full" && self.maybe_count("fanout").is_none() && nodes > EVERYONE,
+            "fanout",
+            format!("fanout = all of the {} others", nodes.saturating_sub(1)),
+            "every node would tell every other: lower `fanout`, or take another overlay",
+        );
+        check(
+            self.word("conflict") == "crdt" && self.word("counters") == "operations",
+            "counters",
+            "additions that are passed on".to_owned(),
+            "a rumour comes more than once, and each time an addition would count: take counters = state",
+        );
     }
 
     fn check_primary(&self, nodes: usize, check: &mut impl FnMut(bool, &'static str, String, &'static str)) {

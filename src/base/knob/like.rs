@@ -234,6 +234,39 @@ pub const LIKES: &[Likeness] = &[
         "conflict-free types: counters and sets keep every site's effects, strings the last write",
         &[("conflict", both("crdt"))],
     ),
+    peers(
+        "couchdb-sync",
+        "databases that replicate with their neighbours without end: every node has all documents and takes edits \
+         alone; the same revision wins everywhere, the others stay as conflicts; deletes are kept",
+        &[
+            ("spread", both("gossip")),
+            ("overlay", both("ring")),
+            ("exchange", both("push")),
+            ("fanout", both("all")),
+            ("spread_interval", ["100ms", "1s"]),
+            ("lose_interest", both("never")),
+            ("conflict", both("revision-tree")),
+            ("detector", both("none")),
+            ("gc_grace", both("240h")),
+        ],
+    ),
+    peers(
+        "gossip-counter",
+        "counters and sets that merge, on every node: an update is written to and read from one node alone and \
+         gossiped, both ways at once, with a random node (Akka Distributed Data, WriteLocal and ReadLocal)",
+        &[
+            ("spread", both("gossip")),
+            ("overlay", both("full")),
+            ("exchange", both("push-pull")),
+            ("fanout", both("1")),
+            ("spread_interval", ["200ms", "2s"]),
+            ("lose_interest", both("4")),
+            ("anti_entropy", ["2s", "10s"]),
+            ("conflict", both("crdt")),
+            ("counters", both("state")),
+            ("detector", both("phi")),
+        ],
+    ),
 ];
 
 impl Likeness {

@@ -3,6 +3,7 @@
 
 pub mod log;
 pub mod merkle;
+pub mod overlay;
 pub mod phi;
 pub mod quorum;
 pub mod ring;

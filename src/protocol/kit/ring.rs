@@ -195,6 +195,22 @@ impl Ring {
         Ring { placement, founders, tokens, lists, listed, copies: total, shares }
     }
 
+    /// A ring of one slot, on which every one of `members` nodes keeps every key.
+    pub fn of_all(members: usize) -> Ring {
+        let nodes = || (0..members).map(NodeId::at);
+        let share =
+            Share { first_permille: 1_000 / members.max(1) as u32, copies_permille: 1_000, tokens: 0 };
+        Ring {
+            placement: Placement::Random { tokens_per_node: 1 },
+            tokens: vec![u64::MAX],
+            lists: nodes().collect(),
+            listed: members,
+            copies: members,
+            founders: members,
+            shares: nodes().map(|_| share).collect(),
+        }
+    }
+
     /// How many copies of each key there are.
     pub fn copies(&self) -> usize {
         self.copies
@@ -256,7 +272,7 @@ impl Ring {
 
     /// Whether `node` keeps `key`.
     pub fn is_owner(&self, key: Key, node: NodeId) -> bool {
-        self.owners(key).contains(&node)
+        self.copies == self.shares.len() || self.owners(key).contains(&node)
     }
 
     /// How much of the ring is `node`'s.

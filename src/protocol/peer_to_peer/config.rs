@@ -3,7 +3,9 @@
 use crate::base::ids::NodeId;
 use crate::base::knob::Knobs;
 use crate::base::operation::{LEVELS, Level};
+use crate::base::random::Stream;
 use crate::base::time::Span;
+use crate::protocol::kit::overlay::{Overlay, Shape};
 use crate::protocol::kit::phi;
 use crate::protocol::kit::quorum::majority;
 use crate::protocol::kit::ring::{Copies, Placement, Plan, Ring};
@@ -11,6 +13,9 @@ use crate::protocol::kit::swim::Settings;
 use crate::protocol::kit::versions::Pruning;
 use crate::protocol::{Sizes, Surroundings};
 use std::sync::Arc;
+
+/// A round of gossip takes at least this.
+const SHORTEST_ROUND: Span = Span::millis(1);
 
 /// Who counts towards R and W.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +59,8 @@ pub enum Conflict {
         /// Whether the application that reads them makes one set of those that are sets (Dynamo's cart).
         unites: bool,
     },
+    /// A tree of revisions with a winner that all nodes agree on (CouchDB).
+    Revisions,
     /// Types that merge: counters, sets, multi-value registers (Shapiro et al. 2011; Riak data types).
     Crdt(CounterKind),
 }
@@ -74,6 +81,27 @@ pub enum Watching {
     Swim(Settings),
     /// Gossiped heartbeats, and an opinion of one's own (Cassandra).
     Phi(phi::Settings),
+    /// Not at all: everyone is taken to be up.
+    Nobody,
+}
+
+/// How writes are passed on where no coordinator tells all owners.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gossip {
+    /// Who talks to whom.
+    pub overlay: Overlay,
+    /// Whether nodes tell what is new.
+    pub pushes: bool,
+    /// Whether nodes ask for what is new.
+    pub pulls: bool,
+    /// Neighbours a node talks to in a round; `None` for all.
+    pub fanout: Option<usize>,
+    /// How long a round takes.
+    pub interval: Span,
+    /// Whether all nodes begin their rounds at the same instants.
+    pub is_together: bool,
+    /// A rumour that so many knew already is passed on no more; `None` for never.
+    pub lose_interest: Option<u32>,
 }
 
 /// Who keeps a hint that counts for nothing.
@@ -105,6 +133,8 @@ pub struct Config {
     pub plan: Plan,
     /// Nodes that it was founded with.
     pub founders: usize,
+    /// How writes are passed on; `None` where their coordinators tell all owners (direct mail).
+    pub gossip: Option<Gossip>,
     /// The site of each node, if it has one.
     pub sites: Vec<Option<usize>>,
     /// What operations ask for that name no level themselves; `None` for the counts below.
@@ -182,10 +212,15 @@ impl Config {
             _ => Copies::InAll { members: around.members, copies: count("n") },
         };
         let plan = Plan { placement, copies, seed: around.seed };
+        let gossip = (knobs.word("spread") == "gossip").then(|| gossip(knobs, around));
         Config {
-            ring: Arc::new(plan.founding_ring()),
+            ring: Arc::new(match gossip {
+                Some(_) => Ring::of_all(around.members),
+                None => plan.founding_ring(),
+            }),
             plan,
             founders: around.members,
+            gossip,
             sites: around.sites.clone(),
             level: LEVELS.iter().find(|(_, word)| *word == knobs.word("level")).map(|(level, _)| *level),
             read_quorum: count("r"),
@@ -238,6 +273,7 @@ impl Config {
                     round: knobs.span("gossip_round"),
                     threshold: knobs.count("phi_threshold"),
                 }),
+                "none" => Watching::Nobody,
                 _ => Watching::Swim(swim_settings(knobs)),
             },
             sizes: around.sizes,
@@ -299,6 +335,27 @@ impl Config {
     }
 }
 
+fn gossip(knobs: &Knobs, around: &Surroundings) -> Gossip {
+    let shape = match knobs.word("overlay") {
+        "full" => Shape::Full,
+        "ring" => Shape::Ring,
+        "line" => Shape::Line,
+        "grid" => Shape::Grid,
+        "tree" => Shape::Tree,
+        _ => Shape::Random { neighbours: knobs.count("neighbours") as usize },
+    };
+    let exchange = knobs.word("exchange");
+    Gossip {
+        overlay: Overlay::new(shape, around.members, &mut Stream::new(around.seed, "overlay")),
+        pushes: exchange != "pull",
+        pulls: exchange != "push",
+        fanout: knobs.maybe_count("fanout").map(|count| count as usize),
+        interval: knobs.span("spread_interval").max(SHORTEST_ROUND),
+        is_together: knobs.word("rounds") == "together",
+        lose_interest: knobs.maybe_count("lose_interest").map(|count| count as u32),
+    }
+}
+
 fn conflict(knobs: &Knobs) -> Conflict {
     match (knobs.word("conflict"), knobs.word("actors")) {
         ("version-vector", "client") => {
@@ -314,6 +371,7 @@ fn conflict(knobs: &Knobs) -> Conflict {
         ("version-vector", _) => Conflict::VectorsOfNodes,
         ("dotted", _) => Conflict::Dotted { unites: false },
         ("union", _) => Conflict::Dotted { unites: true },
+        ("revision-tree", _) => Conflict::Revisions,
         ("crdt", _) => Conflict::Crdt(match knobs.word("counters") {
             "operations" => CounterKind::Operations,
             _ => CounterKind::State,
@@ -359,9 +417,17 @@ mod tests {
     fn every_word_of_a_knob_means_something_of_its_own() {
         let mut knobs = Knobs::defaults(Topology::PeerToPeer, Profile::Demo);
         let nobody = |_: &str| None;
-        for (key, word) in
-            [("quorum", "sloppy"), ("read_repair", "async"), ("ring", "even1"), ("conflict", "crdt")]
-        {
+        for (key, word) in [
+            ("quorum", "sloppy"),
+            ("read_repair", "async"),
+            ("ring", "even1"),
+            ("conflict", "crdt"),
+            ("spread", "gossip"),
+            ("overlay", "ring"),
+            ("rounds", "together"),
+            ("lose_interest", "never"),
+            ("detector", "none"),
+        ] {
             let before = Config::new(&knobs, &FIVE);
             knobs.set(key, word, &nobody).unwrap();
             assert_ne!(Config::new(&knobs, &FIVE), before, "{key} = {word}");

@@ -147,7 +147,7 @@ impl PeerToPeer {
     }
 
     /// What the write makes of the key, and what its client is told in the end.
-    fn make(
+    pub(super) fn make(
         &mut self,
         cx: &Cx<'_>,
         request: &Request,

@@ -1,4 +1,5 @@
-//! Where the membership protocol meets the node: its outputs become effects, its opinions decide whom to ask.
+//! Where the membership protocol meets the node: its outputs become effects, its opinions decide whom to ask. Without
+//! one, everyone is taken to be up and silence is met by asking again.
 
 use super::config::{Config, Watching};
 use super::message::Message;
@@ -18,6 +19,8 @@ pub(super) enum Detector {
     Swim(Swim),
     /// Gossiped heartbeats, and an opinion of one's own.
     Phi(Phi),
+    /// Everyone is taken to be up.
+    Nobody,
 }
 
 /// What a detector wants done.
@@ -34,6 +37,7 @@ impl Detector {
             (Detector::Swim(swim), _) => swim.admit(node, now),
             (Detector::Phi(phi), Watching::Phi(settings)) => phi.admit(node, settings, now),
             (Detector::Phi(_), Watching::Swim(_)) => {}
+            (Detector::Nobody, _) | (_, Watching::Nobody) => {}
         }
     }
 
@@ -54,6 +58,7 @@ impl Detector {
                 let phi = Phi::start(cx.me, members, cx.incarnation, &mut turn);
                 (Detector::Phi(phi), out.into_iter().map(Wish::Phi).collect())
             }
+            Watching::Nobody => (Detector::Nobody, Vec::new()),
         }
     }
 
@@ -62,6 +67,7 @@ impl Detector {
         match self {
             Detector::Swim(swim) => swim.status(peer),
             Detector::Phi(phi) => phi.status(peer),
+            Detector::Nobody => PeerStatus::Alive,
         }
     }
 
@@ -70,6 +76,7 @@ impl Detector {
         match self {
             Detector::Swim(swim) => swim.since(peer),
             Detector::Phi(phi) => phi.since(peer),
+            Detector::Nobody => VirtualTime::ZERO,
         }
     }
 
@@ -78,6 +85,7 @@ impl Detector {
         match self {
             Detector::Swim(swim) => swim.incarnation(),
             Detector::Phi(phi) => phi.generation(),
+            Detector::Nobody => 0,
         }
     }
 }

@@ -217,6 +217,22 @@ pub enum Message {
         /// Nodes in whose stead I sent, too.
         instead_of: Arc<[NodeId]>,
     },
+    /// What is new here, and perhaps the question what is new there.
+    Rumours {
+        /// The sender's count of these.
+        number: u64,
+        /// Whether the receiver shall say what it has.
+        asks: bool,
+        /// Keys with their copies, at most 64.
+        copies: Arc<[(Key, Object)]>,
+    },
+    /// They are on this node's disk.
+    Heard {
+        /// The sender's count.
+        number: u64,
+        /// Which of the copies said nothing new, a bit each.
+        known: u64,
+    },
     /// Membership by SWIM.
     Swim(swim::Message),
     /// Membership by gossiped heartbeats.
@@ -300,6 +316,10 @@ impl crate::protocol::Message for Message {
                 Message::Fetch { ring, instead_of } => ring_bytes(ring) + FIELD * instead_of.len() as u64,
                 Message::Moved { copies, .. } => 4 * FIELD + copies_bytes(copies, sizes),
                 Message::MovedAck { .. } => 2 * FIELD,
+                Message::Rumours { copies, .. } => {
+                    2 * FIELD + copies.iter().map(|(_, copy)| hint_bytes(copy, sizes)).sum::<u64>()
+                }
+                Message::Heard { .. } => 2 * FIELD,
                 Message::Swim(Swim::Ping { news, .. } | Swim::Ack { news, .. }) => FIELD + news_bytes(news),
                 Message::Swim(Swim::PingRequest { news, .. }) => 2 * FIELD + news_bytes(news),
                 Message::Swim(Swim::Nack { .. }) => FIELD,
@@ -326,6 +346,9 @@ impl crate::protocol::Message for Message {
             Message::Hints { .. } | Message::HintsAck { .. } => Traffic::Repair,
             Message::Stream { .. } | Message::Streamed { .. } => Traffic::Repair,
             Message::Compare { .. } | Message::Differ { .. } => Traffic::Compare,
+            // A question that carries nothing is asked by the clock, whatever is written.
+            Message::Rumours { copies, .. } if copies.is_empty() => Traffic::Background,
+            Message::Rumours { .. } | Message::Heard { .. } => Traffic::Write,
             Message::Swim(_) | Message::Phi(_) | Message::RingEpoch(_) | Message::Ring { .. } => {
                 Traffic::Background
             }
@@ -372,6 +395,9 @@ impl crate::protocol::Message for Message {
             Message::Moved { copies, .. } => ("Moved", Detail::Count(copies.len() as u64)),
             Message::MovedAck { .. } => ("MovedAck", Detail::None),
             Message::MovedAll { .. } => ("MovedAll", Detail::None),
+            Message::Rumours { copies, .. } if copies.is_empty() => ("Ask", Detail::None),
+            Message::Rumours { copies, .. } => ("Rumours", Detail::Count(copies.len() as u64)),
+            Message::Heard { .. } => ("Heard", Detail::None),
             Message::Swim(message) => swim_label(message),
             Message::Phi(phi::Message::Syn { .. }) => ("Syn", Detail::None),
             Message::Phi(phi::Message::Ack { newer, .. }) => ("SynAck", Detail::Count(newer.len() as u64)),

@@ -13,6 +13,7 @@
 //! |---|---|
 //! | `coordinate_write`, `coordinate_read` | a request, from the client to the quorum and back |
 //! | `forward` | a write that only an owner can coordinate |
+//! | `gossip` | no coordinator: every node keeps every key and passes on what is new |
 //! | `replica` | keeping what is told, saying what is known, acknowledging after the flush |
 //! | `hints`, `handoff` | writes kept for others |
 //! | `repair` | comparing keys with another owner by Merkle trees |
@@ -34,6 +35,7 @@ mod coordinate_read;
 mod coordinate_write;
 mod durable;
 mod forward;
+mod gossip;
 mod handoff;
 mod hints;
 mod membership;
@@ -75,6 +77,7 @@ use config::Conflict;
 use coordinate_read::PendingRead;
 use coordinate_write::{Asker, PendingWrite};
 use forward::Forwarded;
+use gossip::Gossip;
 use hints::Hints;
 use membership::Detector;
 use movement::Movement;
@@ -110,6 +113,7 @@ pub struct PeerToPeer {
     hints: Hints,
     owed: Owed,
     repairs: Repairs,
+    gossip: Gossip,
     /// Whether a timer will look after the tombstones.
     is_compacting: bool,
     /// Keys purged in this life: whoever begins to count one of them anew does so under another name.
@@ -150,6 +154,7 @@ impl Protocol for PeerToPeer {
             hints: Hints::new(cx.me, cx.members, cx.incarnation, config.sizes, durable.hints),
             owed: Owed::default(),
             repairs: Repairs::new(cx.incarnation),
+            gossip: Gossip::default(),
             is_compacting: false,
             forgotten: 0,
             clock: Clock::default(),
@@ -167,6 +172,7 @@ impl Protocol for PeerToPeer {
         node.resume_handoff(cx);
         node.watch_tombstones(cx);
         node.begin_anti_entropy(cx);
+        node.begin_gossip(cx);
         node
     }
 
@@ -190,6 +196,7 @@ impl Protocol for PeerToPeer {
                 Some(Alarm::Stream(to)) => self.wake_stream(cx, to),
                 Some(Alarm::Swim(wake)) => self.wake_swim(cx, wake),
                 Some(Alarm::Phi) => self.wake_phi(cx),
+                Some(Alarm::Gossip) => self.wake_gossip(cx),
                 None => {}
             },
             Input::Flushed { upto } => self.note_flushed(cx, upto),
@@ -199,6 +206,7 @@ impl Protocol for PeerToPeer {
                 if was_off {
                     self.begin_anti_entropy(cx);
                 }
+                self.keep_ticking(cx);
             }
             Input::Operator(Order::Repair) => self.repair_by_hand(cx),
             Input::Operator(Order::Move { how, is_forced }) => {
@@ -292,6 +300,10 @@ impl PeerToPeer {
             }
             Message::MovedAck { stream, place } => self.take_moved_ack(cx, from, stream, place),
             Message::MovedAll { instead_of } => self.take_moved_all(cx, from, &instead_of),
+            Message::Rumours { number, asks, copies } => {
+                self.take_rumours(cx, from, (number, asks), &copies);
+            }
+            Message::Heard { number, known } => self.take_heard(cx, from, number, known),
             Message::Swim(message) => self.take_swim(cx, from, &message),
             Message::Phi(message) => self.take_phi(cx, from, &message),
         }
@@ -310,18 +322,22 @@ impl PeerToPeer {
             return cx.reply(request.op, Answer::NotPrimary { hint: self.somebody() });
         }
         match &request.action {
+            Action::Change(change) if self.takes_alone(request) => self.accept(cx, request, change),
+            Action::Read if self.takes_alone(request) => self.read_here(cx, request),
             Action::Change(change) => match self.owner_to_ask(request.key, &[]) {
                 Some(owner) => self.forward(cx, owner, request),
                 None => self.begin_write(cx, request, change, Asker::Client),
             },
             Action::Read => self.begin_read(cx, request),
-            Action::ReadHere => {
-                let found = coordinate_read::found(self.look_up(request.key).as_ref(), self.config.unites());
-                cx.reply(request.op, found);
-            }
+            Action::ReadHere => self.read_here(cx, request),
             // Every node is as good as any other.
             Action::Locate => cx.reply(request.op, Answer::NotPrimary { hint: Some(self.me) }),
         }
+    }
+
+    fn read_here(&self, cx: &mut Cx<'_>, request: &Request) {
+        let found = coordinate_read::found(self.look_up(request.key).as_ref(), self.config.unites());
+        cx.reply(request.op, found);
     }
 
     fn next_request(&mut self) -> RequestId {

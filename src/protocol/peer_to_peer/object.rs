@@ -6,6 +6,7 @@
 //! | `lww` | a [`Cell`] | the later timestamp stays, the other goes without a word |
 //! | `version-vector` | siblings under vectors of nodes or clients | what one has seen goes, the rest stays side by side |
 //! | `dotted`, `union` | siblings with a dot each | the same, exactly |
+//! | `revision-tree` | a tree of revisions | laid over each other; everyone picks the same winner, the losers stay |
 //! | `crdt` | a counter, a set, or dotted siblings | both have their effect |
 
 use super::cell::Cell;
@@ -15,7 +16,7 @@ use crate::base::ids::{Key, OpId, Value, Version};
 use crate::base::operation::{Found, Past, Written};
 use crate::base::time::{Span, WallTime};
 use crate::base::vector::{Actor, Event, Vector};
-use crate::protocol::kit::versions::{Counter, Dotted, Lumped, ObservedSet, Tagged};
+use crate::protocol::kit::versions::{Counter, Dotted, Lumped, ObservedSet, Revision, Revisions, Tagged};
 use crate::protocol::{Sizes, Sought};
 use std::sync::Arc;
 use twox_hash::XxHash3_64;
@@ -35,6 +36,14 @@ pub struct Sibling {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ByClient {
     tagged: Tagged<Sibling>,
+    seen: Vector,
+}
+
+/// A tree of revisions, with what the judges know of its past: clients are told nothing of it, they edit what they
+/// are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ByRevision {
+    tree: Revisions<Sibling>,
     seen: Vector,
 }
 
@@ -58,6 +67,8 @@ pub enum Object {
     Lumped(Arc<Lumped<Sibling>>),
     /// Siblings under vectors of clients.
     ByClient(Arc<ByClient>),
+    /// A tree of revisions.
+    Revisions(Arc<ByRevision>),
     /// A PN-counter.
     Counter(Arc<Counter>),
     /// An observed-remove set.
@@ -115,6 +126,14 @@ impl Object {
                 copy.tagged.put(context, actor, sibling, stamp, pruning);
                 copy.seen.raise(actor, copy.tagged.context().get(actor));
                 Object::ByClient(Arc::new(copy))
+            }
+            (Conflict::Revisions, None | Some(Object::Revisions(_))) => {
+                let mut copy = match held {
+                    Some(Object::Revisions(copy)) => ByRevision::clone(copy),
+                    _ => ByRevision::default(),
+                };
+                copy.edit(context, actor, &sibling);
+                Object::Revisions(Arc::new(copy))
             }
             (_, None | Some(Object::Dotted(_))) => {
                 let mut dotted = match held {
@@ -187,6 +206,7 @@ impl Object {
             (Object::Dotted(held), Object::Dotted(copy)) => join(held, copy, Dotted::merge),
             (Object::Lumped(held), Object::Lumped(copy)) => join(held, copy, Lumped::merge),
             (Object::ByClient(held), Object::ByClient(copy)) => join(held, copy, ByClient::merge),
+            (Object::Revisions(held), Object::Revisions(copy)) => join(held, copy, ByRevision::merge),
             (Object::Counter(held), Object::Counter(copy)) => join(held, copy, Counter::merge),
             (Object::Set(held), Object::Set(copy)) => join(held, copy, ObservedSet::merge),
             // Nothing says which additions both have had. Who has done more of them is taken to be ahead.
@@ -236,6 +256,7 @@ impl Object {
             Object::Sum(_) => 5,
             Object::Counter(_) => 6,
             Object::Set(_) => 7,
+            Object::Revisions(_) => 8,
         }
     }
 
@@ -248,6 +269,7 @@ impl Object {
             Object::Dotted(copy) => copy.values().cloned().collect(),
             Object::Lumped(copy) => copy.values().cloned().collect(),
             Object::ByClient(copy) => copy.tagged.values().cloned().collect(),
+            Object::Revisions(copy) => copy.shown().cloned().collect(),
             Object::Counter(_) | Object::Set(_) | Object::Sum(_) | Object::Addition(..) => Vec::new(),
         }
     }
@@ -258,6 +280,7 @@ impl Object {
             Object::Dotted(copy) => copy.values().count(),
             Object::Lumped(copy) => copy.values().count(),
             Object::ByClient(copy) => copy.tagged.values().count(),
+            Object::Revisions(copy) => copy.shown().count(),
             _ => 1,
         }
     }
@@ -315,7 +338,7 @@ impl Object {
         match self {
             Object::Latest(_) | Object::Sum(_) | Object::Addition(..) => None,
             Object::ByClient(copy) => Some(Arc::new(copy.seen.clone())),
-            _ => self.context(),
+            _ => self.events(),
         }
     }
 
@@ -326,14 +349,23 @@ impl Object {
             Object::Dotted(copy) => copy.context(),
             Object::Lumped(copy) => copy.context(),
             Object::ByClient(copy) => copy.tagged.context(),
+            Object::Revisions(_) => Vector::default(),
             Object::Counter(counter) => counter.seen(),
             Object::Set(set) => set.seen().clone(),
         }))
     }
 
+    /// The events it counts.
+    fn events(&self) -> Option<Arc<Vector>> {
+        match self {
+            Object::Revisions(copy) => Some(Arc::new(copy.seen.clone())),
+            _ => self.context(),
+        }
+    }
+
     /// The actor of this life of a node that has counted last here.
     pub(super) fn latest_actor(&self, is_own: impl Fn(Actor) -> bool) -> Option<Actor> {
-        self.context()?.iter().map(|(actor, _)| actor).filter(|&actor| is_own(actor)).max()
+        self.events()?.iter().map(|(actor, _)| actor).filter(|&actor| is_own(actor)).max()
     }
 
     /// Its place in a line of versions, where there is one; else how many events it knows, for the eye.
@@ -343,7 +375,7 @@ impl Object {
             Object::Sum(sum) => Version(sum.additions),
             // It has no place before it has arrived.
             Object::Addition(..) => Version(0),
-            _ => Version(self.context().map_or(0, |context| context.total())),
+            _ => Version(self.events().map_or(0, |events| events.total())),
         }
     }
 
@@ -363,7 +395,8 @@ impl Object {
             Some(union.map_or_else(|| value.clone(), |union| union.union(value)))
         });
         let past = self.context().map(|context| {
-            let seen = if let Object::ByClient(_) = self { self.seen() } else { None };
+            let is_hidden = matches!(self, Object::ByClient(_) | Object::Revisions(_));
+            let seen = if is_hidden { self.seen() } else { None };
             let siblings = if siblings.len() > 1 { siblings } else { Vec::new() };
             Arc::new(Past { seen: seen.unwrap_or_else(|| Arc::clone(&context)), context, siblings })
         });
@@ -372,7 +405,8 @@ impl Object {
 
     /// What the acknowledgement of a write that made this object says: its event is the last of `actor`.
     pub(super) fn written(&self, actor: Actor) -> Written {
-        let event = self.context().map(|context| (Event { actor, number: context.get(actor) }, context));
+        let number = self.events().map_or(0, |events| events.get(actor));
+        let event = self.context().map(|context| (Event { actor, number }, context));
         Written { version: self.version(), event }
     }
 
@@ -383,6 +417,7 @@ impl Object {
             Object::Dotted(copy) => copy.values().all(|sibling| sibling.value.is_none()),
             Object::Lumped(copy) => copy.values().all(|sibling| sibling.value.is_none()),
             Object::ByClient(copy) => copy.tagged.values().all(|sibling| sibling.value.is_none()),
+            Object::Revisions(copy) => copy.shown().all(|sibling| sibling.value.is_none()),
             Object::Counter(_) | Object::Set(_) | Object::Sum(_) | Object::Addition(..) => false,
         }
     }
@@ -394,6 +429,7 @@ impl Object {
             Object::Dotted(copy) => copy.values().map(|sibling| sibling.stamp).max().unwrap_or(0),
             Object::Lumped(copy) => copy.values().map(|sibling| sibling.stamp).max().unwrap_or(0),
             Object::ByClient(copy) => copy.tagged.values().map(|sibling| sibling.stamp).max().unwrap_or(0),
+            Object::Revisions(copy) => copy.shown().map(|sibling| sibling.stamp).max().unwrap_or(0),
             Object::Counter(_) | Object::Set(_) | Object::Sum(_) | Object::Addition(..) => u64::MAX,
         }
     }
@@ -409,8 +445,8 @@ impl Object {
             return cell.digest(key);
         }
         let mut words = vec![u64::from(key.0), u64::from(self.rank())];
-        let context = self.context();
-        words.extend(context.iter().flat_map(|context| context.iter()).flat_map(|(actor, n)| [actor.0, n]));
+        let events = self.events();
+        words.extend(events.iter().flat_map(|events| events.iter()).flat_map(|(actor, n)| [actor.0, n]));
         words.extend(self.writers().iter().map(|op| u64::from(op.0)));
         for value in self.values() {
             words.push(u64::MAX);
@@ -423,7 +459,7 @@ impl Object {
         XxHash3_64::oneshot(&bytes)
     }
 
-    /// Bytes on the wire beside the key: what it holds, and 16 for each actor of its vectors.
+    /// Bytes on the wire beside the key: what it holds, and 16 for each actor of its vectors, or each revision.
     pub(super) fn bytes(&self, sizes: Sizes) -> u64 {
         const ACTOR: u64 = 16;
         if let Object::Latest(cell) = self {
@@ -432,6 +468,8 @@ impl Object {
         let values = self.values();
         let actors = match self {
             Object::ByClient(copy) => copy.tagged.actors_total() as u64,
+            // Names of revisions (CouchDB `_revisions`).
+            Object::Revisions(copy) => copy.tree.len() as u64,
             _ => self.context().map_or(0, |context| context.len() as u64),
         };
         values.iter().map(|value| value.bytes(sizes.value)).sum::<u64>() + ACTOR * actors
@@ -451,6 +489,58 @@ impl ByClient {
     }
 }
 
+impl ByRevision {
+    /// A client edits what it is shown; one that has seen all there is resolves the conflict: the winner is edited,
+    /// the other branches end in deletes (CouchDB's advice).
+    fn edit(&mut self, context: &Vector, actor: Actor, sibling: &Sibling) {
+        let leaves = self.live();
+        let is_resolving = leaves.len() > 1 && context.covers(&self.seen);
+        self.seen.count(actor);
+        let winner =
+            leaves.first().copied().or_else(|| self.tree.leaves().next().map(|(revision, _)| revision));
+        self.tree.edit(winner, revision_id(winner, sibling), sibling.clone());
+        if is_resolving {
+            let end = Sibling { value: None, ..sibling.clone() };
+            for &loser in &leaves[1..] {
+                self.tree.edit(Some(loser), revision_id(Some(loser), &end), end.clone());
+            }
+        }
+    }
+
+    /// The leaves that are no deletes, the winner first.
+    fn live(&self) -> Vec<Revision> {
+        let live = self.tree.leaves().filter(|(_, sibling)| sibling.value.is_some());
+        live.map(|(revision, _)| revision).collect()
+    }
+
+    /// What a reader finds: the winner and the conflicts; the delete that won where nothing else is left.
+    fn shown(&self) -> impl Iterator<Item = &Sibling> {
+        let all = || self.tree.leaves().map(|(_, sibling)| sibling);
+        let is_deleted = all().all(|sibling| sibling.value.is_none());
+        let most = if is_deleted { 1 } else { usize::MAX };
+        all().filter(move |sibling| is_deleted || sibling.value.is_some()).take(most)
+    }
+
+    fn merge(&mut self, other: &ByRevision) {
+        self.tree.merge(&other.tree);
+        self.seen.merge(&other.seen);
+    }
+}
+
+/// A hash of what is written and what it is made from (XXH3; CouchDB takes MD5 of the like).
+fn revision_id(parent: Option<Revision>, sibling: &Sibling) -> u64 {
+    let mut words = vec![parent.map_or(0, |parent| parent.id)];
+    if let Some(value) = &sibling.value {
+        words.push(u64::MAX);
+        words.extend(value.elements().iter().map(|element| u64::from(element.0)));
+        if let Data::Count(count) = value {
+            words.push(count.cast_unsigned());
+        }
+    }
+    let bytes: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
+    XxHash3_64::oneshot(&bytes)
+}
+
 impl Sum {
     fn add(&mut self, by: i32, op: OpId) {
         self.additions += 1;
@@ -464,7 +554,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: [Conflict; 4] = [
+    const ALL: [Conflict; 5] = [
+        Conflict::Revisions,
         Conflict::VectorsOfNodes,
         Conflict::VectorsOfClients(None),
         Conflict::Dotted { unites: false },

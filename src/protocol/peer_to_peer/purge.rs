@@ -32,6 +32,7 @@ impl PeerToPeer {
         let purged = old.len() as u64;
         for (key, object) in old {
             self.store.purge(key);
+            self.gossip.forget(key);
             self.forgotten = self.forgotten.saturating_add(1);
             cx.append(Record::Purged { key });
             let op = object.writers().last().copied().unwrap_or_default();

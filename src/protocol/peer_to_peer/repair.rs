@@ -111,10 +111,13 @@ impl PeerToPeer {
     }
 
     fn next_in_turn(&mut self) -> Option<NodeId> {
-        let places = self.ring.places();
-        for _ in 0..places {
-            self.repairs.turn = (self.repairs.turn + 1) % places;
-            let peer = NodeId::at(self.repairs.turn);
+        // Where nodes gossip, with neighbours alone.
+        let overlay = self.config.gossip.as_ref().map(|gossip| &gossip.overlay);
+        let peers = overlay.map_or(self.ring.places(), |overlay| overlay.degree(self.me));
+        for _ in 0..peers {
+            self.repairs.turn = (self.repairs.turn + 1) % peers;
+            let turn = self.repairs.turn;
+            let peer = overlay.map_or(NodeId::at(turn), |overlay| overlay.neighbour(self.me, turn));
             let is_busy =
                 self.repairs.sessions.iter().any(|(id, session)| id.by == self.me && session.peer == peer);
             if peer != self.me && self.is_on_ring(peer) && self.believes_up(peer) && !is_busy {
@@ -126,7 +129,22 @@ impl PeerToPeer {
 
     /// An operator wants everything compared: this node begins with those after it, so that each pair meets once.
     pub(super) fn repair_by_hand(&mut self, cx: &mut Cx<'_>) {
-        self.repairs.wanted = (self.me.index() + 1..self.ring.places()).map(NodeId::at).collect();
+        let later = (self.me.index() + 1..self.ring.places()).map(NodeId::at);
+        let is_near = |node: &NodeId| {
+            self.config.gossip.as_ref().is_none_or(|g| g.overlay.place(self.me, *node).is_some())
+        };
+        self.repairs.wanted = later.filter(is_near).collect();
+        self.begin_next_wanted(cx);
+    }
+
+    /// Compares with the first `most` of `nodes`, one after the other.
+    pub(super) fn compare_with_some(
+        &mut self,
+        cx: &mut Cx<'_>,
+        nodes: impl Iterator<Item = NodeId>,
+        most: usize,
+    ) {
+        self.repairs.wanted = nodes.filter(|&node| self.believes_up(node)).take(most).collect();
         self.begin_next_wanted(cx);
     }
 

@@ -11,15 +11,25 @@ use super::message::{Known, Message, Purpose, ReadMode, Write, WriteAck};
 use super::object::Object;
 use super::store::Merged;
 use super::{Cx, PeerToPeer};
-use crate::base::ids::{Key, NodeId};
+use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::line::Line;
+use crate::base::operation::Answer;
 use crate::protocol::{DiskPosition, Ghost};
 use std::collections::VecDeque;
+
+/// Who waits for the disk.
+#[derive(Clone, Debug, PartialEq)]
+enum Debt {
+    /// A node, for this.
+    Ack(NodeId, Message),
+    /// A client.
+    Answer(OpId, Answer),
+}
 
 /// Acknowledgements that wait for the disk, in the order of its positions.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Owed {
-    queue: VecDeque<(DiskPosition, NodeId, Message)>,
+    queue: VecDeque<(DiskPosition, Debt)>,
     /// Up to where a flush was asked for.
     requested: DiskPosition,
     flushed: DiskPosition,
@@ -32,12 +42,12 @@ impl Owed {
     }
 
     /// The next acknowledgement that may be given now.
-    fn due(&mut self) -> Option<(NodeId, Message)> {
-        let (position, ..) = self.queue.front()?;
+    fn due(&mut self) -> Option<Debt> {
+        let (position, _) = self.queue.front()?;
         if *position > self.flushed {
             return None;
         }
-        self.queue.pop_front().map(|(_, to, ack)| (to, ack))
+        self.queue.pop_front().map(|(_, debt)| debt)
     }
 }
 
@@ -60,7 +70,14 @@ impl PeerToPeer {
 
     /// Keeps `object` in the table. A client's write that is beaten at its own coordinator is worth a line: real
     /// systems drop it without a word.
-    fn keep(&mut self, cx: &mut Cx<'_>, from: NodeId, key: Key, object: &Object, purpose: Purpose) {
+    pub(super) fn keep(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: NodeId,
+        key: Key,
+        object: &Object,
+        purpose: Purpose,
+    ) {
         let is_own = from == self.me && purpose == Purpose::Client;
         match (self.apply(cx, from, key, object), object) {
             (Merged::Stored { .. }, _) => self.flush(cx),
@@ -92,9 +109,10 @@ impl PeerToPeer {
                     note_discarded(cx, key, after, before);
                     self.note_siblings(cx, key, before, after);
                 }
+                self.kindle(cx, key, from, object, after);
             }
             Merged::Discarded { by } => note_discarded(cx, key, by, object),
-            Merged::Known => {}
+            Merged::Known => self.note_told(key, from),
         }
         merged
     }
@@ -123,7 +141,13 @@ impl PeerToPeer {
     /// Gives `ack` to `to` once every flush asked for so far is done. A version that was beaten is thus acknowledged
     /// when the one that beat it is safe.
     pub(super) fn owe(&mut self, cx: &mut Cx<'_>, to: NodeId, ack: Message) {
-        self.owed.queue.push_back((self.owed.requested, to, ack));
+        self.owed.queue.push_back((self.owed.requested, Debt::Ack(to, ack)));
+        self.pay(cx);
+    }
+
+    /// The same for a client's answer.
+    pub(super) fn owe_client(&mut self, cx: &mut Cx<'_>, op: OpId, answer: Answer) {
+        self.owed.queue.push_back((self.owed.requested, Debt::Answer(op, answer)));
         self.pay(cx);
     }
 
@@ -134,10 +158,11 @@ impl PeerToPeer {
     }
 
     fn pay(&mut self, cx: &mut Cx<'_>) {
-        while let Some((to, ack)) = self.owed.due() {
-            match ack {
-                Message::WriteAck(ack) if to == self.me => self.take_write_ack(cx, to, ack),
-                ack => cx.send(to, ack),
+        while let Some(debt) = self.owed.due() {
+            match debt {
+                Debt::Ack(to, Message::WriteAck(ack)) if to == self.me => self.take_write_ack(cx, to, ack),
+                Debt::Ack(to, ack) => cx.send(to, ack),
+                Debt::Answer(op, answer) => cx.reply(op, answer),
             }
         }
     }

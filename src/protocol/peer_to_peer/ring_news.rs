@@ -235,5 +235,6 @@ fn gossip_interval(config: &Config) -> Span {
     match &config.watching {
         Watching::Swim(settings) => settings.gossip_interval,
         Watching::Phi(settings) => settings.round,
+        Watching::Nobody => Span::seconds(1),
     }
 }

@@ -32,6 +32,8 @@ pub(super) enum Alarm {
     Swim(Wake),
     /// Membership by gossiped heartbeats.
     Phi,
+    /// The next round of gossip.
+    Gossip,
 }
 
 const KIND_SHIFT: u32 = 56;
@@ -56,6 +58,7 @@ pub(super) fn timer(alarm: Alarm) -> Timer {
         Alarm::Ring => (15, 0),
         Alarm::Movement => (16, 0),
         Alarm::Stream(to) => (17, u64::from(to.0)),
+        Alarm::Gossip => (18, 0),
     };
     Timer(kind << KIND_SHIFT | about)
 }
@@ -82,6 +85,7 @@ pub(super) fn alarm(timer: Timer) -> Option<Alarm> {
         15 => Alarm::Ring,
         16 => Alarm::Movement,
         17 => Alarm::Stream(node),
+        18 => Alarm::Gossip,
         _ => return None,
     })
 }
@@ -105,6 +109,7 @@ mod tests {
             Alarm::Movement,
             Alarm::Stream(NodeId(7)),
             Alarm::Phi,
+            Alarm::Gossip,
             Alarm::Swim(Wake::Probe),
             Alarm::Swim(Wake::Relay),
             Alarm::Swim(Wake::ProbeTimeout),

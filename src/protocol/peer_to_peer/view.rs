@@ -2,14 +2,15 @@
 
 use super::PeerToPeer;
 use super::hints::Queue;
+use super::membership::Detector;
 use super::object::Object;
 use super::ring_map::Phase;
 use super::streams::Outgoing;
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::operation::Found;
 use crate::protocol::view::{
-    HintView, KeyRow, Opinion, PeerStatus, PeerToPeerView, PendingView, ReplicaDetail, ReplicaView, RingView,
-    RootView, Standing, StreamView,
+    GossipView, HintView, KeyRow, NEIGHBOURS_SHOWN, Opinion, PeerStatus, PeerToPeerView, PendingView,
+    ReplicaDetail, ReplicaView, RingView, RootView, Standing, StreamView,
 };
 use crate::protocol::{Remains, Storage, Survivors, Truth};
 use std::collections::BTreeMap;
@@ -49,7 +50,17 @@ impl PeerToPeer {
             pending: self.pending(),
             pending_total: self.writes.len() + self.reads.len(),
             tombstones: self.store.tombstones(),
+            gossip: self.gossip_view(),
         }
+    }
+
+    fn gossip_view(&self) -> Option<GossipView> {
+        let overlay = &self.config.gossip.as_ref()?.overlay;
+        Some(GossipView {
+            neighbours: overlay.neighbours(self.me).take(NEIGHBOURS_SHOWN).collect(),
+            neighbours_total: overlay.degree(self.me),
+            hot: self.gossip.hot(),
+        })
     }
 
     fn ring_view(&self) -> RingView {
@@ -74,7 +85,7 @@ impl PeerToPeer {
 
     /// The root of a tree is the exclusive or of everything below it, so no tree is built for a picture.
     fn roots(&self) -> Vec<RootView> {
-        if self.store.len() > KEYS_HASHED {
+        if self.store.len() > KEYS_HASHED || self.config.gossip.is_some() {
             return Vec::new();
         }
         let mut roots: BTreeMap<Vec<NodeId>, u64> = BTreeMap::new();
@@ -90,6 +101,9 @@ impl PeerToPeer {
     }
 
     fn opinions(&self) -> Vec<Opinion> {
+        if matches!(self.detector, Detector::Nobody) {
+            return Vec::new();
+        }
         let others = self.ring.nodes().filter(|&node| node != self.me);
         let opinion =
             |node| Opinion { node, status: self.detector.status(node), since: self.detector.since(node) };

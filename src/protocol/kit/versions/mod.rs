@@ -6,6 +6,7 @@
 //! | `dotted` | siblings that each know their own event (dotted version vector sets) |
 //! | `lumped` | siblings under one common vector: the sibling explosion |
 //! | `tagged` | siblings with a vector each, by client, and the pruning of those |
+//! | `revisions` | trees of revisions with a winner that everyone picks alike |
 //! | `counter`, `set` | state-based CRDTs |
 //!
 //! Every merge here is commutative, associative and idempotent; property tests hold it. Two are not associative, as
@@ -14,11 +15,13 @@
 mod counter;
 mod dotted;
 mod lumped;
+mod revisions;
 mod set;
 mod tagged;
 
 pub use counter::Counter;
 pub use dotted::Dotted;
 pub use lumped::Lumped;
+pub use revisions::{Revision, Revisions};
 pub use set::ObservedSet;
 pub use tagged::{Pruning, Tagged};
