@@ -21,7 +21,7 @@
 //! | `membership` | who is up, by SWIM or by gossiped heartbeats |
 //! | `ring_map`, `ring_news` | who is on the ring, and how everybody learns it |
 //! | `movement`, `streams` | joining, leaving, taking a dead node's place; the data that moves |
-//! | `object`, `cell` | a copy of a key, and how two become one |
+//! | `object`, `cell`, `revision` | a copy of a key, and how two become one |
 //! | `store`, `durable` | the table, the disk |
 //! | `view` | what panels see; what has survived |
 //!
@@ -45,6 +45,7 @@ mod object;
 mod purge;
 mod repair;
 mod replica;
+mod revision;
 mod ring_map;
 mod ring_news;
 mod store;

@@ -11,12 +11,13 @@
 
 use super::cell::Cell;
 use super::config::{Conflict, CounterKind};
+use super::revision::ByRevision;
 use crate::base::data::{Change, Data, Update};
 use crate::base::ids::{Key, OpId, Value, Version};
 use crate::base::operation::{Found, Past, Written};
 use crate::base::time::{Span, WallTime};
 use crate::base::vector::{Actor, Event, Vector};
-use crate::protocol::kit::versions::{Counter, Dotted, Lumped, ObservedSet, Revision, Revisions, Tagged};
+use crate::protocol::kit::versions::{Counter, Dotted, Lumped, ObservedSet, Tagged};
 use crate::protocol::{Sizes, Sought};
 use std::sync::Arc;
 use twox_hash::XxHash3_64;
@@ -36,14 +37,6 @@ pub struct Sibling {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ByClient {
     tagged: Tagged<Sibling>,
-    seen: Vector,
-}
-
-/// A tree of revisions, with what the judges know of its past: clients are told nothing of it, they edit what they
-/// are shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ByRevision {
-    tree: Revisions<Sibling>,
     seen: Vector,
 }
 
@@ -358,7 +351,7 @@ impl Object {
     /// The events it counts.
     fn events(&self) -> Option<Arc<Vector>> {
         match self {
-            Object::Revisions(copy) => Some(Arc::new(copy.seen.clone())),
+            Object::Revisions(copy) => Some(Arc::new(copy.seen().clone())),
             _ => self.context(),
         }
     }
@@ -469,7 +462,7 @@ impl Object {
         let actors = match self {
             Object::ByClient(copy) => copy.tagged.actors_total() as u64,
             // Names of revisions (CouchDB `_revisions`).
-            Object::Revisions(copy) => copy.tree.len() as u64,
+            Object::Revisions(copy) => copy.revisions(),
             _ => self.context().map_or(0, |context| context.len() as u64),
         };
         values.iter().map(|value| value.bytes(sizes.value)).sum::<u64>() + ACTOR * actors
@@ -487,58 +480,6 @@ impl ByClient {
         self.tagged.merge(&other.tagged);
         self.seen.merge(&other.seen);
     }
-}
-
-impl ByRevision {
-    /// A client edits what it is shown; one that has seen all there is resolves the conflict: the winner is edited,
-    /// the other branches end in deletes (CouchDB's advice).
-    fn edit(&mut self, context: &Vector, actor: Actor, sibling: &Sibling) {
-        let leaves = self.live();
-        let is_resolving = leaves.len() > 1 && context.covers(&self.seen);
-        self.seen.count(actor);
-        let winner =
-            leaves.first().copied().or_else(|| self.tree.leaves().next().map(|(revision, _)| revision));
-        self.tree.edit(winner, revision_id(winner, sibling), sibling.clone());
-        if is_resolving {
-            let end = Sibling { value: None, ..sibling.clone() };
-            for &loser in &leaves[1..] {
-                self.tree.edit(Some(loser), revision_id(Some(loser), &end), end.clone());
-            }
-        }
-    }
-
-    /// The leaves that are no deletes, the winner first.
-    fn live(&self) -> Vec<Revision> {
-        let live = self.tree.leaves().filter(|(_, sibling)| sibling.value.is_some());
-        live.map(|(revision, _)| revision).collect()
-    }
-
-    /// What a reader finds: the winner and the conflicts; the delete that won where nothing else is left.
-    fn shown(&self) -> impl Iterator<Item = &Sibling> {
-        let all = || self.tree.leaves().map(|(_, sibling)| sibling);
-        let is_deleted = all().all(|sibling| sibling.value.is_none());
-        let most = if is_deleted { 1 } else { usize::MAX };
-        all().filter(move |sibling| is_deleted || sibling.value.is_some()).take(most)
-    }
-
-    fn merge(&mut self, other: &ByRevision) {
-        self.tree.merge(&other.tree);
-        self.seen.merge(&other.seen);
-    }
-}
-
-/// A hash of what is written and what it is made from (XXH3; CouchDB takes MD5 of the like).
-fn revision_id(parent: Option<Revision>, sibling: &Sibling) -> u64 {
-    let mut words = vec![parent.map_or(0, |parent| parent.id)];
-    if let Some(value) = &sibling.value {
-        words.push(u64::MAX);
-        words.extend(value.elements().iter().map(|element| u64::from(element.0)));
-        if let Data::Count(count) = value {
-            words.push(count.cast_unsigned());
-        }
-    }
-    let bytes: Vec<u8> = words.into_iter().flat_map(u64::to_le_bytes).collect();
-    XxHash3_64::oneshot(&bytes)
 }
 
 impl Sum {

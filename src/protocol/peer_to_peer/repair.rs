@@ -72,6 +72,8 @@ pub(super) struct Repairs {
     last_number: u64,
     /// Peers that an operator wants compared, one after the other.
     wanted: VecDeque<NodeId>,
+    /// Whether those with whom it fails are wanted again: this node was away.
+    is_patient: bool,
     /// The peer that was last compared with by the clock.
     turn: usize,
     /// The timestamp at which the last complete comparison with each peer began.
@@ -134,10 +136,11 @@ impl PeerToPeer {
             self.config.gossip.as_ref().is_none_or(|g| g.overlay.place(self.me, *node).is_some())
         };
         self.repairs.wanted = later.filter(is_near).collect();
+        self.repairs.is_patient = false;
         self.begin_next_wanted(cx);
     }
 
-    /// Compares with the first `most` of `nodes`, one after the other.
+    /// Compares with the first `most` of `nodes`, one after the other, until it has succeeded with each.
     pub(super) fn compare_with_some(
         &mut self,
         cx: &mut Cx<'_>,
@@ -145,6 +148,7 @@ impl PeerToPeer {
         most: usize,
     ) {
         self.repairs.wanted = nodes.filter(|&node| self.believes_up(node)).take(most).collect();
+        self.repairs.is_patient = true;
         self.begin_next_wanted(cx);
     }
 
@@ -216,6 +220,7 @@ impl PeerToPeer {
                 cx.say(Line::RepairFailed { peer: session.peer });
             }
             if session.is_by_hand {
+                self.repairs.wanted.extend(self.repairs.is_patient.then_some(session.peer));
                 self.begin_next_wanted(cx);
             }
         }
