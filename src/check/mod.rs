@@ -1,6 +1,6 @@
 //! Verdicts over what a run did. Three-valued: a checker that cannot know says so.
 //!
-//! Two judges look at every run. The white box ([`durable`], [`sessions`], [`causal`]) follows each write by its number
+//! Two judges look at every run. The white box (`durable`, `sessions`, `causal`) follows each write by its number
 //! through logs and merges; the black box ([`linearizable`], [`clients`]) knows only what clients asked and were told,
 //! and what a last read of every key gives. Where both can speak they must agree, which the tests hold over presets
 //! and a thousand random schedules. [`linear`] judges a client [`history`], ours or anybody's.

@@ -1,7 +1,7 @@
 //! What happened to each write on its way: which messages carried it, which nodes took it in, when it was on their
 //! disks, what cut it off or was preferred to it. Kept for stories; no protocol and no figure reads it.
 //!
-//! Facts cost memory, so only the newest are kept: two generations of [`GENERATION`], the older of which goes when the
+//! Facts cost memory, so only the newest are kept: two generations of `GENERATION`, the older of which goes when the
 //! younger is full. A fact costs a push into a vector.
 
 use super::view::DropReason;
