@@ -329,12 +329,15 @@ impl<P: Protocol> World<P> {
         Ok(None)
     }
 
-    /// Members change where one primary orders that, or on a ring without sites.
+    /// Members change where one primary orders that, or on a ring without sites or gossip.
     fn may_change_members(&self, is_forced: bool) -> Result<(), String> {
         match self.knobs.topology() {
             Topology::MultiLeader => Err("sites are settled when a cluster begins".to_owned()),
             Topology::PeerToPeer if self.knobs.word("strategy") == "per-site" => {
                 Err("copies per site are placed when a cluster begins".to_owned())
+            }
+            Topology::PeerToPeer if self.knobs.word("spread") == "gossip" => {
+                Err("who gossips with whom is settled when a cluster begins".to_owned())
             }
             Topology::PeerToPeer => Ok(()),
             _ if P::routing(&self.config).partitions > 1 => {

@@ -208,3 +208,17 @@ fn couchdb_shows_the_loser_when_the_winner_is_deleted() {
         assert!(answers[3].ends_with("no value"), "{answers:?}");
     }
 }
+
+/// An overlay has no place for nodes that come, and a ring of three copies none for a cluster that keeps all.
+#[test]
+fn nobody_joins_or_leaves_an_overlay() {
+    let conditions = "[cluster]\nnodes = 5\n[workload]\nkind = \"none\"";
+    let timeline = at("1s", "add-node") + &at("2s", "decommission n2") + &at("3s", "write k=v at n1");
+    let expectations = expect("gossip", "metric = \"copies\"\nequals = 5")
+        + &expect("gossip", "metric = \"converged\"\nequals = 1");
+    let runs = [("gossip", "spread = \"gossip\"")];
+    let scenario = loaded(&scenario_of("peer-to-peer", conditions, &runs, &timeline, &expectations));
+    let judgement = play_out(&Arc::new(scenario), HostKind::Inline).expect("a world");
+    assert_eq!(judgement.refused.len(), 2, "{:?}", judgement.refused);
+    assert!(judgement.expectations.iter().all(|met| met.is_met), "{:?}", judgement.expectations);
+}
