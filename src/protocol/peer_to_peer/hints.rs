@@ -35,6 +35,17 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// Where nothing is kept.
+    const NOTHING: Queue = Queue {
+        hints: VecDeque::new(),
+        newest: BTreeMap::new(),
+        bytes: 0,
+        in_flight: None,
+        handed_over: 0,
+        is_armed: false,
+        refused_since: None,
+    };
+
     /// How many hints wait.
     pub(super) fn len(&self) -> u64 {
         self.hints.len() as u64
@@ -103,7 +114,8 @@ pub(super) enum BatchEnd {
 /// All queues of one node.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Hints {
-    queues: Vec<Queue>,
+    /// Made when first needed: among a thousand nodes nearly all are never waited for.
+    queues: BTreeMap<NodeId, Queue>,
     holder: NodeId,
     next_number: u64,
     bytes: u64,
@@ -117,14 +129,12 @@ impl Hints {
     /// never meet, so a late acknowledgement of a former life cannot drop hints of this one.
     pub(super) fn new(
         holder: NodeId,
-        members: usize,
         incarnation: u32,
         sizes: Sizes,
         kept: BTreeMap<NodeId, BTreeMap<u64, Hint>>,
     ) -> Hints {
-        let last = kept.keys().next_back().map_or(0, |target| target.index() + 1);
         let mut hints = Hints {
-            queues: vec![Queue::default(); members.max(last)],
+            queues: BTreeMap::new(),
             holder,
             next_number: (u64::from(incarnation) << 32) + 1,
             bytes: 0,
@@ -139,30 +149,23 @@ impl Hints {
 
     /// The queue for `target`.
     pub(super) fn queue(&self, target: NodeId) -> &Queue {
-        &self.queues[target.index()]
+        static NOTHING: Queue = Queue::NOTHING;
+        self.queues.get(&target).unwrap_or(&NOTHING)
     }
 
     /// The queue for `target`, to be changed.
     pub(super) fn queue_mut(&mut self, target: NodeId) -> &mut Queue {
-        &mut self.queues[target.index()]
+        self.queues.entry(target).or_default()
     }
 
     /// The nodes for which something is kept, with their queues.
     pub(super) fn targets(&self) -> impl Iterator<Item = (NodeId, &Queue)> {
-        let queues = self.queues.iter().enumerate();
-        queues.filter(|(_, queue)| !queue.hints.is_empty()).map(|(at, queue)| (NodeId::at(at), queue))
-    }
-
-    /// Makes room for nodes that join later.
-    pub(super) fn admit(&mut self, places: usize) {
-        if self.queues.len() < places {
-            self.queues.resize_with(places, Queue::default);
-        }
+        self.queues.iter().map(|(&target, queue)| (target, queue)).filter(|(_, queue)| !queue.hints.is_empty())
     }
 
     /// Takes out all that is kept for `target`; gives the number of the last one with what it comes to for each key.
     pub(super) fn give_up(&mut self, target: NodeId) -> Option<(u64, Vec<(Key, Object)>)> {
-        let queue = self.queues.get_mut(target.index())?;
+        let queue = self.queues.get_mut(&target)?;
         let last = queue.hints.back()?.number;
         self.bytes -= queue.bytes;
         let is_armed = queue.is_armed;
@@ -172,7 +175,7 @@ impl Hints {
 
     /// What is kept for `target`, by keys; nothing if it is nothing.
     pub(super) fn kept_for(&self, target: NodeId) -> Option<KeptHints> {
-        let queue = &self.queues[target.index()];
+        let queue = self.queues.get(&target)?;
         let upto = queue.hints.back()?.number;
         let copies = queue.newest.iter().map(|(&key, (object, _))| (key, object.clone())).collect();
         Some(KeptHints { target, upto, copies })
@@ -180,7 +183,7 @@ impl Hints {
 
     /// Another node keeps everything for `target` up to hint `upto`.
     pub(super) fn drop_upto(&mut self, target: NodeId, upto: u64) {
-        let queue = &mut self.queues[target.index()];
+        let queue = self.queues.entry(target).or_default();
         self.bytes -= queue.bytes;
         while queue.hints.front().is_some_and(|hint| hint.number <= upto) {
             queue.pop(self.sizes);
@@ -206,7 +209,7 @@ impl Hints {
     }
 
     fn push(&mut self, target: NodeId, hint: Hint) {
-        let queue = &mut self.queues[target.index()];
+        let queue = self.queues.entry(target).or_default();
         self.bytes -= queue.bytes;
         queue.push(hint, self.sizes);
         self.bytes += queue.bytes;
@@ -214,7 +217,7 @@ impl Hints {
 
     /// What is kept of `key` here, for anybody.
     pub(super) fn newest(&self, key: Key) -> Option<Object> {
-        let copies = self.queues.iter().filter_map(|queue| queue.newest.get(&key)).map(|(copy, _)| copy);
+        let copies = self.queues.values().filter_map(|queue| queue.newest.get(&key)).map(|(copy, _)| copy);
         copies.fold(None, |all: Option<Object>, copy| {
             Some(all.map_or_else(|| copy.clone(), |all| all.joined(copy)))
         })
@@ -222,7 +225,7 @@ impl Hints {
 
     /// What is kept of each key for each target, in order.
     pub(super) fn iter_newest(&self) -> impl Iterator<Item = (Key, &Object)> + '_ {
-        self.queues.iter().flat_map(|queue| queue.newest.iter().map(|(&key, (object, _))| (key, object)))
+        self.queues.values().flat_map(|queue| queue.newest.iter().map(|(&key, (object, _))| (key, object)))
     }
 
     /// Whether a write is kept here for somebody, and for whom.
@@ -247,7 +250,7 @@ impl Hints {
     ) -> Box<[Hint]> {
         let most_bytes = throttle.map_or(u64::MAX, |rate| rate / BATCHES_PER_SECOND);
         let mut bytes = 0;
-        let queue = &mut self.queues[target.index()];
+        let queue = self.queues.entry(target).or_default();
         let fits = |hint: &&Hint| {
             let is_first = bytes == 0;
             bytes += hint_bytes(&hint.object, self.sizes);
@@ -264,7 +267,7 @@ impl Hints {
 
     /// `target` has everything up to hint `upto`: if that is the batch under way, it is dropped.
     pub(super) fn end_batch(&mut self, target: NodeId, upto: u64) -> BatchEnd {
-        let queue = &mut self.queues[target.index()];
+        let queue = self.queues.entry(target).or_default();
         if queue.in_flight != Some(upto) {
             return BatchEnd::Stale;
         }
@@ -297,7 +300,7 @@ mod tests {
     }
 
     fn hints(count: u64) -> Hints {
-        let mut hints = Hints::new(NodeId(0), 3, 1, SIZES, BTreeMap::new());
+        let mut hints = Hints::new(NodeId(0), 1, SIZES, BTreeMap::new());
         for stamp in 1..=count {
             hints.keep(TARGET, Key(7), cell(stamp));
         }
@@ -343,7 +346,7 @@ mod tests {
         let kept = hints(2);
         let numbers: BTreeMap<u64, Hint> =
             kept.queue(TARGET).hints.iter().map(|hint| (hint.number, hint.clone())).collect();
-        let mut second = Hints::new(NodeId(0), 3, 2, SIZES, BTreeMap::from([(TARGET, numbers.clone())]));
+        let mut second = Hints::new(NodeId(0), 2, SIZES, BTreeMap::from([(TARGET, numbers.clone())]));
         assert_eq!(second.bytes(), kept.bytes());
         let next = second.keep(TARGET, Key(7), cell(9)).number;
         assert!(numbers.keys().all(|&number| number < next));

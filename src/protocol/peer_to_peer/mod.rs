@@ -152,7 +152,7 @@ impl Protocol for PeerToPeer {
             movement: Movement::None,
             streams: Streams::new(cx.incarnation),
             store: Store::new(durable.objects),
-            hints: Hints::new(cx.me, cx.members, cx.incarnation, config.sizes, durable.hints),
+            hints: Hints::new(cx.me, cx.incarnation, config.sizes, durable.hints),
             owed: Owed::default(),
             repairs: Repairs::new(cx.incarnation),
             gossip: Gossip::default(),

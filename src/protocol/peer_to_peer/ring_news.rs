@@ -174,10 +174,9 @@ impl PeerToPeer {
         }
     }
 
-    /// Nodes that were not known before are watched, and hints may be kept for them.
+    /// Nodes that were not known before are watched.
     pub(super) fn admit_nodes(&mut self, cx: &mut Cx<'_>) {
         let places = self.ring.places().max(self.me.index() + 1);
-        self.hints.admit(places);
         self.detector.admit(NodeId::at(places - 1), &self.config, cx.now);
     }
 
