@@ -160,7 +160,10 @@ impl Hints {
 
     /// The nodes for which something is kept, with their queues.
     pub(super) fn targets(&self) -> impl Iterator<Item = (NodeId, &Queue)> {
-        self.queues.iter().map(|(&target, queue)| (target, queue)).filter(|(_, queue)| !queue.hints.is_empty())
+        self.queues
+            .iter()
+            .map(|(&target, queue)| (target, queue))
+            .filter(|(_, queue)| !queue.hints.is_empty())
     }
 
     /// Takes out all that is kept for `target`; gives the number of the last one with what it comes to for each key.
