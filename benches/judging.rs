@@ -1,9 +1,15 @@
 //! What judging a history costs, beside one linear pass over the same history.
 
 use splitbrain::base::random::Keyed;
-use splitbrain::check::Verdict;
+use splitbrain::base::time::VirtualTime;
 use splitbrain::check::history::{Builder, Call, Datum, History, KeyId, Kind, OperationId, Outcome, ValueId};
 use splitbrain::check::linear::{Budget, FailedCas, Options, judge, linearizable, zones};
+use splitbrain::check::order_watch::OrderWatch;
+use splitbrain::check::{Order, Verdict};
+use splitbrain::cluster::live::{HostKind, begin};
+use splitbrain::cluster::measure::WHOLE;
+use splitbrain::cluster::promises::{PromiseWatch, Promises};
+use splitbrain::cluster::spec::RunSetup;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -144,6 +150,43 @@ pub(crate) fn measure() {
     let million = Load { operations: 1_000_000, clients: 10, keys: 16, ..unique };
     row("1 000 000 operations, 10 clients, 16 keys", &simulate(million, 1), 1);
     logs();
+}
+
+/// A run of sixty seconds at 2 000 operations a second, judged once a second by judges that go on from where they
+/// were, and by such that begin again.
+pub(crate) fn watching(setups: &[(String, RunSetup)]) {
+    println!("\njudging a run once a second for 60 s, in all: promises to sessions and order of keys");
+    for (id, setup) in setups {
+        let mut cluster = begin(setup.clone(), HostKind::Inline).expect("a runtime");
+        let (mut promises, mut order) = (PromiseWatch::default(), OrderWatch::default());
+        let (mut watched, mut again) = (0.0, 0.0);
+        for second in 1..=60 {
+            cluster.advance(VirtualTime(second * 1_000_000));
+            let (ledger, names) = (cluster.ledger(), cluster.names());
+            watched += once(|| {
+                black_box(promises.look(ledger));
+                black_box(order.look(ledger, &names, cluster.now(), false));
+            });
+            again += once(|| {
+                black_box(Promises::of(ledger, WHOLE));
+                black_box(Order::of(ledger, &names));
+            });
+        }
+        let operations = f64::from(cluster.ledger().records_len());
+        println!(
+            "  {id:<20} {operations:>7} operations: going on {:>6.0} ns each, beginning again {:>7.0} ns each",
+            watched / operations,
+            again / operations
+        );
+    }
+}
+
+/// Nanoseconds of `work`, done once.
+#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+fn once(work: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    work();
+    began.elapsed().as_secs_f64() * 1e9
 }
 
 /// Contended cas registers of few values and many operations that never end.

@@ -7,6 +7,7 @@
 use splitbrain::base::delay::{DelayLaw, DelayTable};
 use splitbrain::base::random::Keyed;
 use splitbrain::base::time::{Span, VirtualTime};
+use splitbrain::cluster::facts::Noting;
 use splitbrain::cluster::live::{HostKind, begin};
 use splitbrain::cluster::spec::RunSetup;
 use splitbrain::scenario::model::Scenario;
@@ -20,12 +21,14 @@ const ROUNDS: usize = 7;
 
 fn main() {
     // `cargo bench -- judging` measures the judges alone.
-    if std::env::args().any(|argument| argument == "judging") {
-        return judging::measure();
-    }
     let loaded = scenario();
     let setups: Vec<(String, RunSetup)> =
         loaded.runs.iter().map(|run| (run.id.clone(), busy(run.setup.clone()))).collect();
+    if std::env::args().any(|argument| argument == "judging") {
+        judging::measure();
+        judging::watching(&setups);
+        return noting(&setups);
+    }
     let mut columns: Vec<Vec<f64>> = vec![Vec::new(); 1 + 2 * setups.len()];
     for _ in 0..ROUNDS {
         columns[0].push(bare_loop());
@@ -42,8 +45,10 @@ fn main() {
         println!("  {:<40} {:>8.2} M   {:.2} of bare", format!("{id}, inline"), inline / 1e6, inline / bare);
         println!("  {:<40} {:>8.2} M   {:.2} of inline", format!("{id}, tasks"), tasks / 1e6, tasks / inline);
     }
+    noting(&setups);
     flagship(&loaded);
     judging::measure();
+    judging::watching(&setups);
     frames::measure();
     films::measure();
     start::measure();
@@ -89,10 +94,39 @@ fn bare_loop() -> f64 {
     EVENTS as f64 / began.elapsed().as_secs_f64()
 }
 
+/// What it costs that facts are kept for stories, and that nodes tell the judges of merges, cuts and lag.
+fn noting(setups: &[(String, RunSetup)]) {
+    println!(
+        "\nevents per second, inline, with less noted for the judges (median of {ROUNDS} interleaved rounds)"
+    );
+    for (id, setup) in setups {
+        let mut columns = [Vec::new(), Vec::new(), Vec::new()];
+        for _ in 0..ROUNDS {
+            for (column, noting) in
+                columns.iter_mut().zip([Noting::Everything, Noting::NoStories, Noting::Nothing])
+            {
+                column.push(turned(setup, HostKind::Inline, noting));
+            }
+        }
+        let [all, no_stories, nothing] = columns.map(|column| median(&column));
+        println!(
+            "  {id:<20} everything {:>6.2} M, no stories {:.2} times as many, nothing {:.2}",
+            all / 1e6,
+            no_stories / all,
+            nothing / all
+        );
+    }
+}
+
+fn hosted(setup: &RunSetup, host: HostKind) -> f64 {
+    turned(setup, host, Noting::Everything)
+}
+
 /// Ten virtual seconds of a run on a host: events handled per real second.
 #[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-fn hosted(setup: &RunSetup, host: HostKind) -> f64 {
+fn turned(setup: &RunSetup, host: HostKind, noting: Noting) -> f64 {
     let mut cluster = begin(setup.clone(), host).expect("a runtime");
+    cluster.note(noting);
     cluster.advance(VirtualTime(1_000_000));
     let (before, began) = (cluster.events(), Instant::now());
     cluster.advance(VirtualTime(6_000_000));

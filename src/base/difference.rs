@@ -71,12 +71,12 @@ pub const DIFFERENCES: &[Difference] = &[
     row(
         8,
         "Staleness: none at the primary and lag at replicas, or a chance that R and W set.",
-        &[StaleReadPct, StaleMsP99, StaleVersionsMax],
+        &[StaleReadPct, StaleMsP99, StaleVersionsMax, VisibleMsP50, VisibleMsP99],
     ),
     row(
         9,
         "What sessions are promised: broken by reading at replicas, or by hopping between coordinators.",
-        &[RywViolations, MonoReadViolations],
+        &[RywViolations, MonoReadViolations, MonoWriteViolations, WfrViolations],
     ),
     row(10, "Order: one for all writes, or one for each key with gaps in it.", &[LinOk]),
     row(

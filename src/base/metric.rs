@@ -71,6 +71,11 @@ metrics! {
     StaleVersionsMax "stale_versions_max" "" 0 "most acknowledged versions one read missed";
     RywViolations "ryw_violations" "/1000 reads" 1 "reads that missed a write which their own session had been told of, per 1000 reads of sessions that knew the key";
     MonoReadViolations "mono_read_violations" "/1000 reads" 1 "reads of something older than their session had read before, per 1000 such reads";
+    MonoWriteViolations "mono_write_violations" "/1000 reads" 1 "reads that missed what a client had written before a write of it that their session had seen, per 1000 reads that were owed such a thing";
+    WfrViolations "wfr_violations" "/1000 reads" 1 "writes-follow-reads: reads that missed what a client had read before a write of it that their session had seen, per 1000 reads that were owed such a thing";
+    VisibleMsP50 "visible_ms_p50" "ms" 1 "sets and lists: median time from when an element was known (its add confirmed, or seen) until every later read showed it; 0 if they all did";
+    VisibleMsP99 "visible_ms_p99" "ms" 1 "99th percentile of that time";
+    NeverRead "never_read" "" 0 "sets and lists: elements of which no read called after they were known tells anything";
     LagEntriesMax "lag_entries_max" "entries" 0 "most entries that a replica in reach had not applied";
     LagMsMax "lag_ms_max" "ms" 1 "its replay lag: age of its last applied entry while it lacked any";
     LagMsNaiveMax "lag_ms_naive_max" "ms" 1 "the same whether it lacked any or not: grows on an idle primary";

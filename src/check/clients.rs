@@ -98,9 +98,16 @@ fn lost_elements(records: &Records<'_>, held: &[Data]) -> Vec<OpId> {
     let overwritten =
         records.iter().filter(|(_, record)| overwrites(record)).map(|(_, record)| record.closed());
     let overwritten = overwritten.max();
-    let is_undone = |by: Update, since: VirtualTime| {
-        let undoes = |record: &OpRecord| may_have_effect(record) && update(record) == Some(by);
-        records.iter().any(|(_, record)| undoes(record) && record.closed() > since)
+    // When each element was last put in or taken out, as far as anybody knows.
+    let mut touched: BTreeMap<(bool, Value), VirtualTime> = BTreeMap::new();
+    for (_, record) in records.iter().filter(|(_, record)| may_have_effect(record)) {
+        if let Some(change @ (Update::Add(element) | Update::Remove(element))) = update(record) {
+            let last = touched.entry((change == Update::Add(element), element)).or_default();
+            *last = (*last).max(record.closed());
+        }
+    }
+    let is_touched = |is_add: bool, element: Value, since: VirtualTime| {
+        touched.get(&(is_add, element)).is_some_and(|last| *last > since)
     };
     let is_lost = |(_, record): &&(OpId, &OpRecord)| {
         let since = record.scheduled;
@@ -108,12 +115,8 @@ fn lost_elements(records: &Records<'_>, held: &[Data]) -> Vec<OpId> {
             return false;
         }
         match update(record) {
-            Some(Update::Add(element)) => {
-                !there.contains(&element) && !is_undone(Update::Remove(element), since)
-            }
-            Some(Update::Remove(element)) => {
-                there.contains(&element) && !is_undone(Update::Add(element), since)
-            }
+            Some(Update::Add(element)) => !there.contains(&element) && !is_touched(false, element, since),
+            Some(Update::Remove(element)) => there.contains(&element) && !is_touched(true, element, since),
             Some(Update::Append(element)) => !there.contains(&element),
             _ => false,
         }

@@ -7,7 +7,7 @@
 //!
 //! Must not know: protocols, the world; it judges [`Findings`] that a run hands over. Start with [`CHECKERS`].
 
-pub mod causal;
+mod causal;
 pub mod clients;
 mod durable;
 mod evidence;
@@ -15,14 +15,18 @@ pub mod history;
 pub mod linear;
 pub mod linearizable;
 pub mod order;
+pub mod order_watch;
 mod outages;
 mod roles;
 mod sessions;
+pub mod set_full;
 mod state;
 mod totals;
 
 pub use evidence::{Evidence, Interval};
+pub use linearizable::Order;
 pub use outages::{Outage, outages};
+pub use set_full::SetFull;
 
 use crate::base::data::Data;
 use crate::base::ids::{Key, OpId};
@@ -32,6 +36,7 @@ use crate::base::rule::{Breaches, Rule};
 use crate::base::time::VirtualTime;
 use crate::cluster::fates::Fates;
 use crate::cluster::ledger::Ledger;
+use crate::cluster::promises::Promises;
 use crate::cluster::tally::Stint;
 use std::collections::BTreeMap;
 
@@ -73,6 +78,12 @@ pub struct Findings<'a> {
     pub books_balance: bool,
     /// Every operation with what only the judges know of it.
     pub ledger: &'a Ledger,
+    /// How often sessions were promised something that they did not get.
+    pub promises: &'a Promises,
+    /// Which keys can be put in order, as clients alone can tell.
+    pub order: &'a Order,
+    /// What became of elements of sets and lists, as clients alone can tell.
+    pub elements: &'a SetFull,
     /// What became of the acknowledged writes.
     pub fates: &'a Fates,
     /// What each key holds in the end; of siblings each one.

@@ -3,17 +3,16 @@
 
 use super::evidence::{Evidence, told};
 use super::{Findings, Ruling};
-use crate::cluster::measure::WHOLE;
-use crate::cluster::sessions::{Breach, Broken};
+use crate::cluster::sessions::Breach;
 
 pub(super) fn read_your_writes(findings: &Findings<'_>) -> Ruling {
-    let broken = Broken::of(findings.ledger, WHOLE);
+    let broken = findings.promises.own;
     let (count, first) = (broken.own_writes, broken.first_own_write);
     ruling(findings, broken.reads, count, first, "missed what their own session had written")
 }
 
 pub(super) fn monotonic_reads(findings: &Findings<'_>) -> Ruling {
-    let broken = Broken::of(findings.ledger, WHOLE);
+    let broken = findings.promises.own;
     let (count, first) = (broken.backwards, broken.first_backwards);
     ruling(findings, broken.reads, count, first, "showed less than their session had seen before")
 }

@@ -8,6 +8,7 @@ use crate::base::metric::Metric;
 use crate::base::operation::{Action, Doubt, Found, Outcome, Success};
 use crate::cluster::fates::{Copies, Decided};
 use crate::cluster::ledger::{Marks, OpRecord};
+use crate::cluster::measure::WHOLE;
 
 const A: Key = Key(1);
 const B: Key = Key(2);
@@ -74,6 +75,9 @@ impl Story {
             breaches: Breaches::default(),
             books_balance: true,
             ledger: &self.ledger,
+            promises: &Promises::of(&self.ledger, WHOLE),
+            order: &Order::of(&self.ledger, &Names::default()),
+            elements: &SetFull::of_ledger(&self.ledger, &Names::default()).0,
             fates,
             values: &values,
             keys_diverged: 0,
@@ -229,6 +233,9 @@ fn what_was_not_measured_is_unknown() {
         breaches: Breaches::default(),
         books_balance: false,
         ledger: &story.ledger,
+        promises: &Promises::default(),
+        order: &Order::default(),
+        elements: &SetFull::default(),
         fates: &Fates::default(),
         values: &values,
         keys_diverged: 3,

@@ -5,7 +5,7 @@
 //! holds every acknowledged element that nobody may have taken out again, and none that nobody put in.
 
 use super::evidence::{Evidence, told};
-use super::{Findings, Ruling};
+use super::{Findings, Ruling, SetFull};
 use crate::base::data::{Change, Data, Update};
 use crate::base::ids::{Key, OpId, Value};
 use crate::base::operation::{Action, Outcome};
@@ -58,8 +58,10 @@ pub(super) fn sets(findings: &Findings<'_>) -> Ruling {
         (true, missing, repeated, phantoms) => {
             let first =
                 lost.first().map(|&op| format!("; the first: {}", told(op, findings.ledger, findings.names)));
+            let SetFull { stable, lost: unseen, never_read, .. } = findings.elements;
             let words = format!(
-                "{missing} acknowledged changes are missing, {repeated} elements are there twice, {phantoms} that nobody put there{}",
+                "{missing} acknowledged changes are missing, {repeated} elements are there twice, {phantoms} that nobody put \
+                 there{}; as reads tell, {stable} elements stayed, {unseen} were lost, {never_read} never read",
                 first.unwrap_or_default()
             );
             Ruling::fail(Evidence::of(words, lost.first().copied()))

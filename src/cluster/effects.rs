@@ -96,6 +96,14 @@ impl Story<'_> {
             .filter(|data| matches!(data, Data::Set(_) | Data::List(_) | Data::Rows(_)))
             .flat_map(Data::elements)
             .collect();
+        // When each element was last put in or taken out, as far as anybody knows.
+        let mut touched: BTreeMap<(bool, Value), VirtualTime> = BTreeMap::new();
+        for (_, update, record) in &self.updates {
+            if let Update::Add(element) | Update::Remove(element) = *update {
+                let last = touched.entry((*update == Update::Add(element), element)).or_default();
+                *last = (*last).max(record.closed());
+            }
+        }
         let is_lost = |(op, update, record): &&(OpId, Update, &OpRecord)| {
             if !record.is_acked_write() || !is_inside(record, window) || gone.contains(op) {
                 return false;
@@ -103,12 +111,12 @@ impl Story<'_> {
             if self.overwritten.is_some_and(|at| at > record.scheduled) {
                 return false;
             }
-            let is_undone = |undoing: Update| {
-                self.updates.iter().any(|(_, other, by)| *other == undoing && by.closed() > record.scheduled)
+            let is_touched = |is_add: bool, element: Value| {
+                touched.get(&(is_add, element)).is_some_and(|last| *last > record.scheduled)
             };
             match *update {
-                Update::Add(element) => !there.contains(&element) && !is_undone(Update::Remove(element)),
-                Update::Remove(element) => there.contains(&element) && !is_undone(Update::Add(element)),
+                Update::Add(element) => !there.contains(&element) && !is_touched(false, element),
+                Update::Remove(element) => there.contains(&element) && !is_touched(true, element),
                 Update::Append(element) | Update::Insert(element) => !there.contains(&element),
                 Update::Increment(_) | Update::Resolve(_) => false,
             }

@@ -9,9 +9,22 @@ use crate::base::chunks::Chunks;
 use crate::base::command::CrashKind;
 use crate::base::ids::{MessageId, NodeId, OpId};
 use crate::base::time::VirtualTime;
+use crate::protocol::Message;
 
 /// Facts in a generation: the ways of about ten thousand writes with three copies.
 const GENERATION: usize = 200_000;
+
+/// How much is noted for the judges while a run goes on. Everything, unless somebody measures what that costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Noting {
+    /// Neither facts nor what nodes tell of merges, cuts and lag: figures and verdicts that need it mean nothing.
+    Nothing,
+    /// No facts: no story can be told.
+    NoStories,
+    /// All.
+    #[default]
+    Everything,
+}
 
 /// Something that happened to a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,15 +99,31 @@ pub enum What {
 pub struct Facts {
     older: Chunks<Fact>,
     newer: Chunks<Fact>,
+    pub(super) noting: Noting,
 }
 
 impl Facts {
+    /// Whether facts are kept.
+    pub(super) fn are_kept(&self) -> bool {
+        self.noting == Noting::Everything
+    }
+
     /// Takes a fact.
     pub fn note(&mut self, at: VirtualTime, op: impl Into<Option<OpId>>, what: What) {
+        if !self.are_kept() {
+            return;
+        }
         if self.newer.len() == GENERATION {
             self.older = std::mem::take(&mut self.newer);
         }
         self.newer.push(Fact { at, op: op.into(), what });
+    }
+
+    /// Something happened to every write that `message` carries.
+    pub(super) fn carried(&mut self, at: VirtualTime, message: &impl Message, what: What) {
+        if self.are_kept() {
+            message.carries(&mut |op| self.note(at, op, what));
+        }
     }
 
     /// What happened to `op`, and to whole nodes since `since`, in order.

@@ -161,6 +161,11 @@ impl Ledger {
         self.records.iter()
     }
 
+    /// The operations from `first` on.
+    pub fn records_from(&self, first: OpId) -> impl DoubleEndedIterator<Item = &OpRecord> {
+        self.records.iter_from(first.index())
+    }
+
     /// Closes an operation; later answers to it change nothing. Returns whether it was open.
     pub fn close(&mut self, op: OpId, at: VirtualTime, node: Option<NodeId>, outcome: Outcome) -> bool {
         let Some(record) =

@@ -1,5 +1,6 @@
 //! A cluster as its players see it: one face for every topology and host.
 
+use super::facts::Noting;
 use super::fates::Fates;
 use super::host::inline::Inline;
 use super::host::tasks::Tasks;
@@ -8,6 +9,7 @@ use super::journal::JournalEntry;
 use super::ledger::Ledger;
 use super::measure::{WHOLE, Window};
 use super::orders::Applied;
+use super::promises::Promises;
 use super::resolve::asks_for_owners;
 use super::spec::RunSetup;
 use super::tally::Stint;
@@ -57,6 +59,8 @@ pub trait Cluster: Send {
     fn story(&mut self, fates: &Fates, op: OpId) -> Option<StoryView>;
     /// What was measured in `window`, given what has survived.
     fn measure(&self, truth: &Truth, window: Window) -> MetricSet;
+    /// The same where the promises to sessions in `window` are judged already.
+    fn measure_given(&self, truth: &Truth, window: Window, promises: &Promises) -> MetricSet;
     /// Ok and scheduled writes in each of the last `seconds` whole seconds.
     fn write_rates(&self, seconds: u64) -> (Vec<u32>, Vec<u32>);
     /// Digest of its trace.
@@ -81,6 +85,8 @@ pub trait Cluster: Send {
     fn why(&mut self, about: About) -> Option<Chain>;
     /// Every operation, with what only the judges know of it.
     fn ledger(&self) -> &Ledger;
+    /// From now on no more than this is noted for the judges; for measuring what noting costs.
+    fn note(&mut self, noting: Noting);
     /// Keeps a journal from now on.
     fn keep_journal(&mut self);
     /// The journal; empty if none is kept.
@@ -227,6 +233,10 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
         self.host.world().measure(truth, window)
     }
 
+    fn measure_given(&self, truth: &Truth, window: Window, promises: &Promises) -> MetricSet {
+        self.host.world().measure_given(truth, window, promises)
+    }
+
     fn write_rates(&self, seconds: u64) -> (Vec<u32>, Vec<u32>) {
         self.host.world().write_rates(seconds)
     }
@@ -270,6 +280,10 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
     fn why(&mut self, about: About) -> Option<Chain> {
         let truth = self.truth();
         self.host.world().why(about, &truth)
+    }
+
+    fn note(&mut self, noting: Noting) {
+        self.host.world_mut().facts.noting = noting;
     }
 
     fn keep_journal(&mut self) {

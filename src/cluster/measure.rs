@@ -4,7 +4,7 @@
 use super::effects::Effects;
 use super::fates::ending;
 use super::ledger::{Ledger, OpRecord};
-use super::sessions::Broken;
+use super::promises::Promises;
 use super::staleness::Staleness;
 use super::tally::{Bucket, Failover};
 use super::world::World;
@@ -48,6 +48,11 @@ pub struct Losses {
 impl<P: Protocol> World<P> {
     /// Everything measured in `window`, given what has survived.
     pub fn measure(&self, truth: &Truth, window: Window) -> MetricSet {
+        self.measure_given(truth, window, &Promises::of(&self.ledger, window))
+    }
+
+    /// The same where the promises to sessions in `window` are judged already.
+    pub fn measure_given(&self, truth: &Truth, window: Window, promises: &Promises) -> MetricSet {
         let mut set = MetricSet::default();
         let end = window.1.min(self.now);
         let is_inside = |record: &&OpRecord| window.0 <= record.scheduled && record.scheduled < window.1;
@@ -63,14 +68,7 @@ impl<P: Protocol> World<P> {
             set.put(Metric::DirtyReads, records.iter().filter(is_dirty).count() as f64);
         }
         put_staleness(&mut set, &Staleness::of(&self.ledger, window));
-        let broken = Broken::of(&self.ledger, window);
-        for (metric, count) in
-            [(Metric::RywViolations, broken.own_writes), (Metric::MonoReadViolations, broken.backwards)]
-        {
-            if broken.reads > 0 {
-                set.put(metric, f64::from(count) * 1e3 / f64::from(broken.reads));
-            }
-        }
+        put_promises(&mut set, promises);
         self.put_traffic(&mut set, window, end);
         self.put_roles(&mut set, truth, &records, window, end);
         set.put(Metric::Conflicts, self.ledger.conflicts_in(window) as f64);
@@ -296,6 +294,21 @@ fn put_staleness(set: &mut MetricSet, staleness: &Staleness) {
     ages.sort_unstable();
     if let Some(age) = percentile(&ages, 99) {
         set.put(Metric::StaleMsP99, age.as_millis());
+    }
+}
+
+/// Broken promises per 1000 of the reads that something was promised to.
+fn put_promises(set: &mut MetricSet, promises: &Promises) {
+    let Promises { own, writes, reads } = promises;
+    for (metric, broken, of) in [
+        (Metric::RywViolations, own.own_writes, own.reads),
+        (Metric::MonoReadViolations, own.backwards, own.reads),
+        (Metric::MonoWriteViolations, writes.missed, writes.reads),
+        (Metric::WfrViolations, reads.missed, reads.reads),
+    ] {
+        if of > 0 {
+            set.put(metric, f64::from(broken) * 1e3 / f64::from(of));
+        }
     }
 }
 

@@ -2,8 +2,7 @@
 //! it wrote itself, or sees less than it has seen before. Versions of a key are in a line, in a log and under
 //! last-write-wins alike; where a store knows of causes, they are where it puts them.
 
-use super::ledger::{Ledger, OpRecord};
-use super::measure::Window;
+use super::ledger::OpRecord;
 use crate::base::ids::{ClientId, Key, OpId, Version};
 use crate::base::operation::{Action, Found, Outcome, Success};
 use crate::base::time::VirtualTime;
@@ -122,42 +121,61 @@ impl Known {
     }
 }
 
-/// Everything that told a session something, in the order of telling.
-pub fn tellings(ledger: &Ledger) -> Vec<Telling> {
-    let numbered = (0_u32..).map(OpId).zip(ledger.records());
-    let mut tellings: Vec<Telling> = numbered.filter_map(|(op, record)| own_telling(op, record)).collect();
-    tellings.sort_by_key(|telling| telling.at);
-    tellings
+/// What every session knows of every key, as far as it was told.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions {
+    memories: BTreeMap<(ClientId, Key), Memory>,
+    /// Reads that were open when they were met, with what their session knew then.
+    open: BTreeMap<OpId, Memory>,
+    pub(super) broken: Broken,
+}
+
+impl Sessions {
+    /// A session was told something.
+    pub(super) fn learn(&mut self, telling: &Telling) {
+        let memory = self.memories.entry(telling.session).or_default();
+        let known = if telling.is_write { &mut memory.written } else { &mut memory.read };
+        known.learn(telling);
+    }
+
+    /// An operation was called: it is judged now if it has ended.
+    pub(super) fn judge(&mut self, op: OpId, record: &OpRecord) {
+        if record.action != Action::Read {
+            return;
+        }
+        let Some(memory) = self.memories.get(&(record.client, record.key)) else { return };
+        if record.outcome == Outcome::Pending {
+            self.open.insert(op, memory.clone());
+        } else {
+            self.broken.count(memory, op, record);
+        }
+    }
+
+    /// An operation that was open has ended.
+    pub(super) fn judge_late(&mut self, op: OpId, record: &OpRecord) {
+        if let Some(memory) = self.open.remove(&op) {
+            self.broken.count(&memory, op, record);
+        }
+    }
 }
 
 impl Broken {
-    /// Judges every ok read of `window` against all that its session had been told before it asked.
-    pub fn of(ledger: &Ledger, window: Window) -> Broken {
-        let mut tellings = tellings(ledger).into_iter().peekable();
-        let mut memories: BTreeMap<(ClientId, Key), Memory> = BTreeMap::new();
-        let mut broken = Broken::default();
-        for (read, record) in (0_u32..).map(OpId).zip(ledger.records()) {
-            while let Some(telling) = tellings.next_if(|telling| telling.at < record.scheduled) {
-                let memory = memories.entry(telling.session).or_default();
-                let known = if telling.is_write { &mut memory.written } else { &mut memory.read };
-                known.learn(&telling);
-            }
-            let is_inside = window.0 <= record.scheduled && record.scheduled < window.1;
-            let Some(memory) = memories.get(&(record.client, record.key)).filter(|_| is_inside) else {
-                continue;
-            };
-            if let (Action::Read, Outcome::Ok(Success::Found(found))) = (&record.action, &record.outcome) {
-                broken.reads += 1;
-                let own_write = memory.written.breach(read, found.as_ref());
-                let backwards = memory.read.breach(read, found.as_ref());
-                broken.own_writes += u32::from(own_write.is_some());
-                broken.backwards += u32::from(backwards.is_some());
-                broken.first_own_write = broken.first_own_write.or(own_write);
-                broken.first_backwards = broken.first_backwards.or(backwards);
-            }
-        }
-        broken
+    /// Counts a read, given what its session knew at its call.
+    fn count(&mut self, memory: &Memory, read: OpId, record: &OpRecord) {
+        let Outcome::Ok(Success::Found(found)) = &record.outcome else { return };
+        self.reads += 1;
+        let own_write = memory.written.breach(read, found.as_ref());
+        let backwards = memory.read.breach(read, found.as_ref());
+        self.own_writes += u32::from(own_write.is_some());
+        self.backwards += u32::from(backwards.is_some());
+        self.first_own_write = earlier(self.first_own_write, own_write);
+        self.first_backwards = earlier(self.first_backwards, backwards);
     }
+}
+
+/// The breach whose read was called first.
+fn earlier(one: Option<Breach>, other: Option<Breach>) -> Option<Breach> {
+    [one, other].into_iter().flatten().min_by_key(|breach| breach.read)
 }
 
 /// What one operation told its session, if it succeeded and found something.
@@ -188,7 +206,9 @@ mod tests {
     use super::*;
     use crate::base::data::{Change, Data};
     use crate::base::ids::Value;
-    use crate::cluster::ledger::Marks;
+    use crate::cluster::ledger::{Ledger, Marks};
+    use crate::cluster::measure::Window;
+    use crate::cluster::promises::Promises;
 
     fn book(ledger: &mut Ledger, client: u16, asked: u64, told: u64, action: Action, version: u64) {
         let op = ledger.open(OpRecord {
@@ -224,11 +244,11 @@ mod tests {
         book(&mut ledger, 0, 20, 21, Action::Read, 4);
         book(&mut ledger, 1, 22, 23, Action::Read, 4);
         book(&mut ledger, 1, 30, 31, Action::Read, 3);
-        let broken = Broken::of(&ledger, WHOLE);
+        let broken = Promises::of(&ledger, WHOLE).own;
         assert_eq!((broken.reads, broken.own_writes, broken.backwards), (2, 1, 1));
         assert_eq!(broken.first_own_write, Some(Breach { owed: OpId(0), read: OpId(2) }));
         assert_eq!(broken.first_backwards, Some(Breach { owed: OpId(3), read: OpId(4) }));
-        let late = Broken::of(&ledger, (VirtualTime(25), VirtualTime::MAX));
+        let late = Promises::of(&ledger, (VirtualTime(25), VirtualTime::MAX)).own;
         assert_eq!((late.reads, late.own_writes, late.backwards), (1, 0, 1));
     }
 
@@ -237,6 +257,6 @@ mod tests {
         let mut ledger = Ledger::default();
         book(&mut ledger, 0, 0, 10, DELETE, 5);
         book(&mut ledger, 0, 20, 21, Action::Read, 0);
-        assert_eq!(Broken::of(&ledger, WHOLE), Broken { reads: 1, ..Broken::default() });
+        assert_eq!(Promises::of(&ledger, WHOLE).own, Broken { reads: 1, ..Broken::default() });
     }
 }

@@ -29,6 +29,36 @@ pub struct Staleness {
     pub reads: usize,
     /// The stale ones among them.
     pub stale: Vec<StaleRead>,
+    /// How many of them there are, by how long ago the newest write had been acknowledged.
+    pub curve: Curve,
+}
+
+/// Where the stretches of a [`Curve`] end; the last has none.
+pub const CURVE_ENDS: [Span; 10] = [
+    Span::millis(1),
+    Span::millis(2),
+    Span::millis(5),
+    Span::millis(10),
+    Span::millis(20),
+    Span::millis(50),
+    Span::millis(100),
+    Span::millis(200),
+    Span::millis(500),
+    Span::millis(1_000),
+];
+
+/// How probable a read is to be stale, by the time since the newest write that it should have shown was acknowledged:
+/// of each stretch the ok reads and the stale ones among them (the t-visibility of PBS). Reads of keys to which nothing
+/// had been written are in none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Curve(pub [(u32, u32); CURVE_ENDS.len() + 1]);
+
+impl Curve {
+    fn count(&mut self, since: Span, is_stale: bool) {
+        let stretch = &mut self.0[CURVE_ENDS.partition_point(|end| *end <= since)];
+        stretch.0 += 1;
+        stretch.1 += u32::from(is_stale);
+    }
 }
 
 /// The acknowledged writes of one key in the order of their acknowledgement.
@@ -54,10 +84,13 @@ impl Staleness {
                 continue;
             }
             result.reads += 1;
-            let judged =
-                keys.get(&record.key).and_then(|acked| acked.judge(record.scheduled, found.as_ref()));
+            let Some(acked) = keys.get(&record.key) else { continue };
+            let judged = acked.judge(record.scheduled, found.as_ref());
             if let Some((age, missed)) = judged {
                 result.stale.push(StaleRead { op: OpId(number as u32), age, missed });
+            }
+            if let Some(newest) = acked.newest_before(record.scheduled) {
+                result.curve.count(record.scheduled.since(newest), judged.is_some());
             }
         }
         result
@@ -112,6 +145,18 @@ impl Acked {
         Some((invoked.since(*first), 1 + missed.count()))
     }
 
+    /// When the newest write was acknowledged that a read invoked at `invoked` should show; where the store knows of
+    /// causes, the last of them.
+    fn newest_before(&self, invoked: VirtualTime) -> Option<VirtualTime> {
+        if !self.events.is_empty() {
+            let before = self.events.partition_point(|(acked, ..)| *acked <= invoked);
+            return before.checked_sub(1).map(|last| self.events[last].0);
+        }
+        let last = self.writes.partition_point(|&(acked, _)| acked <= invoked).checked_sub(1)?;
+        let first = self.newest.partition_point(|&newest| newest < self.newest[last]);
+        Some(self.writes[first].0)
+    }
+
     fn judge_line(&self, invoked: VirtualTime, version: Option<Version>) -> Option<(Span, usize)> {
         let before = self.writes.partition_point(|&(acked, _)| acked <= invoked);
         let newest = before.checked_sub(1).map(|last| self.newest[last]);
@@ -146,6 +191,22 @@ mod tests {
             key.judge_line(VirtualTime(15), Some(Version(1))),
             None,
             "nothing newer was acknowledged yet"
+        );
+    }
+
+    #[test]
+    fn the_curve_counts_from_the_acknowledgement_of_the_newest_version() {
+        let key = acked(&[(10, 1), (20, 5), (30, 3)]);
+        let newest = [5, 15, 25, 35].map(|invoked| key.newest_before(VirtualTime(invoked)));
+        assert_eq!(newest, [None, Some(VirtualTime(10)), Some(VirtualTime(20)), Some(VirtualTime(20))]);
+        let mut curve = Curve::default();
+        for (since, is_stale) in [(0, true), (999, false), (1_000, true), (999_999, false), (5_000_000, true)]
+        {
+            curve.count(Span(since), is_stale);
+        }
+        assert_eq!(
+            curve.0,
+            [(2, 1), (1, 1), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (0, 0), (1, 0), (1, 1)]
         );
     }
 

@@ -8,7 +8,9 @@ use super::host::NodeCell;
 use super::ledger::{OpRecord, RealTime};
 use super::view::{Health, HolderRow, LEDGER_SHOWN, LedgerView, StoryLine, StoryView, WriteRow};
 use super::world::World;
+use crate::base::data::{Change, Update};
 use crate::base::ids::{MessageId, NodeId, OpId};
+use crate::base::operation::Action;
 use crate::base::time::{Span, VirtualTime};
 use crate::protocol::{Durable, Holding, Protocol, Sought};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +53,11 @@ impl<P: Protocol> World<P> {
             is_bad: false,
         }];
         lines.extend(self.told_by_facts(op, record));
+        if is_part_of_a_whole(record) && lines.len() == 1 {
+            let text =
+                "messages and disks hold the key as a whole, and tell no single change of it".to_owned();
+            lines.push(StoryLine { at: record.scheduled, node: None, text, is_bad: false });
+        }
         lines.push(self.acknowledgement(record));
         lines.sort_by_key(|line| line.at);
         lines.truncate(LINES);
@@ -139,6 +146,13 @@ impl<P: Protocol> World<P> {
             Holding::Hint { target } => format!("a hint for {}", self.names.node(target)),
         }
     }
+}
+
+/// Whether the store knows it by an event in what the key holds, as it does with counters and sets that merge.
+fn is_part_of_a_whole(record: &OpRecord) -> bool {
+    let is_change = |update| matches!(update, Update::Increment(_) | Update::Add(_) | Update::Remove(_));
+    let has_event = acknowledged(record).is_some_and(|written| written.event.is_some());
+    has_event && matches!(record.action, Action::Change(Change::Update(update)) if is_change(update))
 }
 
 /// The worst first: what is lost, then what is at risk, then the rest alike.

@@ -11,7 +11,7 @@ use super::agenda::Agenda;
 use super::catch_up::CatchUps;
 use super::causes::{Cause, Causes, Quiet, is_telling};
 use super::clients::Clients;
-use super::facts::{Facts, What};
+use super::facts::{Facts, Noting, What};
 use super::faults::Faults;
 use super::ledger::Ledger;
 use super::machine::{Done, Machine, StepNote, Work};
@@ -405,7 +405,9 @@ impl<P: Protocol> World<P> {
                 Effect::CancelTimer(timer) => self.machines[node.index()].cancel_timer(timer),
                 Effect::Append(record) => {
                     let (now, facts) = (self.now, &mut self.facts);
-                    P::Durable::keeps(&record, &mut |op| facts.note(now, op, What::Appended { node }));
+                    if facts.are_kept() {
+                        P::Durable::keeps(&record, &mut |op| facts.note(now, op, What::Appended { node }));
+                    }
                     self.machines[node.index()].disk.append(record);
                 }
                 Effect::Flush => {
@@ -421,6 +423,7 @@ impl<P: Protocol> World<P> {
                 Effect::Burden(percent) => self.machines[node.index()].burden_percent = percent,
                 Effect::Busy(span) => self.machines[node.index()].add_work(span),
                 Effect::Say(line) => self.say(Some(node), line),
+                Effect::Ghost(_) if self.facts.noting == Noting::Nothing => {}
                 Effect::Ghost(ghost) => self.learn(node, ghost),
             }
         }
@@ -444,11 +447,9 @@ impl<P: Protocol> World<P> {
         if let Traffic::Resync | Traffic::Repair | Traffic::Compare = traffic {
             self.catch_ups.send(to, bytes);
         }
-        let (now, facts) = (self.now, &mut self.facts);
         let id = self.network.next_id();
-        message.carries(&mut |op| {
-            facts.note(now, op, What::Sent { message: id, from, to, name: message.label().name });
-        });
+        let name = message.label().name;
+        self.facts.carried(self.now, &message, What::Sent { message: id, from, to, name });
         self.trace.sent(self.now, (from, to), message.label().name, (self.network.next_id(), bytes));
         let scheduled = self.network.send(self.now, (from, to), (message, bytes), self.causes.now());
         for (at, flight) in scheduled.into_iter().flatten() {
@@ -464,9 +465,7 @@ impl<P: Protocol> World<P> {
             return self.note_losses();
         }
         self.received[landed.to.index()] += 1;
-        let (now, facts) = (self.now, &mut self.facts);
-        let arrived = What::Arrived { message: landed.id };
-        landed.message.carries(&mut |op| facts.note(now, op, arrived));
+        self.facts.carried(self.now, &landed.message, What::Arrived { message: landed.id });
         let (name, from, sent_in) = (landed.message.label().name, landed.from, landed.sent_in);
         self.trace.received(self.now, (from, landed.to), name, landed.id);
         let input = Input::Message { from, message: landed.message };

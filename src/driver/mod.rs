@@ -7,7 +7,6 @@
 pub mod frame;
 pub mod history;
 pub mod lane;
-mod order;
 pub mod player;
 mod publish;
 pub mod replay;
@@ -19,6 +18,7 @@ pub mod thread;
 pub mod trouble;
 pub mod until;
 pub mod verdict;
+mod watcher;
 
 pub use publish::{Freshness, Pace, Publisher, gist, publish_once};
 

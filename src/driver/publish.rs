@@ -3,17 +3,17 @@
 use super::frame::{Explained, Frame, Head, LaneInfo, Marker, RECENT, RunFrame, Toast, VerdictView};
 use super::player::Player;
 use super::story::Story;
-use super::verdict::check;
+use super::verdict::{Known, check};
+use super::watcher::Watcher;
 use crate::base::ids::OpId;
 use crate::base::knob::{Knobs, Profile, Topology};
-use crate::base::metric::MetricSet;
+use crate::base::metric::{Metric, MetricSet};
 use crate::base::time::{Span, VirtualTime};
-use crate::check::{CHECKERS, Verdict};
+use crate::check::{CHECKERS, SetFull};
 use crate::cluster::fates::Fates;
 use crate::cluster::live::Cluster;
 use crate::cluster::measure::WHOLE;
 use crate::cluster::view::{LedgerView, StoryView};
-use crate::protocol::Truth;
 use crate::scenario::model::{Run, Scenario};
 use std::sync::Arc;
 
@@ -21,8 +21,6 @@ use std::sync::Arc;
 const MEASURE_EVERY: Span = Span::millis(200);
 /// Virtual time between two judgements while the world runs.
 const JUDGE_EVERY: Span = Span::seconds(1);
-/// Operations up to which a run is judged while it goes on: every checker looks at all of them each time.
-const JUDGED_LIVE: u32 = 50_000;
 /// Toasts kept in a frame.
 const TOASTS: usize = 5;
 /// Seconds of write rates in a frame.
@@ -53,6 +51,8 @@ pub struct Publisher {
     head: Arc<Head>,
     labels: Vec<(Arc<str>, Arc<str>)>,
     figures: Vec<Option<Figures>>,
+    /// The judges of each run, in the order of `figures`.
+    watchers: Vec<Watcher>,
     toasts: Vec<Toast>,
     toasts_said: u64,
     why: Option<Arc<Explained>>,
@@ -78,6 +78,7 @@ impl Publisher {
             head: Arc::new(head),
             labels: scenario.runs.iter().map(label).collect(),
             figures: Vec::new(),
+            watchers: Vec::new(),
             toasts: Vec::new(),
             toasts_said: 0,
             why: None,
@@ -89,6 +90,7 @@ impl Publisher {
     /// The runs are others than before: old figures mean nothing.
     pub(super) fn forget_figures(&mut self) {
         self.figures.clear();
+        self.watchers.clear();
         self.why = None;
     }
 
@@ -134,13 +136,17 @@ impl Publisher {
         let (lane, beside) = story.numbers();
         let live = story.live().at;
         let own_runs = self.labels.len();
-        self.figures.resize(own_runs * (1 + usize::from(beside.is_some())), None);
+        let all_runs = own_runs * (1 + usize::from(beside.is_some()));
+        self.figures.resize(all_runs, None);
+        self.watchers.resize(all_runs, Watcher::default());
         let mut runs = self.run_frames(story.player(), lane, freshness);
         if let (Some(number), Some(other)) = (beside, story.beside()) {
             // Figures of the lane beside stand behind the others.
             self.figures.rotate_left(own_runs);
+            self.watchers.rotate_left(own_runs);
             runs.extend(self.run_frames(other.player(), number, freshness));
             self.figures.rotate_right(own_runs);
+            self.watchers.rotate_right(own_runs);
         }
         let markers = story.markers();
         let lanes = Arc::new(story.lanes());
@@ -195,6 +201,7 @@ impl Publisher {
     fn run_frames(&mut self, player: &mut Player, lane: u32, freshness: Freshness) -> Vec<RunFrame> {
         let count = self.labels.len();
         self.figures.resize(self.figures.len().max(count), None);
+        self.watchers.resize(self.figures.len(), Watcher::default());
         (0..count).map(|run| self.run_frame(player, run, lane, freshness)).collect()
     }
 
@@ -209,7 +216,10 @@ impl Publisher {
         let before = self.figures[run].take();
         let figures = match before {
             Some(figures) if is_fresh(&figures) => figures,
-            before => measure(cluster, before.filter(|_| freshness != Freshness::Measured)),
+            before => {
+                let before = before.filter(|_| freshness != Freshness::Measured);
+                measure(cluster, &mut self.watchers[run], before)
+            }
         };
         self.figures[run] = Some(figures.clone());
         let view = cluster.view();
@@ -269,16 +279,31 @@ struct Said {
 }
 
 /// Measures a run; verdicts that are fresh enough are taken from `before`.
-fn measure(cluster: &mut dyn Cluster, before: Option<Figures>) -> Figures {
+fn measure(cluster: &mut dyn Cluster, watcher: &mut Watcher, before: Option<Figures>) -> Figures {
     let (at, truth) = (cluster.now(), cluster.truth());
     let (write_rate, write_demand) = cluster.write_rates(RATES);
     let fates = cluster.fates(&truth);
-    let totals = cluster.measure(&truth, WHOLE);
+    let (promises, order) = watcher.look(cluster, before.is_none());
+    let mut totals = cluster.measure_given(&truth, WHOLE, &promises);
+    if let Some(percent) = order.percent() {
+        totals.put(Metric::LinOk, percent);
+    }
     let (judged_at, verdicts) = match before {
         Some(before) if before.judged_at <= at && at.since(before.judged_at) < JUDGE_EVERY => {
             (before.judged_at, before.verdicts)
         }
-        _ => (at, Arc::new(judge(cluster, &truth, &fates, &totals))),
+        _ => {
+            let known = Known {
+                truth: &truth,
+                fates: &fates,
+                metrics: &totals,
+                promises: &promises,
+                order: &order,
+                // Only who judges at the end asks.
+                elements: &SetFull::default(),
+            };
+            (at, Arc::new(judge(cluster, known)))
+        }
     };
     Figures {
         at,
@@ -294,20 +319,9 @@ fn measure(cluster: &mut dyn Cluster, before: Option<Figures>) -> Figures {
 }
 
 /// What the checkers that are worth watching say so far.
-fn judge(cluster: &dyn Cluster, truth: &Truth, fates: &Fates, totals: &MetricSet) -> Vec<VerdictView> {
+fn judge(cluster: &dyn Cluster, known: Known<'_>) -> Vec<VerdictView> {
     let rows = || CHECKERS.iter().filter(|row| row.is_live);
-    if cluster.ledger().records_len() > JUDGED_LIVE {
-        let words = Some("too many operations to judge again and again: `run` does it at the end".to_owned());
-        let view = |row: &crate::check::CheckerRow| VerdictView {
-            checker: row.name,
-            meaning: row.meaning,
-            verdict: Verdict::Unknown,
-            words: words.clone(),
-            intervals: Vec::new(),
-        };
-        return rows().map(view).collect();
-    }
-    let checks = check(cluster, truth, fates, totals, rows());
+    let checks = check(cluster, known, rows());
     let view = |(check, row): (super::verdict::Check, &crate::check::CheckerRow)| VerdictView {
         checker: check.checker,
         meaning: row.meaning,

@@ -1,16 +1,17 @@
 //! A scenario played to its end without a watcher: settled, measured, judged against its expectations.
 
-use super::order::put_order;
 use super::player::{Player, Refused};
 use super::replay::{Replay, compare};
 use super::trouble::trouble;
 use crate::base::fate::FateCounts;
 use crate::base::metric::{Metric, MetricSet};
 use crate::base::time::{Span, VirtualTime};
-use crate::check::{CHECKERS, CheckerRow, Evidence, Findings, Interval, Ruling, Verdict};
+use crate::check::{CHECKERS, CheckerRow, Evidence, Findings, Interval, Order, Ruling, SetFull, Verdict};
 use crate::cluster::fates::Fates;
 use crate::cluster::live::{Cluster, HostKind};
 use crate::cluster::measure::{WHOLE, Window, false_siblings};
+use crate::cluster::promises::Promises;
+use crate::cluster::staleness::Staleness;
 use crate::protocol::Truth;
 use crate::scenario::model::{Expectation, Scenario, Subject, canonical};
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct RunResult {
     pub metrics: MetricSet,
     /// The same for the seconds of trouble.
     pub in_trouble: Option<MetricSet>,
+    /// Its stale reads over its duration.
+    pub staleness: Staleness,
     /// What became of its acknowledged writes.
     pub fates: FateCounts,
     /// What every checker says, in the order of the table.
@@ -169,25 +172,61 @@ fn settle_and_measure<'a>(
     let (digest, events) = (cluster.digest(), cluster.events());
     let (truth, converged_after) = settle(cluster, patience);
     let mut metrics = cluster.measure(&truth, whole.unwrap_or(WHOLE));
-    put_order(cluster, &mut metrics);
+    let order = Order::of(cluster.ledger(), &cluster.names());
+    if let Some(percent) = order.percent() {
+        metrics.put(Metric::LinOk, percent);
+    }
+    let (elements, _) = SetFull::of_ledger(cluster.ledger(), &cluster.names());
+    put_elements(&mut metrics, &elements);
     let in_trouble = trouble.map(|window| cluster.measure(&truth, window));
     if let Some(span) = converged_after {
         metrics.put(Metric::ConvergeMs, span.as_millis());
     }
     let fates = cluster.fates(&truth);
-    let checks = check(cluster, &truth, &fates, &metrics, CHECKERS.iter());
-    let result = RunResult { digest, events, metrics, in_trouble, fates: fates.counts, checks };
+    let promises = Promises::of(cluster.ledger(), WHOLE);
+    let known = Known {
+        truth: &truth,
+        fates: &fates,
+        metrics: &metrics,
+        promises: &promises,
+        order: &order,
+        elements: &elements,
+    };
+    let checks = check(cluster, known, CHECKERS.iter());
+    let staleness = Staleness::of(cluster.ledger(), whole.unwrap_or(WHOLE));
+    let result = RunResult { digest, events, metrics, in_trouble, staleness, fates: fates.counts, checks };
     Settled { cluster, truth, result }
+}
+
+fn put_elements(metrics: &mut MetricSet, elements: &SetFull) {
+    if elements.elements > 0 {
+        metrics.put(Metric::NeverRead, elements.never_read as f64);
+    }
+    for (metric, percent) in [(Metric::VisibleMsP50, 50), (Metric::VisibleMsP99, 99)] {
+        if let Some(within) = elements.visible_within(percent) {
+            metrics.put(metric, within as f64 / 1e6);
+        }
+    }
+}
+
+/// What is known of a run before any checker looks at it.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) truth: &'a Truth,
+    pub(super) fates: &'a Fates,
+    pub(super) metrics: &'a MetricSet,
+    pub(super) promises: &'a Promises,
+    pub(super) order: &'a Order,
+    pub(super) elements: &'a SetFull,
 }
 
 /// What some checkers say of a run as it stands.
 pub(super) fn check(
     cluster: &dyn Cluster,
-    truth: &Truth,
-    fates: &Fates,
-    metrics: &MetricSet,
+    known: Known<'_>,
     rows: impl Iterator<Item = &'static CheckerRow>,
 ) -> Vec<Check> {
+    let Known { truth, fates, metrics, promises, order, elements } = known;
     let (names, stints) = (cluster.names(), cluster.stints());
     let (failovers, false_siblings) = (cluster.failovers(), false_siblings(cluster.ledger(), truth));
     let findings = Findings {
@@ -195,6 +234,9 @@ pub(super) fn check(
         breaches: cluster.breaches(),
         books_balance: cluster.messages().balances(),
         ledger: cluster.ledger(),
+        promises,
+        order,
+        elements,
         fates,
         values: &truth.values,
         keys_diverged: truth.keys_diverged,

@@ -87,12 +87,14 @@ pub fn verify(order: &Verify) -> io::Result<Exit> {
         as_json: order.json,
     };
     let (mut stdin, mut file);
+    let mut bytes = None;
     let input: &mut dyn Read = if order.history == "-" {
         stdin = io::stdin().lock();
         &mut stdin
     } else {
         match std::fs::File::open(&order.history) {
             Ok(opened) => {
+                bytes = opened.metadata().ok().filter(std::fs::Metadata::is_file).map(|known| known.len());
                 file = opened;
                 &mut file
             }
@@ -102,7 +104,7 @@ pub fn verify(order: &Verify) -> io::Result<Exit> {
             }
         }
     };
-    let mut bar = Bar::new();
+    let mut bar = Bar::new(bytes);
     let mut out = io::stdout().lock();
     let judged =
         headless::verify::verify(&inquiry, input, &mut out, &mut |stage| bar.show(stage), &mut complain);
@@ -128,17 +130,23 @@ fn initial_value(text: &str) -> Result<Datum, String> {
 struct Bar {
     bar: indicatif::ProgressBar,
     is_shown: bool,
+    /// How long the input is, if anybody knows.
+    bytes: Option<u64>,
 }
 
 impl Bar {
-    fn new() -> Bar {
-        Bar { bar: indicatif::ProgressBar::hidden(), is_shown: false }
+    fn new(bytes: Option<u64>) -> Bar {
+        Bar { bar: indicatif::ProgressBar::hidden(), is_shown: false, bytes }
     }
 
     fn show(&mut self, stage: Stage) {
-        let message = match stage {
-            Stage::Reading(bytes) if bytes > READ_QUIETLY => format!("read {} MiB", bytes >> 20),
-            Stage::Judging(share) if share > 50 => format!("searched {} % of the budget", share / 10),
+        let (done, of, message) = match stage {
+            Stage::Reading(bytes) if bytes > READ_QUIETLY => {
+                (bytes, self.bytes, format!("read {} MiB", bytes >> 20))
+            }
+            Stage::Judging(share) if share > 50 => {
+                (share, Some(1_000), format!("searched {} % of the budget", share / 10))
+            }
             Stage::Reading(_) | Stage::Judging(_) => return,
             Stage::Done => return self.bar.finish_and_clear(),
         };
@@ -146,6 +154,14 @@ impl Bar {
             self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
             self.is_shown = true;
         }
+        if let Some(of) = of {
+            self.bar.set_length(of);
+        }
+        let form = if of.is_some() { "{bar:40} {msg}" } else { "{spinner} {msg}" };
+        if let Ok(style) = indicatif::ProgressStyle::with_template(form) {
+            self.bar.set_style(style);
+        }
+        self.bar.set_position(done);
         self.bar.set_message(message);
         self.bar.tick();
     }

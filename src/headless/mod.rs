@@ -6,6 +6,7 @@ pub mod compare;
 pub mod export;
 pub mod plays;
 pub mod report;
+mod staleness;
 pub mod tables;
 pub mod verify;
 pub mod why;

@@ -1,5 +1,6 @@
 //! What `run` prints: one JSON object a line, or a report for people.
 
+use super::staleness;
 use super::why::{self, Answer};
 use crate::base::fate::FATES;
 use crate::base::metric::{METRICS, Metric, MetricSet};
@@ -114,6 +115,7 @@ fn run_json<'a>(
         "events": result.events,
         "metrics": metrics_json(&result.metrics),
         "fates": fates,
+        "staleness": staleness::json(&result.staleness),
         "checks": checks,
         "refused": refused,
     })
@@ -234,6 +236,7 @@ fn write_table(scenario: &Scenario, judgement: &Judgement, out: &mut dyn Write) 
             rows.push(std::iter::once(row.name.to_owned()).chain(cells).collect());
         }
     }
+    rows.extend(staleness::rows(&judgement.runs));
     for row in FATES {
         if judgement.runs.iter().any(|run| run.fates.of(row.fate) > 0) {
             let cells = judgement.runs.iter().map(|run| run.fates.of(row.fate).to_string());

@@ -2,10 +2,10 @@
 
 use super::Exit;
 use crate::base::text::safe;
-use crate::check::Verdict;
 use crate::check::history::{Datum, History, Kind, Operation, Outcome};
 use crate::check::linear::witness::words;
 use crate::check::linear::{Budget, FailedCas, Judged, KeyVerdict, Method, Model, Options, Witness, judge};
+use crate::check::{SetFull, Verdict};
 use crate::exchange::{self, Spelling};
 use serde::Serialize;
 use std::io::{self, Read, Write};
@@ -73,7 +73,8 @@ pub fn verify(
     let options = Options { model: inquiry.model, failed_cas, budget: inquiry.budget };
     let judged = judge(&history, options, &mut |share| progress(Stage::Judging(share)));
     progress(Stage::Done);
-    let told = Told { inquiry, history: &history, spelling, failed_cas, judged: &judged };
+    let full = SetFull::of(&history);
+    let told = Told { inquiry, history: &history, spelling, failed_cas, judged: &judged, full };
     if inquiry.as_json {
         told.write_json(out)?
     } else {
@@ -92,7 +93,7 @@ fn misfit(model: Model, history: &History) -> Option<String> {
     let knows = |kind: Kind| match model {
         Model::Register => kind <= Kind::Write,
         Model::CasRegister => kind <= Kind::Cas,
-        Model::Set => matches!(kind, Kind::Read | Kind::Add),
+        Model::Set => matches!(kind, Kind::Read | Kind::Add | Kind::Remove),
         Model::Counter => matches!(kind, Kind::Read | Kind::Write | Kind::Add),
         Model::Append => matches!(kind, Kind::Read | Kind::Write | Kind::Append),
     };
@@ -109,6 +110,7 @@ struct Told<'a> {
     spelling: Spelling,
     failed_cas: FailedCas,
     judged: &'a Judged,
+    full: SetFull,
 }
 
 impl Told<'_> {
@@ -116,6 +118,9 @@ impl Told<'_> {
         writeln!(out, "{}", self.heading())?;
         writeln!(out, "model    {}", self.models())?;
         writeln!(out, "judged   {}", self.methods())?;
+        if let Some(words) = self.elements() {
+            writeln!(out, "elements {words}")?;
+        }
         match self.judged.verdict {
             Verdict::Pass => writeln!(out, "verdict  pass: linearizable"),
             Verdict::Fail => {
@@ -207,6 +212,30 @@ impl Told<'_> {
         format!("{}{steps}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 
+    /// What became of what was put into sets and lists: `120: 117 stay, 1 is lost, 2 are never read; …`.
+    fn elements(&self) -> Option<String> {
+        let full = &self.full;
+        if full.elements == 0 {
+            return None;
+        }
+        let counts = format!(
+            "{}: {} stay (of {} some read that should have shown them did not), {} lost, {} never read",
+            full.elements, full.stable, full.stale, full.lost, full.never_read
+        );
+        let within = |percent| full.visible_within(percent).map(|ns| format!("{:.1}", ns as f64 / 1e6));
+        Some(match (within(50), within(99), within(100)) {
+            (Some(half), Some(most), Some(all)) if self.has_times() => {
+                format!("{counts}; visible after {half} ms (median), {most} ms (99 %), {all} ms (all)")
+            }
+            _ => counts,
+        })
+    }
+
+    /// Whether the history says when anything was.
+    fn has_times(&self) -> bool {
+        self.history.notes.iter().any(|note| note.ended_ns > 0)
+    }
+
     fn keys_with(&self, verdict: Verdict) -> Vec<&KeyVerdict> {
         self.judged.keys.iter().filter(|row| row.verdict == verdict).collect()
     }
@@ -248,10 +277,26 @@ impl Told<'_> {
             verdict: self.judged.verdict.word(),
             steps: self.judged.steps,
             keys: keys.collect(),
+            elements: self.json_elements(),
             witness: self.judged.witness.as_ref().map(|witness| self.json_witness(witness)),
         };
         serde_json::to_writer(&mut *out, &object)?;
         writeln!(out)
+    }
+
+    fn json_elements(&self) -> Option<JsonElements> {
+        let full = &self.full;
+        (full.elements > 0).then(|| JsonElements {
+            attempted: full.elements,
+            stable: full.stable,
+            stale: full.stale,
+            lost: full.lost,
+            never_read: full.never_read,
+            stable_latencies_ns: [0, 50, 95, 99, 100]
+                .map(|at| full.visible_within(at).filter(|_| self.has_times()))
+                .into_iter()
+                .collect(),
+        })
     }
 
     fn json_witness<'a>(&'a self, witness: &'a Witness) -> JsonWitness<'a> {
@@ -294,7 +339,21 @@ struct Json<'a> {
     verdict: &'static str,
     steps: u64,
     keys: Vec<JsonKey<'a>>,
+    /// Null where nothing was put into a set or list.
+    elements: Option<JsonElements>,
     witness: Option<JsonWitness<'a>>,
+}
+
+/// Jepsen's set-full.
+#[derive(Serialize)]
+struct JsonElements {
+    attempted: usize,
+    stable: usize,
+    stale: usize,
+    lost: usize,
+    never_read: usize,
+    /// At 0, 50, 95, 99 and 100 per cent; null where no element is stable, or nothing says when it was.
+    stable_latencies_ns: Option<Vec<u64>>,
 }
 
 #[derive(Serialize)]

@@ -12,6 +12,9 @@ use crate::check::{Interval, Verdict};
 use crate::driver::frame::{Frame, VerdictView};
 use ratatui::layout::Rect;
 
+/// Rows for the words of a piece of evidence.
+const HEAD: u16 = 3;
+
 fn look_of(verdict: Verdict) -> (Sign, Token) {
     match verdict {
         Verdict::Pass => (Sign::Healthy, Token::Good),
@@ -67,9 +70,16 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     let run = &frame.runs[watch.run.min(frame.runs.len() - 1)];
     let verdicts = &run.verdicts;
     let chosen = watch.chosen_check.min(verdicts.len().saturating_sub(1));
+    // The list gets what the evidence does not need, but never all.
+    let evidence = verdicts.get(chosen).map_or(0, |view| HEAD + 2 + 2 * view.intervals.len() as u16);
     let wanted = verdicts.len() as u16 + 2;
-    let (list, below) = split_top(area, wanted.min(area.height / 2).max(4));
-    let inside = pen.boxed(list, "guarantees of this run so far", Token::Border);
+    let (list, below) = split_top(area, wanted.min(area.height - evidence.min(area.height / 2)).max(4));
+    let rows = usize::from(list.height.saturating_sub(2));
+    let title = match verdicts.len() {
+        all if all > rows => format!("guarantees of this run so far · {rows} of {all}"),
+        _ => "guarantees of this run so far".to_owned(),
+    };
+    let inside = pen.boxed(list, &title, Token::Border);
     let first = (chosen + 1).saturating_sub(usize::from(inside.height));
     for (y, (nth, view)) in (inside.y..inside.bottom()).zip(verdicts.iter().enumerate().skip(first)) {
         let (sign, token) = look_of(view.verdict);
@@ -102,7 +112,7 @@ fn draw_evidence(pen: &mut Pen<'_>, area: Rect, view: &VerdictView, names: &Name
         (None, Verdict::Pass) => "nothing speaks against it so far",
         (None, _) => "",
     };
-    let (head, rest) = split_top(inside, 3);
+    let (head, rest) = split_top(inside, HEAD);
     pen.paragraph(head, words, Token::Plain);
     draw_intervals(pen, rest, &view.intervals, names);
 }

@@ -26,7 +26,7 @@ enum Row {
 }
 
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
-    let title = "key differences, measured so far · * better, of what is exactly counted";
+    let title = "key differences so far · * better by exact count · margins: compare --seed";
     let inside = pen.boxed(area, title, Token::Border);
     let runs = shown(inside.width, watch, frame);
     let with_difference = runs.len() == 2 && inside.width >= NAME + 3 * FIGURE;

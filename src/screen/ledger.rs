@@ -123,14 +123,14 @@ fn draw_row(pen: &mut Pen<'_>, line: Rect, row: &WriteRow, is_chosen: bool, name
     let fate = format!("{mark}{} {:<18} ", pen.sign(sign(row.fate)), row.fate.word());
     let copies = match row.fate {
         WriteFate::Safe | WriteFate::AtRisk | WriteFate::Stranded => {
-            format!("on {} disks, in {} memories", row.flushed, row.memory)
+            format!("{} disks, {} mem", row.flushed, row.memory)
         }
         _ => String::new(),
     };
     let pieces = [
         (fate.as_str(), token(row.fate)),
         (&format!("{:<9} ", row.acked_at.to_string()), Token::Dim),
-        (&format!("{:<20} ", row.what), Token::Plain),
+        (&format!("{:<17} ", row.what), Token::Plain),
         (&format!("{:<4} at {node:<5} ", row.client.to_string()), Token::Dim),
         (&copies, Token::Dim),
     ];

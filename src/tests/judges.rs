@@ -15,11 +15,14 @@ use splitbrain::base::operation::{Outcome, Success};
 use splitbrain::base::random::Stream;
 use splitbrain::base::time::{Span, VirtualTime};
 use splitbrain::check::order::out_of_order;
-use splitbrain::check::{Verdict, clients};
+use splitbrain::check::order_watch::OrderWatch;
+use splitbrain::check::{Order, Ruling, Verdict, clients};
 use splitbrain::cluster::fates::Fates;
 use splitbrain::cluster::ledger::Ledger;
 use splitbrain::cluster::live::{Cluster, HostKind, begin};
-use splitbrain::cluster::spec::WorkloadKind;
+use splitbrain::cluster::measure::WHOLE;
+use splitbrain::cluster::promises::{PromiseWatch, Promises};
+use splitbrain::cluster::spec::{RunSetup, Site, WorkloadKind};
 use splitbrain::driver::player::Player;
 use splitbrain::driver::verdict::settle;
 use splitbrain::headless::reseeded;
@@ -42,7 +45,7 @@ fn disagreements(cluster: &mut dyn Cluster, patience: Span, found: &mut Found) -
     let fates = cluster.fates(&truth);
     let ledger = cluster.ledger();
     let mut problems = losses(ledger, &fates, &truth.values, found);
-    problems.extend(orders(ledger, &fates, found));
+    problems.extend(orders(ledger, &Order::of(ledger, &cluster.names()), &fates, found));
     problems.extend(sessions(ledger, &fates, found));
     found.runs += 1;
     problems
@@ -64,8 +67,8 @@ fn losses(
     kept.map(|op| format!("clients can tell that {op} is lost; its fate is {:?}", fates.of(op))).collect()
 }
 
-fn orders(ledger: &Ledger, fates: &Fates, found: &mut Found) -> Vec<String> {
-    let (verdict, evidence) = splitbrain::check::linearizable::of(ledger);
+fn orders(ledger: &Ledger, order: &Order, fates: &Fates, found: &mut Found) -> Vec<String> {
+    let Ruling { verdict, evidence } = order.ruling();
     if verdict != Verdict::Fail {
         return Vec::new();
     }
@@ -149,6 +152,16 @@ const PEERS: &[&[(&str, &str)]] = &[
     &[("conflict", "crdt")],
 ];
 
+/// Two sites, of three nodes and of two.
+const SITES: &[&[(&str, &str)]] = &[
+    &[("conflict", "lww")],
+    &[("conflict", "site-priority"), ("ack", "async")],
+    &[("conflict", "crdt")],
+    &[("conflict", "longest-history"), ("ack", "majority")],
+    &[("conflict", "lww"), ("ack", "semi-sync"), ("read", "read-index")],
+    &[("conflict", "crdt"), ("ack", "async"), ("read", "replica-nearest")],
+];
+
 const LOADS: [WorkloadKind; 6] = [
     WorkloadKind::Register,
     WorkloadKind::SingleWriter,
@@ -158,19 +171,42 @@ const LOADS: [WorkloadKind; 6] = [
     WorkloadKind::Cart,
 ];
 
-/// Two seconds under faults, clocks that jump among them.
-fn live_through(topology: Topology, seed: u64, found: &mut Found) -> Vec<String> {
-    let sets = if topology == Topology::PrimaryReplica { PRIMARY } else { PEERS };
+/// What a schedule of this seed plays under.
+fn schedule(topology: Topology, seed: u64) -> (&'static [(&'static str, &'static str)], u64, RunSetup) {
+    let sets = match topology {
+        Topology::PrimaryReplica => PRIMARY,
+        Topology::PeerToPeer => PEERS,
+        Topology::MultiLeader => SITES,
+    };
     let knobs = sets[(seed % sets.len() as u64) as usize];
     let mut setup = setup(topology, seed, knobs);
+    if topology == Topology::MultiLeader {
+        let site = |name: &str, nodes: std::ops::Range<u16>| Site {
+            name: name.into(),
+            nodes: nodes.map(NodeId).collect(),
+        };
+        setup.cluster.sites = vec![site("east", 0..3), site("west", 3..5)];
+    }
     // Registers, where both judges have most to say, in every other schedule.
     let load = if seed.is_multiple_of(2) { seed / 2 % 2 } else { seed / 2 % LOADS.len() as u64 };
     (setup.workload.kind, setup.workload.keys) = (LOADS[load as usize], 4);
+    (knobs, load, setup)
+}
+
+/// Two seconds under faults, clocks that jump among them. Whoever watches looks before each of them.
+fn live_through(
+    topology: Topology,
+    seed: u64,
+    found: &mut Found,
+    watch: &mut dyn FnMut(&dyn Cluster),
+) -> Vec<String> {
+    let (knobs, load, setup) = schedule(topology, seed);
     let mut chance = Stream::new(seed, "judges");
     let mut cluster = begin(setup, HostKind::Inline).expect("a world");
     let mut at = 200;
     while at < 2_000 {
         cluster.advance(VirtualTime(at * 1_000));
+        watch(cluster.as_ref());
         let node = NodeRef::Named(NodeId(chance.below(5) as u16));
         let command = match chance.below(6) {
             0 => Command::Clock { node, jump_us: -400_000 },
@@ -187,12 +223,13 @@ fn live_through(topology: Topology, seed: u64, found: &mut Found) -> Vec<String>
         .collect()
 }
 
-#[test]
-fn both_judges_agree_on_a_thousand_schedules() {
+const TOPOLOGIES: [Topology; 3] = [Topology::PrimaryReplica, Topology::PeerToPeer, Topology::MultiLeader];
+
+fn judge_schedules(seeds: std::ops::RangeInclusive<u64>) -> Found {
     let (mut found, mut problems) = (Found::default(), Vec::new());
-    for seed in 1..=500 {
-        for topology in [Topology::PrimaryReplica, Topology::PeerToPeer] {
-            problems.extend(live_through(topology, seed, &mut found));
+    for seed in seeds {
+        for topology in TOPOLOGIES {
+            problems.extend(live_through(topology, seed, &mut found, &mut |_| {}));
         }
     }
     assert!(
@@ -201,5 +238,47 @@ fn both_judges_agree_on_a_thousand_schedules() {
         problems.len(),
         problems[..problems.len().min(20)].join("\n")
     );
-    assert!(found.lost > 40 && found.unordered > 100 && found.backwards > 10, "{found:?}");
+    found
+}
+
+#[test]
+fn both_judges_agree_on_random_schedules_in_every_topology() {
+    let found = judge_schedules(1..=150);
+    assert!(found.lost > 10 && found.unordered > 30 && found.backwards > 3, "{found:?}");
+}
+
+/// `cargo test --release --test all judges -- --ignored`
+#[test]
+#[ignore = "takes a minute"]
+fn both_judges_agree_on_a_thousand_random_schedules_in_every_topology() {
+    let found = judge_schedules(1..=1_000);
+    assert!(found.lost > 100 && found.unordered > 200 && found.backwards > 20, "{found:?}");
+}
+
+/// Looking again and again comes to what looking back once comes to, at every look.
+#[test]
+fn judges_that_watch_say_what_those_say_that_look_back() {
+    let (mut looks, mut broken) = (0, 0);
+    for seed in 1..=24 {
+        for topology in TOPOLOGIES {
+            let (mut promises, mut order) = (PromiseWatch::default(), OrderWatch::default());
+            live_through(topology, seed, &mut Found::default(), &mut |cluster| {
+                let (ledger, names) = (cluster.ledger(), cluster.names());
+                let story = format!("{topology:?} seed {seed} at {}", cluster.now());
+                assert_eq!(promises.look(ledger), Promises::of(ledger, WHOLE), "{story}");
+                let watched = order.look(ledger, &names, cluster.now(), true);
+                let judged = Order::of(ledger, &names);
+                assert_eq!(counts(&watched), counts(&judged), "{story}");
+                assert_eq!(watched.shown.is_some(), watched.broken > 0, "{story}");
+                looks += 1;
+                broken += usize::from(watched.broken > 0);
+            });
+        }
+    }
+    assert!(looks > 300 && broken > 50, "{looks} looks, {broken} at what is broken");
+}
+
+/// Nobody promises that a search ends within its budget.
+fn counts(order: &Order) -> (usize, usize, usize, bool) {
+    (order.holding + order.undecided, order.broken, order.left_out, order.has_reads)
 }

@@ -4,6 +4,7 @@ mod anomalies;
 mod compare;
 mod films;
 mod gossip;
+mod histories;
 mod judges;
 mod mechanisms;
 mod metrics;

@@ -17,6 +17,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "cluster::fates",
             "cluster::effects",
             "cluster::sessions",
+            "cluster::pasts",
+            "cluster::promises",
             "cluster::tally",
             "cluster::measure::WHOLE",
         ],

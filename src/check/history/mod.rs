@@ -99,7 +99,7 @@ pub enum Kind {
     Add,
     /// Puts something at the end of a list or a text.
     Append,
-    /// Takes an element out of a set. No model judges that yet; it is told so that nobody overlooks it.
+    /// Takes an element out of a set.
     Remove,
 }
 

@@ -53,6 +53,11 @@ impl Live {
         self.standings.get(key.index()).copied().unwrap_or(Standing::Holds)
     }
 
+    /// More than reads and writes of one value each has happened to `key`.
+    pub fn give_up(&mut self, key: KeyId) {
+        self.standings[key.index()] = Standing::Unfit;
+    }
+
     /// A key is met, which holds `initial`. Must be told before its operations.
     pub fn key(&mut self, key: KeyId, initial: ValueId) {
         let keys = self.orders.len().max(key.index() + 1);

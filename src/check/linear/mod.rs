@@ -7,7 +7,8 @@
 //! |---|---|---|
 //! | registers whose values are written once each | [`zones`] | one pass, linear; [`live`] says it event by event |
 //! | sets that only grow | `sets`: two greedy rules | linear in what was read |
-//! | everything else: cas, repeated values, counters, appends | `search` | exponential at worst, so it has a budget |
+//! | everything else: cas, repeated values, counters, appends, sets of up to 63 elements that shrink too | `search` | exponential at worst, so it has a budget |
+//! | larger sets that shrink too | `search`, each element by itself | the same; it can find a violation, and else knows nothing |
 //!
 //! Start with [`linearizable`] or, for more than a verdict, [`judge`].
 //!
@@ -27,7 +28,7 @@ pub mod zones;
 mod tests;
 
 use super::Verdict;
-use super::history::{Datum, History, KeyId, Kind, NEVER, Operation, OperationId, Outcome};
+use super::history::{Datum, History, KeyId, Kind, NEVER, Operation, OperationId, Outcome, ValueId};
 use problem::{Problem, Treated};
 use search::{Found, Search};
 pub use witness::Witness;
@@ -194,6 +195,8 @@ struct Court<'a> {
     steps: u64,
     /// The first key found to fail, with the operation at whose end that was seen.
     failed: Option<(usize, OperationId)>,
+    /// The element of that key, a set, that was judged by itself.
+    element: Option<ValueId>,
 }
 
 impl<'a> Court<'a> {
@@ -207,6 +210,7 @@ impl<'a> Court<'a> {
             open: Vec::new(),
             steps: 0,
             failed: None,
+            element: None,
         }
     }
 
@@ -265,15 +269,47 @@ impl<'a> Court<'a> {
             match sets::stuck(self.history, &treated) {
                 Ok(None) => self.keys[place].verdict = Verdict::Pass,
                 Ok(Some(stuck)) => self.fail(place, stuck),
-                Err(why) => self.keys[place].why = Some(why),
+                // It does not only grow.
+                Err(_) => {
+                    self.keys[place].method = Method::Search;
+                    self.open.push(place);
+                }
             }
         }
+    }
+
+    /// Judges a set too large to be searched: if one of its elements has no order, the set has none.
+    fn try_elements(&mut self, place: usize, treated: &[Treated], why: String) {
+        let Ok(elements) = problem::elements(self.history, treated) else {
+            self.keys[place].why = Some(why);
+            return;
+        };
+        for element in elements {
+            let Ok(problem) = Problem::of_element(self.history, treated, element) else { break };
+            let mut search = Search::new(problem);
+            let left = self.options.budget.steps.saturating_sub(self.steps);
+            let found = search.run(left, self.options.budget.bytes);
+            self.steps += search.steps();
+            match found {
+                Some(Found::NoOrder(last)) => {
+                    let was = self.failed;
+                    self.fail(place, last);
+                    if self.failed != was {
+                        self.element = Some(element);
+                    }
+                    return;
+                }
+                Some(Found::Order) => {}
+                Some(Found::TooLarge) | None => break,
+            }
+        }
+        self.keys[place].why = Some(format!("{why}; nothing was wrong with single ones"));
     }
 
     fn fail(&mut self, place: usize, last: OperationId) {
         self.keys[place].verdict = Verdict::Fail;
         if self.failed.is_none_or(|(known, _)| place < known) {
-            self.failed = Some((place, last));
+            (self.failed, self.element) = (Some((place, last)), None);
         }
     }
 
@@ -285,6 +321,7 @@ impl<'a> Court<'a> {
             let (model, fails_answer) = (self.keys[place].model, self.fails_answer());
             match Problem::new(self.history, &treated, model, fails_answer) {
                 Ok(problem) => searches.push((place, Search::new(problem))),
+                Err(why) if model == Model::Set => self.try_elements(place, &treated, why),
                 Err(why) => self.keys[place].why = Some(why),
             }
         }
@@ -356,8 +393,12 @@ impl<'a> Court<'a> {
                 until(&treated, self.history.operations[last.index()].end)
             }
         };
-        let case =
-            shrink::Case { history: self.history, model: row.model, fails_answer: self.fails_answer() };
+        let case = shrink::Case {
+            history: self.history,
+            model: row.model,
+            fails_answer: self.fails_answer(),
+            element: self.element,
+        };
         Some(case.witness(&prefix, &mut self.steps))
     }
 }

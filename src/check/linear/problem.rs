@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | register, cas-register | a value's id; [`OTHER`] for any that nothing observes | equals, differs, become, swap |
 //! | counter | the number | equals, become, count |
+//! | set from which something is taken out | a bit an element, 63 at most; or one element of more | equals, become, put, take |
 //! | append | a node in the tree of all contents that were read; [`OTHER`] for any that is not in it | equals, become, swap, extend |
 //!
 //! Three thoughts keep searches small, and all three are decided here once. What nothing observes is one state. An
@@ -12,6 +13,7 @@
 //! is a swap.
 
 use super::Model;
+use super::sets::collection;
 use super::tree::Tree;
 use crate::check::history::{Datum, History, Kind, NEVER, OperationId, Outcome, ValueId};
 use std::collections::BTreeMap;
@@ -45,6 +47,10 @@ pub(super) enum Effect {
     Count(i64),
     /// Goes along an edge of the tree.
     Extend(u32),
+    /// Puts elements in.
+    Put(u64),
+    /// Takes elements out.
+    Take(u64),
 }
 
 impl Effect {
@@ -103,19 +109,42 @@ impl Problem {
             Model::Register | Model::CasRegister => compiler.registers(),
             Model::Counter => compiler.counters()?,
             Model::Append => compiler.appends()?,
-            Model::Set => return Err("sets are not searched".to_owned()),
+            Model::Set => compiler.sets(None)?,
         };
-        let tree = compiler.tree;
+        Ok(Problem::made(compiler, model, start, effects))
+    }
+
+    /// The part of a set's problem that concerns one element.
+    ///
+    /// # Errors
+    /// If an operation or a value means nothing to a set.
+    pub(super) fn of_element(
+        history: &History,
+        treated: &[Treated],
+        element: ValueId,
+    ) -> Result<Problem, Unfit> {
+        let mut treated: Vec<Treated> = treated.to_vec();
+        treated.sort_unstable_by_key(|one| (one.call, one.id));
+        let compiler = Compiler { history, treated: &treated, fails_answer: false, tree: Tree::default() };
+        let (start, effects) = compiler.sets(Some(element))?;
+        Ok(Problem::made(compiler, Model::Set, start, effects))
+    }
+
+    fn made(compiler: Compiler<'_>, model: Model, start: u64, effects: Vec<Option<Effect>>) -> Problem {
+        let Compiler { treated, tree, .. } = compiler;
         let mut items: Vec<Item> = Vec::with_capacity(effects.len());
         for (one, effect) in treated.iter().zip(effects) {
             if let Some(effect) = effect {
                 items.push(Item { effect, id: one.id, call: one.call, end: one.end, class: 0 });
             }
         }
-        drop_unobserved(&mut items, model != Model::Counter);
+        if model == Model::Set {
+            drop_unseen(&mut items);
+        }
+        drop_unobserved(&mut items, !matches!(model, Model::Counter | Model::Set));
         let classes = classify(&mut items);
         let cost = (treated.len() + tree.walked()) as u64 / 8 + 1;
-        Ok(Problem { items, start, classes, tree, cost })
+        Problem { items, start, classes, tree, cost }
     }
 
     /// The state after `effect` in `state`; `None` if it is not legal there.
@@ -127,8 +156,31 @@ impl Problem {
             Effect::Swap(from, to) => (state == from).then_some(to),
             Effect::Count(by) => Some(state.wrapping_add(by.cast_unsigned())),
             Effect::Extend(piece) => Some(self.tree.extended(state, piece)),
+            Effect::Put(elements) => Some(state | elements),
+            Effect::Take(elements) => Some(state & !elements),
         }
     }
+}
+
+/// The most elements of a set that is searched as a whole.
+const ELEMENTS: usize = 63;
+
+/// Every element that operations of a set name, in the order of their ids.
+///
+/// # Errors
+/// If something else than a collection was read or written.
+pub(super) fn elements(history: &History, treated: &[Treated]) -> Result<Vec<ValueId>, Unfit> {
+    let mut elements = Vec::new();
+    for operation in treated.iter().map(|one| &history.operations[one.id.index()]) {
+        match operation.kind {
+            Kind::Add | Kind::Remove => elements.push(operation.value),
+            Kind::Read if !operation.is_answered_read() => {}
+            _ => elements.extend(collection(history, operation.value)?),
+        }
+    }
+    elements.sort_unstable();
+    elements.dedup();
+    Ok(elements)
 }
 
 /// Operations that need not have happened, and after which nothing could tell, might as well be absent.
@@ -142,6 +194,16 @@ fn drop_unobserved(items: &mut Vec<Item>, has_other: bool) {
     }
     // Reads without an end were never answered.
     items.retain(|item| item.end != NEVER || !item.effect.is_pure());
+}
+
+/// Elements that need not have been put in, and that no read shows, might as well not have been.
+fn drop_unseen(items: &mut Vec<Item>) {
+    let shown = items.iter().map(|item| if let Effect::Equals(shown) = item.effect { shown } else { 0 });
+    let shown = shown.fold(0, |all, shown| all | shown);
+    let is_idle = |item: &Item| {
+        item.end == NEVER && matches!(item.effect, Effect::Put(elements) if elements & shown == 0)
+    };
+    items.retain(|item| !is_idle(item));
 }
 
 fn classify(items: &mut [Item]) -> u32 {
@@ -235,6 +297,38 @@ impl Compiler<'_> {
             })
         })?;
         Ok((state(self.initial())?, effects))
+    }
+
+    /// A bit for each element; with `only`, for that one alone.
+    fn sets(&self, only: Option<ValueId>) -> Result<(u64, Vec<Option<Effect>>), Unfit> {
+        let elements = match only {
+            Some(element) => vec![element],
+            None => elements(self.history, self.treated)?,
+        };
+        if elements.len() > ELEMENTS {
+            let count = elements.len();
+            return Err(format!(
+                "{count} elements, and some are taken out: no more than {ELEMENTS} are searched"
+            ));
+        }
+        let bit = |element: &ValueId| elements.binary_search(element).map_or(0, |place| 1_u64 << place);
+        let bits = |value| -> Result<u64, Unfit> {
+            Ok(collection(self.history, value)?.iter().map(bit).fold(0, |all, bit| all | bit))
+        };
+        let mut effects = self.effects(|operation| {
+            Ok(match operation.kind {
+                Kind::Read => Effect::Equals(bits(operation.value)?),
+                Kind::Write => Effect::Become(bits(operation.value)?),
+                Kind::Add => Effect::Put(bit(&operation.value)),
+                Kind::Remove => Effect::Take(bit(&operation.value)),
+                Kind::Cas | Kind::Append => return Err(format!("a set knows no {}", operation.kind.word())),
+            })
+        })?;
+        // What concerns other elements says nothing of this one.
+        for effect in &mut effects {
+            *effect = effect.filter(|effect| !matches!(effect, Effect::Put(0) | Effect::Take(0)));
+        }
+        Ok((bits(self.initial())?, effects))
     }
 
     fn appends(&mut self) -> Result<(u64, Vec<Option<Effect>>), Unfit> {

@@ -167,7 +167,7 @@ impl Set {
 }
 
 /// The elements of a collection; nil is an empty one.
-fn collection(history: &History, value: ValueId) -> Result<&[ValueId], String> {
+pub(super) fn collection(history: &History, value: ValueId) -> Result<&[ValueId], String> {
     match history.datum(value) {
         Datum::Nil => Ok(&[]),
         Datum::List(elements) => Ok(elements),

@@ -6,7 +6,7 @@ use super::problem::{Problem, Treated};
 use super::search::{Found, Search};
 use super::witness::{Witness, words};
 use super::{Model, sets};
-use crate::check::history::{History, Kind, NEVER, OperationId, Outcome};
+use crate::check::history::{History, Kind, NEVER, OperationId, Outcome, ValueId};
 
 /// Steps that one attempt may take, and all of them.
 const ATTEMPT: u64 = 200_000;
@@ -19,6 +19,8 @@ pub(super) struct Case<'a> {
     pub history: &'a History,
     pub model: Model,
     pub fails_answer: bool,
+    /// Of a set: the element that has no order, where the whole set was not searched.
+    pub element: Option<ValueId>,
 }
 
 impl Case<'_> {
@@ -53,13 +55,14 @@ impl Case<'_> {
 
     /// Whether `treated` certainly has no order; with the steps it took to say.
     fn fails(&self, treated: &[Treated], steps: u64) -> (bool, u64) {
-        if self.model == Model::Set {
-            let stuck = sets::stuck(self.history, treated);
-            return (matches!(stuck, Ok(Some(_))), sets::cost(self.history, treated));
+        if let (Model::Set, Ok(stuck)) = (self.model, sets::stuck(self.history, treated)) {
+            return (stuck.is_some(), sets::cost(self.history, treated));
         }
-        let Ok(problem) = Problem::new(self.history, treated, self.model, self.fails_answer) else {
-            return (false, 1);
+        let problem = match self.element {
+            Some(element) => Problem::of_element(self.history, treated, element),
+            None => Problem::new(self.history, treated, self.model, self.fails_answer),
         };
+        let Ok(problem) = problem else { return (false, 1) };
         let mut search = Search::new(problem);
         let found = search.run(steps, BYTES);
         (matches!(found, Some(Found::NoOrder(_))), search.steps())
@@ -67,6 +70,11 @@ impl Case<'_> {
 
     fn says_something(&self, id: OperationId) -> bool {
         let operation = &self.history.operations[id.index()];
+        if let (Some(element), Kind::Add | Kind::Remove) = (self.element, operation.kind)
+            && operation.value != element
+        {
+            return false;
+        }
         match (operation.kind, operation.outcome) {
             (Kind::Cas, Outcome::Fail) => self.fails_answer,
             (_, Outcome::Fail) => false,

@@ -282,7 +282,9 @@ impl crate::protocol::Message for Message {
             Message::Write(write) => write.object.each_writer(each),
             Message::Forward { asked, .. } => each(asked.op),
             Message::Hints { hints } => hints.iter().for_each(|hint| hint.object.each_writer(each)),
-            Message::Stream { copies, .. } => copies.iter().for_each(|(_, copy)| copy.each_writer(each)),
+            Message::Stream { copies, .. }
+            | Message::Moved { copies, .. }
+            | Message::Rumours { copies, .. } => copies.iter().for_each(|(_, copy)| copy.each_writer(each)),
             _ => {}
         }
     }

@@ -114,6 +114,9 @@ fn applied(history: &History, operation: &Operation, state: &State) -> Option<St
             held.dedup();
             State::Many(held)
         }
+        (Kind::Remove, State::Many(held)) => {
+            State::Many(held.iter().copied().filter(|element| *element != operation.value).collect())
+        }
         (Kind::Append, State::Many(held)) => {
             let mut held = held.clone();
             held.push(operation.value);

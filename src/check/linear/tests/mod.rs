@@ -6,7 +6,7 @@ mod stories;
 
 use super::live::{Live, Standing};
 use super::*;
-use crate::check::history::{Event, History};
+use crate::check::history::{Builder, Call, Event, History};
 use brute::has_order;
 use simulate::{Chance, Plan, simulate, spoil};
 
@@ -85,6 +85,68 @@ fn failed_cas_as_answers_agree_with_brute_force() {
         let judged = judge(&history, options, &mut |_| {});
         assert_eq!(judged.verdict == Verdict::Pass, brute::has_order_with_answers(&history), "seed {seed}");
     }
+}
+
+#[test]
+fn sets_that_shrink_agree_with_brute_force_as_a_whole_and_one_element_proves_a_violation() {
+    let (mut fails, mut by_element) = (0, 0);
+    for seed in 0..2_000 {
+        let mut chance = Chance(seed);
+        let plan = Plan { removals: 40, operations: 8, ..Plan::small(Model::Set) };
+        let mut history = simulate(plan, &mut chance);
+        for _ in 0..chance.below(3) {
+            spoil(&mut history, &mut chance);
+        }
+        let truth = has_order(&history, Model::Set);
+        let options = Options { model: Some(Model::Set), ..Options::default() };
+        let judged = judge(&history, options, &mut |_| {});
+        assert_eq!(judged.verdict == Verdict::Pass, truth, "seed {seed}: {history:#?}");
+        assert_eq!(judged.witness.is_some(), !truth);
+        fails += u32::from(!truth);
+        let treated = treated(&history, &history.by_key()[0]);
+        let is_out_of_order = |element: &ValueId| {
+            let problem = Problem::of_element(&history, &treated, *element).expect("it is a set");
+            matches!(Search::new(problem).run(u64::MAX, u64::MAX), Some(Found::NoOrder(_)))
+        };
+        if problem::elements(&history, &treated).expect("it is a set").iter().any(is_out_of_order) {
+            assert!(!truth, "seed {seed}: one element has no order, the set has");
+            by_element += 1;
+        }
+    }
+    assert!((200..1_800).contains(&fails) && by_element > fails / 2, "{fails} fail, {by_element} by element");
+}
+
+/// More elements than a search takes: one of them comes back after it was taken out.
+#[test]
+fn a_large_set_is_judged_element_by_element() {
+    let told = |comes_back: bool| {
+        let mut builder = Builder::new(Datum::Nil);
+        let (key, process) = (builder.key("s"), builder.process("0"));
+        let all: Vec<ValueId> = (0..100).map(|n| builder.value(key, Datum::Int(n))).collect();
+        let mut at = 0;
+        let mut act = |builder: &mut Builder, call, saw| {
+            at += 10;
+            let id = builder.invoke(at, process, call);
+            builder.end(at + 5, id, Outcome::Ok, saw);
+        };
+        for element in &all {
+            act(&mut builder, Call::add(key, *element), None);
+        }
+        let out = Call { kind: Kind::Remove, ..Call::add(key, all[7]) };
+        act(&mut builder, out, None);
+        let left = all.iter().copied().filter(|element| comes_back || *element != all[7]);
+        let left = builder.value(key, Datum::List(left.collect()));
+        act(&mut builder, Call::read(key), Some(left));
+        let history = builder.finish();
+        let judged = judge(&history, Options::default(), &mut |_| {});
+        (judged.verdict, judged.witness.map(|witness| witness.operations.len()), judged.keys[0].why.clone())
+    };
+    assert_eq!(told(true), (Verdict::Fail, Some(3), None), "put in, taken out, and read all the same");
+    let (verdict, _, why) = told(false);
+    assert_eq!(verdict, Verdict::Unknown);
+    assert!(
+        why.is_some_and(|why| why.starts_with("100 elements") && why.ends_with("wrong with single ones"))
+    );
 }
 
 #[test]

@@ -32,12 +32,14 @@ pub(super) struct Plan {
     pub is_unique: bool,
     /// How many of a hundred operations end without an answer; as many fail.
     pub infos: u64,
+    /// How many of a hundred changes of a set take something out.
+    pub removals: u64,
 }
 
 impl Plan {
     pub(super) fn small(model: Model) -> Plan {
         let is_unique = matches!(model, Model::Append);
-        Plan { model, keys: 1, processes: 3, operations: 7, values: 3, is_unique, infos: 15 }
+        Plan { model, keys: 1, processes: 3, operations: 7, values: 3, is_unique, infos: 15, removals: 0 }
     }
 }
 
@@ -115,6 +117,9 @@ fn draw_call(plan: Plan, key: KeyId, nth: usize, builder: &mut Builder, chance: 
         Model::Register => Call::write(key, value),
         Model::CasRegister if chance.below(2) == 0 => Call::write(key, value),
         Model::CasRegister => Call::cas(key, draw(builder, chance), value),
+        Model::Set if chance.below(100) < plan.removals => {
+            Call { kind: Kind::Remove, ..Call::add(key, value) }
+        }
         Model::Set | Model::Counter => Call::add(key, value),
         Model::Append => Call::append(key, value),
     }
@@ -145,6 +150,7 @@ fn take_effect(plan: Plan, one: &mut Busy, held: &mut Held, builder: &mut Builde
             held.many.sort_unstable();
             held.many.dedup();
         }
+        Kind::Remove => held.many.retain(|element| *element != one.call.value),
         _ => held.many.push(one.call.value),
     }
 }
