@@ -1,7 +1,7 @@
 //! Pictures of fixed moments, and no panic at any size, in any view, in any look.
 
 use super::look::{Depth, Look, THEMES, Theme};
-use super::sample::{frame, frame_of, told};
+use super::sample::{frame, frame_of};
 use super::{View, Watch, draw};
 use crate::base::ids::NodeId;
 use crate::driver::frame::Frame;
@@ -196,29 +196,7 @@ fn two_runs_side_by_side() {
     insta::assert_snapshot!("side_by_side_80x24", dump(&picture(&watch, &frame, 80, 24)));
 }
 
-/// The views of the judges, on the run that lost writes.
-#[test]
-fn what_the_judges_say_at_any_size() {
-    let (watch, mut frame) = troubled(1);
-    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
-        for (name, view) in
-            [("ledger", View::Ledger), ("checks", View::Checks), ("differences", View::Differences)]
-        {
-            let watch = Watch { view, ..watch.clone() };
-            let name = format!("{name}_{width}x{height}");
-            insta::assert_snapshot!(name, dump(&picture(&watch, &frame, width, height)));
-        }
-    }
-    let (op, story) = told("same-cut-four-answers", 9_000, 1);
-    frame.story = Some((1, story.into()));
-    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
-        let watch = Watch { view: View::Ledger, shows_story: true, chosen_write: Some(op), ..watch.clone() };
-        insta::assert_snapshot!(
-            format!("story_{width}x{height}"),
-            dump(&picture(&watch, &frame, width, height))
-        );
-    }
-}
+mod judged;
 
 #[test]
 fn the_differences_stand_in_rows_at_any_size_and_scroll() {

@@ -14,7 +14,7 @@ use splitbrain::base::knob::{Knobs, Topology};
 use splitbrain::base::operation::{Outcome, Success};
 use splitbrain::base::random::Stream;
 use splitbrain::base::time::{Span, VirtualTime};
-use splitbrain::check::order::out_of_order;
+use splitbrain::check::order::{out_of_order, parted};
 use splitbrain::check::order_watch::OrderWatch;
 use splitbrain::check::{Order, Ruling, Verdict, clients};
 use splitbrain::cluster::fates::Fates;
@@ -73,7 +73,7 @@ fn orders(ledger: &Ledger, order: &Order, fates: &Fates, found: &mut Found) -> V
         return Vec::new();
     }
     found.unordered += 1;
-    let knows_why = fates.counts.lost() > 0 || !out_of_order(ledger).is_empty();
+    let knows_why = fates.counts.lost() > 0 || !out_of_order(ledger).is_empty() || !parted(ledger).is_empty();
     if knows_why { Vec::new() } else { vec![format!("no order explains {evidence:?}, and all is in order")] }
 }
 
