@@ -40,7 +40,8 @@ pub fn parted(ledger: &Ledger) -> Vec<(OpId, OpId)> {
         if let (Action::Read, Outcome::Ok(Success::Found(Some(found)))) = (&record.action, &record.outcome)
             && let Some(past) = &found.past
         {
-            shown.entry(record.key).or_default().push((op, &past.seen));
+            let seen: &Vector = &past.seen;
+            shown.entry(record.key).or_default().push((op, seen));
         }
     }
     let pair = |reads: &mut Vec<(OpId, &Vector)>| {
