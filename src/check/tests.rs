@@ -183,6 +183,25 @@ fn of_one_writer_clients_can_tell_that_a_session_went_backwards() {
 }
 
 #[test]
+fn reads_of_which_neither_shows_all_that_the_other_shows_are_two_branches() {
+    use crate::base::operation::Past;
+    use crate::base::vector::{Actor, Vector};
+    let read = |story: Story, at: u64, known: &[(u64, u64)]| {
+        let mut seen = Vector::default();
+        known.iter().for_each(|(actor, count)| seen.raise(Actor(*actor), *count));
+        let seen = std::sync::Arc::new(seen);
+        let past = Past { context: seen.clone(), seen, siblings: Vec::new() };
+        let value = Some(Data::One(Value(1)));
+        let found = Found { value, written_by: OpId(0), version: Version(0), past: Some(past.into()) };
+        story.tell(0, at, at + 5, A, Action::Read, Outcome::Ok(Success::Found(Some(found))))
+    };
+    let line = read(read(Story::default(), 0, &[(1, 2), (2, 1)]), 10, &[(1, 1)]);
+    assert_eq!(order::parted(&line.ledger), [], "late, but in one line");
+    let branches = read(line, 20, &[(2, 2)]);
+    assert_eq!(order::parted(&branches.ledger), [(OpId(1), OpId(2))]);
+}
+
+#[test]
 fn counters_lie_between_what_was_acknowledged_and_what_was_asked() {
     let up = |story: Story, is_acked| story.update((0, 10), A, Update::Increment(1), is_acked);
     let story = up(up(up(Story::default(), true), true), false);
