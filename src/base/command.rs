@@ -463,7 +463,7 @@ pub const VERBS: &[Verb] = &[
         "decommission",
         "decommission NODE [force]",
         "decommission n3",
-        "take a node out of the cluster for good; peer-to-peer: it hands on what it has first",
+        "take a node out of the cluster for good; peer-to-peer: it hands on what it has first, or is given up if it died joining",
         Group::Operator,
         false,
     ),

@@ -11,6 +11,8 @@ pub enum Move {
     Replace(NodeId),
     /// It goes.
     Leave,
+    /// A member has it that a node which died while it was joining is off the ring.
+    GiveUp(NodeId),
 }
 
 /// What is against a movement.
@@ -18,9 +20,16 @@ pub enum Move {
 pub enum Objection {
     /// Another node moves.
     Moves(NodeId),
+    /// Another node moves, and is held for dead.
+    DiedMoving {
+        /// Which.
+        node: NodeId,
+        /// Whether it has only begun to join: nobody counts on it yet.
+        is_joining: bool,
+    },
     /// Another node was told that it may move.
     MayMove(NodeId),
-    /// The node to be replaced is not dead.
+    /// The node to be replaced or given up is not dead.
     IsAlive(NodeId),
     /// Fewer nodes than copies would be left.
     TooFewNodes {

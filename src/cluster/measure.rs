@@ -144,6 +144,7 @@ impl<P: Protocol> World<P> {
         let buckets = self.tally.buckets_in(window);
         if self.knobs.topology() == Topology::MultiLeader {
             set.put(Metric::IdCollisions, self.ledger.collisions_in(window) as f64);
+            set.put(Metric::SiblingsMax, f64::from(self.tally.siblings_max));
         }
         if self.knobs.topology() == Topology::PeerToPeer {
             set.put(Metric::FailoverMs, longest_wait(records, end).as_millis());

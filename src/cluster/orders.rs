@@ -320,12 +320,20 @@ impl<P: Protocol> World<P> {
             let primary = self.tally.latest_primary().ok_or_else(|| "there is no primary".to_owned())?;
             return self.order(primary, Order::Remove { node }, text);
         }
-        if self.machines[node.index()].health == Health::Down {
+        if self.machines[node.index()].health != Health::Down {
+            self.done(text)?;
+            self.queue(node, Input::Operator(Order::Move { how: Move::Leave, is_forced }));
+            return Ok(None);
+        }
+        if node.index() < self.setup.cluster.nodes {
             let node = self.names.node(node);
             return Err(format!("{node} is down and can hand nothing on: `replace {node}`"));
         }
+        // One that came later may have died before it had anything: the members know.
         self.done(text)?;
-        self.queue(node, Input::Operator(Order::Move { how: Move::Leave, is_forced }));
+        for member in self.live.iter().map(NodeId::at).collect::<Vec<_>>() {
+            self.queue(member, Input::Operator(Order::Move { how: Move::GiveUp(node), is_forced }));
+        }
         Ok(None)
     }
 
@@ -334,7 +342,7 @@ impl<P: Protocol> World<P> {
         match self.knobs.topology() {
             Topology::MultiLeader => Err("sites are settled when a cluster begins".to_owned()),
             Topology::PeerToPeer if self.knobs.word("strategy") == "per-site" => {
-                Err("copies per site are placed when a cluster begins".to_owned())
+                Err("a spare machine belongs to no site: with `strategy = per-site` start with all the nodes you want, or take `strategy = simple`".to_owned())
             }
             Topology::PeerToPeer if self.knobs.word("spread") == "gossip" => {
                 Err("who gossips with whom is settled when a cluster begins".to_owned())

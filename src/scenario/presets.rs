@@ -52,6 +52,7 @@ presets![
     "pbs-dial",
     "sibling-explosion",
     "hint-storm",
+    "three-at-once",
     "two-sites",
     "overlays",
     "gossip-thousand",

@@ -11,6 +11,7 @@ mod compare;
 mod crowd;
 mod differences;
 mod header;
+mod keys;
 pub mod layout;
 pub mod ledger;
 pub mod look;
@@ -58,6 +59,8 @@ pub enum View {
     Ledger,
     /// The guarantees and their evidence.
     Checks,
+    /// Which node holds which versions of a key.
+    Keys,
 }
 
 /// Everything the watcher has chosen; the frame is everything else.
@@ -157,6 +160,7 @@ fn body(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
         View::Differences => differences::draw(pen, area, watch, frame),
         View::Ledger => ledger::draw(pen, area, watch, frame),
         View::Checks => checks::draw(pen, area, watch, frame),
+        View::Keys => keys::draw(pen, area, watch, frame),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::look::Token;
 use super::pen::Pen;
-use super::{member, peer};
+use super::{keys, member, peer};
 use crate::base::data::Data;
 use crate::base::ids::NodeId;
+use crate::base::text::width;
 use crate::cluster::view::{ClusterView, NodeView};
 use crate::protocol::view::{KeyRow, ReplicaDetail, ReplicaView};
 use ratatui::layout::Rect;
@@ -82,8 +83,7 @@ fn draw_keys(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, keys: &[KeyRo
     };
     let (wide, narrow): (Vec<&KeyRow>, Vec<&KeyRow>) = keys.iter().partition(|key| is_wide(key));
     for key in wide {
-        let Some(row) = pad.next() else { return };
-        draw_key(pen, row, view, key);
+        draw_wide(pen, pad, view, key);
     }
     for chunk in narrow.chunks(per_row) {
         let Some(row) = pad.next() else { return };
@@ -94,20 +94,42 @@ fn draw_keys(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, keys: &[KeyRo
     }
 }
 
+/// A key with a row of its own; siblings that do not fit into it stand below each other where there is room.
+fn draw_wide(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, key: &KeyRow) {
+    let text = key_text(view, key);
+    let is_broken = width(&text) > usize::from(pad.width()) && key.siblings.len() < pad.left();
+    let Some(row) = pad.next() else { return };
+    if key.siblings.is_empty() || !is_broken {
+        return draw_key(pen, row, view, key);
+    }
+    let mark = if is_stale(view, key) { " stale" } else { "" };
+    let head = format!("{} {} siblings:{mark}", view.names.key(key.key), key.siblings.len());
+    pen.text(row.x, row.y, row.width, &head, Token::Warn);
+    for (data, _) in &key.siblings {
+        let text = format!("| {}", shown(view, data.as_ref()));
+        pad.row(pen, &[(&text, Token::Warn)]);
+    }
+}
+
+fn shown(view: &ClusterView, data: Option<&Data>) -> String {
+    data.map_or("deleted".to_owned(), |data| view.names.data(data))
+}
+
 /// One key: `x=5`, or its siblings side by side: `x 2 siblings: 5 | 7`.
 fn draw_key(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, key: &KeyRow) {
-    let shown = |data: Option<&Data>| data.map_or("deleted".to_owned(), |data| view.names.data(data));
+    let is_warned = is_stale(view, key) || !key.siblings.is_empty();
+    let token = if is_warned { Token::Warn } else { Token::Plain };
+    pen.text(area.x, area.y, area.width, &key_text(view, key), token);
+}
+
+fn key_text(view: &ClusterView, key: &KeyRow) -> String {
     let name = view.names.key(key.key);
-    let is_old = is_stale(view, key);
-    let mark = if is_old { " stale" } else { "" };
-    let text = if key.siblings.is_empty() {
-        format!("{name}={}{mark}", shown(key.value.as_ref()))
-    } else {
-        let siblings: Vec<String> = key.siblings.iter().map(|(data, _)| shown(data.as_ref())).collect();
-        format!("{name} {} siblings: {}{mark}", siblings.len(), siblings.join(" | "))
-    };
-    let token = if is_old || !key.siblings.is_empty() { Token::Warn } else { Token::Plain };
-    pen.text(area.x, area.y, area.width, &text, token);
+    let mark = if is_stale(view, key) { " stale" } else { "" };
+    if key.siblings.is_empty() {
+        return format!("{name}={}{mark}", shown(view, key.value.as_ref()));
+    }
+    let siblings: Vec<String> = key.siblings.iter().map(|(data, _)| shown(view, data.as_ref())).collect();
+    format!("{name} {} siblings: {}{mark}", siblings.len(), siblings.join(" | "))
 }
 
 /// Whether another live node shows a newer version of this key.
@@ -124,12 +146,16 @@ pub(super) fn facts(view: &ClusterView, node: &NodeView, held: &ReplicaView) -> 
             let hints: u64 = detail.hints.iter().map(|hint| hint.count).sum();
             let hints = if hints > 0 { format!("  hints {hints}") } else { String::new() };
             let movement = peer::movement(view, detail).map_or_else(String::new, |text| format!("  {text}"));
+            let siblings = match keys::with_siblings(&held.keys) {
+                0 => String::new(),
+                count => format!(", {count} with siblings"),
+            };
             let Some(gossip) = &detail.gossip else {
-                return format!("keys {}{hints}{movement}", held.keys_total);
+                return format!("keys {}{siblings}{hints}{movement}", held.keys_total);
             };
             let newest = view.spread.as_ref().map(|spread| peer::reach(spread, node.node).1);
             let newest = newest.map_or_else(String::new, |word| format!("  newest {word}"));
-            format!("keys {}  passes on {}{newest}", held.keys_total, gossip.hot)
+            format!("keys {}{siblings}  passes on {}{newest}", held.keys_total, gossip.hot)
         }
     }
 }

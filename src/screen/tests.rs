@@ -258,6 +258,7 @@ fn every_view_at_every_size_in_every_look_draws_without_panic() {
         View::Differences,
         View::Ledger,
         View::Checks,
+        View::Keys,
     ];
     for frame in &frames {
         for (width, height) in
@@ -325,4 +326,84 @@ fn a_write_fills_a_crowd_of_a_thousand() {
     let ((few, early), (most, _), (all, late)) = (filled(1_150), filled(1_550), filled(3_000));
     assert!(few < 10 && (200..499).contains(&most) && all == 499, "{few} {most} {all}\n{early}");
     assert!(late.contains("k written at 00:01.000: 1000 of 1000 have it; half after 0."), "{late}");
+}
+
+/// Two sides of a cut have written a cart; it heals, and later someone puts one version in their place.
+const CARTS: &str = "format = 1\nduration = \"30s\"\n[cluster]\nnodes = 5\n[workload]\nkind = \"none\"\n\
+    [[run]]\nid = \"dotted\"\ntopology = \"peer-to-peer\"\nconflict = \"dotted\"\nquorum = \"sloppy\"\n\
+    ring = \"even1\"\n\
+    [[timeline]]\nat = \"1s\"\ndo = \"partition n1,n2 | n3,n4,n5\"\nuntil = \"8s\"\n\
+    [[timeline]]\nat = \"4s\"\ndo = [\"write k0=milk+eggs+bread at n1\", \"write k0=milk+wine+olives at n4\", \
+    \"write k1=plain at n3\"]\n\
+    [[timeline]]\nat = \"12s\"\ndo = \"resolve k0=milk+bread+olives at n5\"\n";
+
+/// Siblings stand below each other with their holders, at every size, and so do they on a card that is too narrow for
+/// one row.
+#[test]
+fn siblings_side_by_side_and_who_holds_them() {
+    let frame = frame_of(CARTS, 11_000);
+    let keys = Watch { view: View::Keys, ..Watch::plain(Look::default()) };
+    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+        let shown = text(&picture(&keys, &frame, width, height));
+        let row = |words: &str| {
+            let found = shown.lines().find(|row| row.contains(words));
+            found.unwrap_or_else(|| panic!("{words}\n{shown}")).to_owned()
+        };
+        assert!(row("keys that changed last").contains("1 with siblings"), "{shown}");
+        for sibling in ["milk+eggs+bread", "milk+wine+olives"] {
+            assert_eq!(row(sibling).matches('■').count(), 3, "n1, n2 and n3 own it\n{shown}");
+        }
+        assert!(shown.contains("k0  2 siblings") && shown.contains(":resolve k0=VALUE"), "{shown}");
+    }
+    insta::assert_snapshot!("keys_80x24", dump(&picture(&keys, &frame, 80, 24)));
+    let cards = text(&picture(&Watch::plain(Look::default()), &frame, 120, 40));
+    for part in ["k0 2 siblings:", "| milk+eggs+bread", "| milk+wine+olives"] {
+        assert!(cards.contains(part), "{part}\n{cards}");
+    }
+    let rows = text(&picture(&Watch::plain(Look::default()), &frame, 80, 24));
+    assert!(rows.contains("keys 1, 1 with siblings"), "{rows}");
+}
+
+/// The version that takes their place reaches one owner after the other.
+#[test]
+fn a_resolution_is_seen_to_spread() {
+    let keys = Watch { view: View::Keys, ..Watch::plain(Look::default()) };
+    let holders = |frame: &Frame| {
+        let shown = text(&picture(&keys, frame, 80, 24));
+        let of = |words: &str| {
+            let row = shown.lines().find(|row| row.contains(words));
+            row.map_or(0, |row| row.matches('■').count())
+        };
+        (of("milk+bread+olives"), of("milk+wine+olives"))
+    };
+    let early: Vec<_> = (12_000..12_012).map(|at| holders(&frame_of(CARTS, at))).collect();
+    assert_eq!(early[0], (0, 3), "nothing is resolved yet");
+    assert!(
+        early.iter().any(|(new, old)| (1..3).contains(new) && *old > 0),
+        "one after the other: {early:?}"
+    );
+    assert_eq!(holders(&frame_of(CARTS, 13_000)), (3, 0), "everywhere");
+}
+
+/// A matrix of a crowd would be no picture: who is cut off or down, and how many think so.
+#[test]
+fn the_network_of_a_crowd_is_a_list_of_what_is_wrong() {
+    let text_of = "format = 1\nduration = \"30s\"\n[cluster]\nnodes = 60\n[workload]\nkind = \"none\"\n\
+        [[run]]\ntopology = \"peer-to-peer\"\n[[timeline]]\nat = \"1s\"\ndo = [\"crash n50\", \"cut n3 > n4,n5\"]\n";
+    let (before, after) = (frame_of(text_of, 900), frame_of(text_of, 12_000));
+    let network = Watch { view: View::Network, ..Watch::plain(Look::default()) };
+    for (width, height) in [(80, 24), (120, 40), (200, 50)] {
+        let quiet = text(&picture(&network, &before, width, height));
+        assert!(
+            quiet.contains("every node reaches every other") && quiet.contains("nobody thinks ill"),
+            "{quiet}"
+        );
+        let told = text(&picture(&network, &after, width, height));
+        for part in
+            ["n50   crashed", "n3    reaches 57 and hears 59 of 59", "n4    reaches 59 and hears 58 of 59"]
+        {
+            assert!(told.contains(part), "{part}\n{told}");
+        }
+        assert!(told.contains("n50   down to 59 of 59"), "{told}");
+    }
 }

@@ -209,6 +209,41 @@ fn couchdb_shows_the_loser_when_the_winner_is_deleted() {
     }
 }
 
+/// Who asks for more than one copy is coordinated as without gossip: it waits for a majority of all nodes, or for all of
+/// them, and a majority that reads meets one that wrote at once, though a line of nodes would take seconds to tell.
+/// One that is written alone is read stale meanwhile.
+#[test]
+fn an_operation_may_ask_for_more_copies_than_one_and_waits_for_them() {
+    let conditions = "[cluster]\nnodes = 9\n[network]\ndelay = \"1ms\"\n[workload]\nkind = \"none\"";
+    let timeline = at("1s", "write a=one at n1")
+        + &at("1.1s", "read a at n9 level one")
+        + &at("2s", "write b=quorum at n1 level quorum")
+        + &at("2.1s", "read b at n9 level quorum")
+        + &at("3s", "write c=all at n1 level all")
+        + &at("3.1s", "read c at n9 level one")
+        + "[[timeline]]\nat = \"4s\"\ndo = \"crash n9\"\nuntil = \"9s\"\n"
+        + &at("5s", "write d=all at n1 level all")
+        + &at("6s", "write d=most at n1 level quorum")
+        + "[[timeline]]\nat = \"7s\"\ndo = \"partition n1,n2,n3 | n4,n5,n6,n7,n8\"\nuntil = \"8500ms\"\n"
+        + &at("7.5s", "write e=few at n1 level quorum")
+        + &at("8s", "write e=alone at n1");
+    let knobs = "spread = \"gossip\"\noverlay = \"line\"\ndetector = \"none\"";
+    let expectations = expect("line", "key = \"d\"\nholds = \"most\"")
+        + &expect("line", "key = \"e\"\nholds = \"alone\"")
+        + &expect("line", "metric = \"lost_acked\"\nequals = 0")
+        + &expect("line", "metric = \"converged\"\nequals = 1");
+    let text = scenario_of("peer-to-peer", conditions, &[("line", knobs)], &timeline, &expectations);
+    holds(&text);
+    for seed in 1..=20 {
+        let reads = told(&text, seed, "read").concat();
+        let wanted = ["read a at n9: no value", "read b at n9: -> quorum", "read c at n9: -> all"];
+        assert_eq!(reads, wanted, "seed {seed}");
+        let writes = told(&text, seed, "write").concat();
+        let is_ok: Vec<bool> = writes.iter().map(|write| write.contains("ok in")).collect();
+        assert_eq!(is_ok, [true, true, true, false, true, false, true], "seed {seed}: {writes:?}");
+    }
+}
+
 /// An overlay has no place for nodes that come, and a ring of three copies none for a cluster that keeps all.
 #[test]
 fn nobody_joins_or_leaves_an_overlay() {

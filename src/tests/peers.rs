@@ -1,7 +1,14 @@
 //! The anomalies of peer-to-peer clusters (replication.md section 4) with their cures, and the numbers that follow
 //! from arithmetic alone, on the seeds 1 to 20.
 
-use super::stage::{at, conditions, expect, holds, scenario_of, told};
+use super::stage::{at, conditions, expect, holds, loaded, scenario_of, told};
+use splitbrain::base::time::VirtualTime;
+use splitbrain::cluster::live::HostKind;
+use splitbrain::driver::player::Player;
+use splitbrain::driver::publish_once;
+use splitbrain::headless::reseeded;
+use splitbrain::scenario::model::Scenario;
+use std::sync::Arc;
 
 fn peers(conditions: &str, runs: &[(&str, &str)], timeline: &str, expectations: &[(&str, &str)]) -> String {
     let expectations: String = expectations.iter().map(|(run, what)| expect(run, what)).collect();
@@ -254,6 +261,16 @@ fn a35_a_hot_key_loads_its_owners() {
     holds(&peers(&load(""), &[("even", knobs)], "", &[("even", &format!("{imbalance}at_most = 1.1"))]));
 }
 
+/// The twin: a primary has the load of all keys, whichever is hot.
+#[test]
+fn a35_twin_a_primary_is_as_hot_as_all_keys_together() {
+    for distribution in ["distribution = { zipf = 1.2 }", ""] {
+        let load = format!("[cluster]\nnodes = 9\n[workload]\nrate = 300\nwrites = 0.5\nkeys = 99\n{distribution}");
+        let hot = expect("one", "metric = \"load_imbalance\"\nat_least = 2.5");
+        holds(&scenario_of("primary-replica", &load, &[("one", "ack = \"majority\"")], "", &hot));
+    }
+}
+
 /// Phi 8 is 18.4 mean intervals of silence: with a round of 200 ms the mean is a little more than that.
 #[test]
 fn heartbeats_convict_late_and_each_node_for_itself() {
@@ -293,6 +310,44 @@ fn the_news_of_a_crash_goes_round_in_a_few_rounds() {
         );
         holds(&text);
     }
+}
+
+/// In rounds of 100 ms, from the first who suspects a crashed node to 99 of 100. Everybody has a beat of his own and tells
+/// three others a round, and up to as many again with probes, their answers, and what he finds out himself. Told at a
+/// rate of r a round, those who know grow as e^(r t), and those who do not shrink as e^(-r t): ln n / r rounds until
+/// half of them know, and ln 100 / r more, or ln n / r where there are fewer.
+#[test]
+fn a_suspicion_takes_the_rounds_of_the_epidemic() {
+    for nodes in [50_usize, 200] {
+        let text = peers(
+            &format!("[cluster]\nnodes = {nodes}\n[workload]\nkind = \"none\""),
+            &[("swim", "")],
+            &at("2s", "crash n7"),
+            &[],
+        );
+        let scenario = loaded(&text);
+        let rounds: Vec<f64> = (1..=10).map(|seed| rounds_of_suspicion(&reseeded(&scenario, seed))).collect();
+        let mean = rounds.iter().sum::<f64>() / rounds.len() as f64;
+        let size = nodes as f64;
+        let rounds_at = |rate: f64| (size.ln() + size.min(100.0).ln()) / rate;
+        let (least, most) = (rounds_at(6.0), rounds_at(3.0));
+        assert!((least..=most).contains(&mean), "{nodes} nodes: {least} to {most}, came {mean}, {rounds:?}");
+    }
+}
+
+fn rounds_of_suspicion(scenario: &Scenario) -> f64 {
+    let mut player = Player::new(Arc::new(scenario.clone()), HostKind::Inline).expect("a world");
+    player.advance(VirtualTime(6_000_000));
+    let publish = publish_once(&mut player);
+    let nodes = &publish.runs[0].view.nodes;
+    let suspected = nodes.iter().filter_map(|node| {
+        let mut lines = node.lines.iter();
+        lines.find(|stamped| stamped.line.code() == "PEER_SUSPECT").map(|stamped| stamped.at)
+    });
+    let mut at: Vec<VirtualTime> = suspected.collect();
+    at.sort_unstable();
+    let most = at[(nodes.len() - 1) * 99 / 100 - 1];
+    most.since(at[0]).0 as f64 / 100_000.0
 }
 
 /// Three copies in each of two sites 30 ms apart: who asks its own site alone pays no way, goes on through a cut

@@ -60,3 +60,28 @@ fn who_wants_to_join_while_another_does_is_refused_and_may_come_later() {
         &expectations,
     ));
 }
+
+/// A machine dies for good in the middle of its joining. Nobody else may move until it is given up, and then the next
+/// one may come.
+#[test]
+fn a_node_that_died_while_it_joined_is_given_up_and_the_next_one_joins() {
+    let timeline = at("3s", "add-node")
+        + &at("3.5s", "crash n6 disk-loss")
+        + &at("8s", "add-node")
+        + &at("9s", "decommission n6")
+        + &at("9.5s", "set stream_throttle=20KiB/s")
+        + &at("10s", "add-node");
+    let expectations = expect("strict", "lines = \"MOVE_REFUSED\"\nequals = 1")
+        + &expect("strict", "lines = \"GIVEN_UP\"\nequals = 1")
+        + &expect("strict", "lines = \"MOVE_DONE\"\nequals = 1")
+        + &expect("strict", "metric = \"lost_acked\"\nequals = 0")
+        + &expect("strict", "metric = \"stale_reads\"\nequals = 0")
+        + &expect("strict", "metric = \"avail_write_pct\"\nduring = [\"10s\", \"20s\"]\nequals = 100")
+        + &expect("strict", "metric = \"converged\"\nequals = 1");
+    holds(&peers(
+        &conditions(5, ""),
+        &[("strict", "stream_throttle = \"1KiB/s\"")],
+        &timeline,
+        &expectations,
+    ));
+}

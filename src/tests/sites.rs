@@ -163,6 +163,61 @@ fn the_loser_of_a_conflict_stays_readable_until_someone_resolves_it() {
     assert_eq!(told, [Some("1".into()), Some("1".into()), Some("3".into())], "the first site's: {one:?}");
 }
 
+/// All disks of a site are lost. What the other site wrote comes back from there; what it wrote itself is known over
+/// there alone, and it would count new writes under old numbers: it says so and ships nothing more.
+#[test]
+fn a_site_that_lost_its_disks_gets_the_others_writes_back_and_owns_up_to_its_own() {
+    let wiped = ["n1", "n2", "n3"].map(|node| at("6s", &format!("wipe {node}"))).concat();
+    let restarted = ["n1", "n2", "n3"].map(|node| at("7s", &format!("restart {node}"))).concat();
+    let timeline = at("2s", "write theirs=1 at n4")
+        + &at("2s", "write ours=2 at n1")
+        + &at("2s", "write more=2 at n1")
+        + &wiped
+        + &restarted
+        + &at("14s", "read theirs at n1")
+        + &at("14.2s", "read ours at n1")
+        + &at("14.4s", "read ours at n4")
+        + &at("15s", "write new=3 at n1")
+        + &at("15s", "write west=4 at n4")
+        + &at("18s", "read new at n4")
+        + &at("18.2s", "read west at n1");
+    let expectations = expect("sites", "lines = \"XSITE_FORGOT\"\nat_least = 1")
+        + &expect("sites", "checker = \"converged\"\nverdict = \"fail\"");
+    let text = scenario_of(
+        "multi-leader",
+        &two_sites("kind = \"none\""),
+        &[("sites", "")],
+        &timeline,
+        &expectations,
+    );
+    holds(&text);
+    for seed in 1..=20 {
+        let answers = told(&text, seed, "read").concat();
+        let wanted = [
+            "read theirs at n1: -> 1",
+            "read ours at n1: no value",
+            "read ours at n4: -> 2",
+            "read new at n4: no value",
+            "read west at n1: -> 4",
+        ];
+        assert_eq!(answers, wanted, "seed {seed}");
+    }
+}
+
+/// Two sites that write one key all the time leave a loser behind with every shipment. That is said, and counted once
+/// for each branch; deciding ends it.
+#[test]
+fn losers_of_a_hot_key_pile_up_until_someone_decides() {
+    let timeline = at("12s", "workload writes=0") + &at("14s", "resolve k0=peace at n1");
+    let expectations = metric("history", "siblings_max", "between = [25, 90]")
+        + &metric("history", "conflicts", "between = [25, 140]")
+        + &expect("history", "lines = \"SIB_WARN\"\nbetween = [1, 4]")
+        + &expect("history", "key = \"k0\"\nholds = \"peace\"")
+        + &converged("history");
+    let load = "rate = 100\nwrites = 0.9\nkeys = 1";
+    sites(load, &[("history", "conflict = \"longest-history\"")], &timeline, &expectations);
+}
+
 #[test]
 fn a_leader_hands_over_inside_its_site_and_nowhere_else() {
     let timeline = at("5s", "switchover n5");

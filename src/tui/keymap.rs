@@ -190,7 +190,7 @@ pub const BINDINGS: &[Binding] = &[
         W,
         "v",
         Action::Views,
-        "views: cluster, log, network, metrics, differences, ledger, checks",
+        "views: cluster, log, network, metrics, differences, ledger, checks, keys",
         ("views", 40),
     ),
     row(W, "V", Action::Checks, "which guarantees held so far, with the evidence; and back", ("", 0)),

@@ -54,6 +54,7 @@ pub const VIEWS: &[(View, &str, &str)] = &[
     (View::Differences, "6 differences", "the trade-offs, measured, run by run; who is better"),
     (View::Ledger, "7 ledger", "what became of each acknowledged write, and the story of each"),
     (View::Checks, "8 checks", "which guarantees held so far, with the evidence"),
+    (View::Keys, "9 keys", "siblings and versions side by side: which node holds which"),
 ];
 
 /// The faults of the menu.

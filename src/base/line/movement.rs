@@ -30,6 +30,9 @@ pub(super) fn text(line: &Line, names: &Names) -> String {
         Line::MoveDone { how: Move::Leave, copies, took } => {
             format!("left the ring after {took}: {copies} copies moved to others")
         }
+        Line::GivenUp { node } => {
+            format!("{} is given up: the ring is as it was before it came", names.node(*node))
+        }
         Line::RangesDropped { keys } => format!("{keys} keys dropped: others own them now"),
         _ => String::new(),
     }
@@ -40,6 +43,7 @@ fn doing(how: Move, names: &Names) -> String {
         Move::Join => "joining the ring".to_owned(),
         Move::Replace(dead) => format!("taking the place of {}", names.node(dead)),
         Move::Leave => "leaving the ring".to_owned(),
+        Move::GiveUp(dead) => format!("giving up {}", names.node(dead)),
     }
 }
 
@@ -51,13 +55,25 @@ fn objection(why: Objection, how: Move, names: &Names) -> String {
     let verb = match how {
         Move::Join => "add-node",
         Move::Replace(_) => "replace",
-        Move::Leave => "decommission",
+        Move::Leave | Move::GiveUp(_) => "decommission",
     };
     match why {
         Objection::Moves(node) | Objection::MayMove(node) => format!(
             "{} is moving, and two at once can lose data; wait and `{verb}` again, or `force` it",
             names.node(node)
         ),
+        Objection::DiedMoving { node, is_joining } => {
+            let node = names.node(node);
+            match is_joining {
+                true => format!(
+                    "{node} died while it was joining; `restart {node}`, or `decommission {node}` gives it up"
+                ),
+                false => format!("{node} died on its way; `restart {node}`, or `replace {node}`"),
+            }
+        }
+        Objection::IsAlive(node) if matches!(how, Move::GiveUp(_)) => {
+            format!("{} is alive to the others; wait until it is not", names.node(node))
+        }
         Objection::IsAlive(node) => {
             let node = names.node(node);
             format!("{node} is alive to the others; wait until it is not, or `decommission {node}`")
@@ -69,6 +85,7 @@ fn objection(why: Objection, how: Move, names: &Names) -> String {
             Move::Leave => "it is not on the ring".to_owned(),
             Move::Join => "only a node that never was on the ring can join it".to_owned(),
             Move::Replace(dead) => format!("{} is not on the ring", names.node(dead)),
+            Move::GiveUp(dead) => format!("others count on it already; `replace {}`", names.node(dead)),
         },
         Objection::NoMajority { heard, need } => {
             format!("{heard} nodes answer, {need} have to agree; heal and `{verb}` again")
@@ -87,6 +104,11 @@ mod tests {
         assert_eq!(
             text(&line, &Names::default()),
             "not joining the ring: n6 is moving, and two at once can lose data; wait and `add-node` again, or `force` it"
+        );
+        let why = Objection::DiedMoving { node: NodeId(5), is_joining: true };
+        assert_eq!(
+            text(&Line::MoveRefused { how: Move::Leave, why }, &Names::default()),
+            "not leaving the ring: n6 died while it was joining; `restart n6`, or `decommission n6` gives it up"
         );
     }
 }

@@ -223,6 +223,12 @@ impl Line {
             Line::SiteResume { site, from } => {
                 format!("{} has {from} of our writes: shipping from there", names.site(*site))
             }
+            Line::SiteForgot { site, theirs, own } => {
+                let site = names.site(*site);
+                format!(
+                    "{site} has {theirs} writes of ours, and they are not the {own} here: disks were lost, nothing more is shipped there"
+                )
+            }
             Line::SiteConflict { key, kept } => {
                 format!("{} written at two sites at once, showing that of {}", k(key), names.site(*kept))
             }
@@ -237,6 +243,7 @@ impl Line {
             | Line::MoveRefused { .. }
             | Line::MoveFetched { .. }
             | Line::MoveDone { .. }
+            | Line::GivenUp { .. }
             | Line::RangesDropped { .. } => super::movement::text(self, names),
             Line::InPartition { partition, line } => format!("p{partition}: {}", line.text(names)),
             Line::Started { incarnation } => format!("started, incarnation {incarnation}"),

@@ -222,11 +222,12 @@ impl SiteState {
             other => other.of(before),
         };
         let replaces_all = !resolver.keeps_losers() || matches!(change, Change::Update(Update::Resolve(_)));
+        let known = versions.context();
         let seen = match &shown {
             Some(leaf) if !replaces_all => versions.vector_of(leaf).unwrap_or_default(),
-            _ => versions.context(),
+            _ => known.clone(),
         };
-        let actor = branch_for(author.site, &seen, &versions.context());
+        let actor = branch_for(author.site, &seen, &known);
         let leaf = Leaf {
             value,
             written_by: author.op,
@@ -293,15 +294,35 @@ impl SiteState {
         SiteState::Table(Arc::new(Table { rows: [(id, row.clone())].into_iter().collect(), seen }))
     }
 
-    /// Where the write `op`, which another site has just told of, met others that it did not know.
-    pub fn clashes(&self, op: OpId, resolver: Resolver) -> Vec<Clash> {
+    /// Where the write `op`, which another site has just told of, met others that it did not know; `before` is what
+    /// was held without it. Where losers stay, a write that goes on with a branch meets nobody: its branch has.
+    pub fn clashes(&self, before: &SiteState, op: OpId, resolver: Resolver) -> Vec<Clash> {
         let SiteState::Register(versions) = self else { return Vec::new() };
         let Some(shown) = resolver.shown(versions) else { return Vec::new() };
+        if resolver.keeps_losers() {
+            return self.new_branch(before, op, resolver).into_iter().collect();
+        }
         let is_there = versions.values().any(|leaf| leaf.written_by == op);
         let others = versions.values().filter(|leaf| leaf.written_by != shown.written_by);
         let of_this = others.filter(|leaf| is_there && (leaf.written_by == op || shown.written_by == op));
         let (winner, site) = (shown.written_by, shown.site);
         of_this.map(|leaf| Clash { winner, loser: leaf.written_by, site, id: None }).collect()
+    }
+
+    /// The clash of `op` with the version that was shown `before`, if it stands beside all that there was.
+    fn new_branch(&self, before: &SiteState, op: OpId, resolver: Resolver) -> Option<Clash> {
+        let (SiteState::Register(held), SiteState::Register(before)) = (self, before) else { return None };
+        let leaf = held.values().find(|leaf| leaf.written_by == op)?;
+        let was_shown = resolver.shown(before)?;
+        if held.values().count() <= before.values().count() || leaf.written_by == was_shown.written_by {
+            return None;
+        }
+        let (winner, loser) = if resolver.rank(leaf) > resolver.rank(was_shown) {
+            (leaf, was_shown)
+        } else {
+            (was_shown, leaf)
+        };
+        Some(Clash { winner: winner.written_by, loser: loser.written_by, site: winner.site, id: None })
     }
 
     /// Rows of `came` whose ids are taken here by other rows.
@@ -337,6 +358,11 @@ impl SiteState {
         }
         leaves.sort_by_key(|leaf| Reverse(resolver.rank(leaf)));
         leaves.into_iter().map(|leaf| (leaf.value.clone(), leaf.written_by)).collect()
+    }
+
+    /// How many versions stand side by side.
+    pub fn versions(&self) -> usize {
+        if let SiteState::Register(versions) = self { versions.values().count() } else { 1 }
     }
 
     /// All events that led here.
@@ -480,7 +506,7 @@ mod tests {
             let second = put(Some(&first), &write(2), author(2, 1, 100), resolver);
             let both = joined(&first, &second, resolver);
             assert_eq!(
-                (both.value(resolver), both.clashes(OpId(2), resolver)),
+                (both.value(resolver), both.clashes(&first, OpId(2), resolver)),
                 (Some(Data::One(Value(2))), vec![])
             );
         }
@@ -493,7 +519,10 @@ mod tests {
         let right = put(None, &write(2), author(2, 1, 100), resolver);
         let both = joined(&left, &right, resolver);
         assert_eq!(both.found(OpId(2), resolver).all().count(), 2);
+        assert_eq!(both.clashes(&left, OpId(2), resolver).len(), 1);
         let next = put(Some(&both), &write(3), author(3, 0, 200), resolver);
+        let told = joined(&both, &next, resolver);
+        assert_eq!(told.clashes(&both, OpId(3), resolver), vec![], "its branch had met the other already");
         assert_eq!(next.siblings(resolver).len(), 2, "an update goes on from the one that is shown");
         let resolved =
             put(Some(&next), &Change::Update(Update::Resolve(Value(4))), author(4, 1, 300), resolver);

@@ -19,6 +19,8 @@ pub enum Message {
         site: u16,
         /// How many.
         position: u64,
+        /// The last of them: the receiver's own log has it at the same place, or they no longer speak of one history.
+        last: Option<OpId>,
     },
     /// A shipment came to a node that does not lead its site.
     Elsewhere {
@@ -55,7 +57,8 @@ impl crate::protocol::Message for Message {
                 let entry = |shipped: &Shipped| ENTRY_HEADER + sizes.key + shipped.state.bytes(sizes);
                 HEADER + 3 * FIELD + ship.entries.iter().map(entry).sum::<u64>()
             }
-            Message::ShipAck { .. } | Message::Elsewhere { .. } => HEADER + 2 * FIELD,
+            Message::ShipAck { .. } => HEADER + 3 * FIELD,
+            Message::Elsewhere { .. } => HEADER + 2 * FIELD,
         }
     }
 

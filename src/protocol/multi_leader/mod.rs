@@ -17,8 +17,10 @@
 //! A write counts as shippable once a majority of its site has it on disk, whatever `ack` promised the client: what a
 //! site may still take back must not be anywhere else.
 //!
-//! Positions are counts, so a site that loses the disks of a majority of its nodes counts anew what the others think
-//! they have, and no longer agrees with them: as a MySQL source that comes back from an old backup under its old name.
+//! Positions are counts, and each is told with the write that stands there. A site that has lost the disks of a majority
+//! of its nodes is told anew what the others wrote. Of its own writes the others know more than it does, and it would
+//! count new ones under old numbers: it notices, says so, and ships nothing more, as a MySQL source that comes back
+//! from an old backup under its old name should not.
 //!
 //! Must not know: how a group elects and replicates (`primary_replica`), how versions merge (`kit::sites`). Read
 //! `config`, `message`, then [`MultiLeader`] here, then `ship`.
@@ -136,7 +138,7 @@ impl MultiLeader {
                 site,
                 shipped: link.and_then(Link::acked),
                 applied: self.group.site_positions(site).0,
-                is_lost: link.is_some_and(Link::is_lost),
+                is_lost: link.is_some_and(|link| link.is_lost() || link.is_astray()),
             }
         };
         SiteView {
@@ -173,8 +175,8 @@ impl Protocol for MultiLeader {
                 self.pass(cx, Input::Message { from, message });
             }
             Input::Message { from, message: Message::Ship(ship) } => self.take_ship(cx, from, &ship),
-            Input::Message { from, message: Message::ShipAck { site, position } } => {
-                self.take_position(cx, from, site, position);
+            Input::Message { from, message: Message::ShipAck { site, position, last } } => {
+                self.take_position(cx, from, site, (position, last));
             }
             Input::Message { from, message: Message::Elsewhere { site, leader } } => {
                 self.look_elsewhere(from, site, leader);

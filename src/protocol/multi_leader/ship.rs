@@ -11,11 +11,14 @@
 
 use super::message::{Message, Ship};
 use super::{Context, MultiLeader, SHIP, line_of, within};
-use crate::base::ids::NodeId;
+use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::line::Line;
 use crate::base::time::VirtualTime;
 use crate::protocol::Ghost;
 use std::sync::Arc;
+
+/// Versions of a key side by side that are worth a warning (Riak's 25).
+const SIBLING_WARN: usize = 25;
 
 /// How far a leader is with another site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub(super) struct Link {
     /// When it was last heard.
     heard: VirtualTime,
     is_lost: bool,
+    /// Whether it has other writes of this site than the log here.
+    is_astray: bool,
     /// Who ships that site's writes to here, and what it was last told of them.
     from: Option<NodeId>,
     told: u64,
@@ -43,6 +48,10 @@ impl Link {
 
     pub(super) fn is_lost(&self) -> bool {
         self.is_lost
+    }
+
+    pub(super) fn is_astray(&self) -> bool {
+        self.is_astray
     }
 }
 
@@ -60,6 +69,7 @@ impl MultiLeader {
             moved: cx.now,
             heard: cx.now,
             is_lost: false,
+            is_astray: false,
             from: None,
             told: 0,
         };
@@ -140,6 +150,9 @@ impl MultiLeader {
                 Some(_) => Ghost::SameId { winner, loser },
                 None => Ghost::Clash { key: write.key, winner, loser, is_kept },
             });
+            if is_kept {
+                self.note_siblings(cx, write.key);
+            }
         }
         if let Some(link) = self.link(site) {
             link.from = Some(from);
@@ -148,6 +161,15 @@ impl MultiLeader {
         // Without anything to wait for it is told at once.
         if entries.is_empty() && !self.links.is_empty() {
             self.tell_position(cx, site);
+        }
+    }
+
+    /// Losers stay until someone resolves them, and on a key that both sites write all the time they pile up.
+    fn note_siblings(&self, cx: &mut Context<'_, Self>, key: Key) {
+        let count = self.group.siblings_of(key);
+        cx.ghost(Ghost::Siblings(count as u32));
+        if count == SIBLING_WARN {
+            cx.say(Line::SiblingsWarn { key, siblings: count as u64, limit: SIBLING_WARN as u64 });
         }
     }
 
@@ -163,11 +185,12 @@ impl MultiLeader {
 
     fn tell_position(&mut self, cx: &mut Context<'_, Self>, site: u16) {
         let ((_, position), own) = (self.group.site_positions(site), self.site);
+        let last = self.group.write_of(site, position);
         if let Some(link) = self.link(site)
             && let Some(from) = link.from
         {
             link.told = position;
-            cx.send(from, Message::ShipAck { site: own, position });
+            cx.send(from, Message::ShipAck { site: own, position, last });
         }
     }
 
@@ -177,10 +200,11 @@ impl MultiLeader {
         cx: &mut Context<'_, Self>,
         from: NodeId,
         site: u16,
-        position: u64,
+        (position, last): (u64, Option<OpId>),
     ) {
-        let own = self.site;
-        let (_, committed) = self.group.site_positions(own);
+        let (own, limit) = (self.site, self.config.ship_timeout);
+        let (known, committed) = self.group.site_positions(own);
+        let is_astray = self.group.write_of(own, position) != last;
         let Some(link) = self.link(site) else { return };
         (link.to, link.heard) = (from, cx.now);
         if std::mem::replace(&mut link.is_lost, false) {
@@ -188,6 +212,14 @@ impl MultiLeader {
             link.sent = link.acked.unwrap_or(0);
             cx.say(Line::SiteBack { site, missing: committed.saturating_sub(position) });
         }
+        if is_astray {
+            link.acked = None;
+            if !std::mem::replace(&mut link.is_astray, true) {
+                cx.say(Line::SiteForgot { site, theirs: position, own: known });
+            }
+            return;
+        }
+        link.is_astray = false;
         match link.acked {
             None => {
                 link.sent = position;
@@ -195,6 +227,8 @@ impl MultiLeader {
                     cx.say(Line::SiteResume { site, from: position });
                 }
             }
+            // It has lost what it had. Before long it could be an old answer that comes late.
+            Some(acked) if position < acked && cx.now.since(link.moved) >= limit => link.sent = position,
             Some(acked) if position <= acked => return,
             Some(_) => link.sent = link.sent.max(position),
         }

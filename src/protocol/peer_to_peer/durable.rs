@@ -1,6 +1,6 @@
 //! What a node's disk holds: its table, the hints it keeps for others, and what it knows of the ring.
 
-use super::movement::Wish;
+use super::movement::{Grant, Wish};
 use super::object::Object;
 use super::ring_map::Row;
 use crate::base::ids::{Key, NodeId, OpId};
@@ -57,7 +57,7 @@ pub enum Record {
     /// This node wants to move, or no longer.
     Wish(Option<Wish>),
     /// Another was told that it may move, or has done so.
-    Granted(Option<NodeId>),
+    Granted(Option<Grant>),
 }
 
 /// The disk.
@@ -72,7 +72,7 @@ pub struct Durable {
     /// The movement that this node wants to make.
     pub wish: Option<Wish>,
     /// The node that was told that it may move.
-    pub granted: Option<NodeId>,
+    pub granted: Option<Grant>,
 }
 
 impl crate::protocol::Durable for Durable {
@@ -96,7 +96,7 @@ impl crate::protocol::Durable for Durable {
             }
             Record::Ring { node, row } => drop(self.rows.insert(*node, *row)),
             Record::Wish(wish) => self.wish = *wish,
-            Record::Granted(node) => self.granted = *node,
+            Record::Granted(grant) => self.granted = *grant,
         }
     }
 

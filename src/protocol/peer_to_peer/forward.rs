@@ -55,11 +55,12 @@ impl PeerToPeer {
         cx.send(owner, Message::Forward { request: id, asked: Box::new(request.clone()) });
     }
 
-    /// How long an owner may take: its own time-out and the way there and back, or less where there are others.
+    /// How long an owner may take: its own time-out and the way there and back; where there are others, as long as it
+    /// needs itself to find a fallback, and the way.
     fn forward_patience(&self) -> Span {
         match self.config.quorum {
             Quorum::Strict => self.config.write_timeout * 2,
-            Quorum::Sloppy { fallback_after, .. } => fallback_after,
+            Quorum::Sloppy { fallback_after, .. } => fallback_after * 2,
         }
     }
 

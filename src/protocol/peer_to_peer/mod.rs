@@ -58,7 +58,7 @@ mod view;
 pub use cell::Cell;
 pub use config::{Config, Quorum, ReadRepair};
 pub use durable::{Durable, Hint, Record};
-pub use movement::{Move, Objection, Wish};
+pub use movement::{Grant, Move, Objection, Wish};
 pub use object::{Object, Sibling};
 pub use repair::SessionId;
 pub use ring_map::{Epoch, Phase, RingMap, Row};
@@ -104,7 +104,7 @@ pub struct PeerToPeer {
     /// The last unknown epoch that was asked about.
     asked_for: Epoch,
     /// The node that was told that it may move.
-    granted: Option<NodeId>,
+    granted: Option<Grant>,
     /// The movement that this node asks for.
     wish: Option<Wish>,
     movement: Movement,

@@ -18,7 +18,10 @@
 //!
 //! Two movements at once break the first sentence: each counts on an owner that the other one removes. Therefore a
 //! majority has to agree to each, and agrees to one at a time, unless it is forced. A node that crashes goes on where
-//! it was. Only acknowledged writes are promised: what was read of a write that failed may be unread after a movement.
+//! it was. One that died for good stands in the way of all others, and of writes, which wait for it too: while it is
+//! Joining, and a majority holds it for dead, a member takes its step back for it (Cassandra 5.1's `abortbootstrap`);
+//! later another takes its place. Whoever has agreed to the first consents to no step of the dead node any more, so that
+//! it finds no majority for the last one should it come back. Only acknowledged writes are promised: what was read of a write that failed may be unread after a movement.
 
 use super::durable::Record;
 use super::message::Message;
@@ -38,6 +41,9 @@ use std::sync::Arc;
 
 /// A node that hears from no majority for so many time-outs of a write gives up.
 const TRIES: u32 = 10;
+/// So far ahead is the number of a step that is taken back for a dead node, so that no step of its own, which it may
+/// have on its disk and told nobody, is newer.
+const AHEAD: u32 = 10;
 
 /// A movement that an operator has ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +52,15 @@ pub struct Wish {
     pub how: Move,
     /// Whether it begins whatever others do.
     pub is_forced: bool,
+}
+
+/// What a member has agreed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The node that may move, or give another up.
+    pub node: NodeId,
+    /// The node that is given up.
+    pub gives_up: Option<NodeId>,
 }
 
 /// What a node was told when it asked whether it may move.
@@ -79,6 +94,12 @@ pub(super) enum Movement {
 impl PeerToPeer {
     /// An operator orders a movement.
     pub(super) fn order_move(&mut self, cx: &mut Cx<'_>, wish: Wish) {
+        // Everybody is told to give a node up, and one does it.
+        if matches!(wish.how, Move::GiveUp(_))
+            && self.ring.members().find(|&node| self.believes_up(node)) != Some(self.me)
+        {
+            return;
+        }
         let objection = match self.movement {
             Movement::None => self.own_objection(wish.how),
             _ => Some(Objection::Moves(self.me)),
@@ -102,12 +123,25 @@ impl PeerToPeer {
             Move::Join | Move::Replace(_) if self.ring.phase(self.me).is_some() => {
                 Some(Objection::WrongPlace)
             }
+            Move::GiveUp(_) if !self.is_on_ring(self.me) => Some(Objection::WrongPlace),
+            Move::GiveUp(node) => self.objection_to_giving_up(node),
             _ => None,
+        }
+    }
+
+    fn objection_to_giving_up(&self, node: NodeId) -> Option<Objection> {
+        match self.ring.phase(node) {
+            // Its first step may be on its own disk alone.
+            Some(Phase::Joining) | None => self.believes_up(node).then_some(Objection::IsAlive(node)),
+            _ => Some(Objection::WrongPlace),
         }
     }
 
     fn begin_asking(&mut self, cx: &mut Cx<'_>, wish: Wish) {
         self.movement = Movement::Asking { wish, votes: Votes::default() };
+        if self.is_on_ring(self.me) && self.objection_to(self.me, wish).is_none() {
+            self.grant(cx, self.me, wish);
+        }
         self.ask_to_move(cx);
     }
 
@@ -147,12 +181,20 @@ impl PeerToPeer {
             // Whether it still wants to: if not, it says so.
             self.answer_ask(cx, other, None);
         }
-        if objection.is_none() && self.granted != Some(from) {
-            self.granted = Some(from);
-            cx.append(Record::Granted(self.granted));
-            self.flush(cx);
+        if objection.is_none() {
+            self.grant(cx, from, wish);
         }
         self.answer_ask(cx, from, objection);
+    }
+
+    fn grant(&mut self, cx: &mut Cx<'_>, node: NodeId, wish: Wish) {
+        let gives_up = if let Move::GiveUp(dead) = wish.how { Some(dead) } else { None };
+        let grant = Some(Grant { node, gives_up });
+        if self.granted != grant {
+            self.granted = grant;
+            cx.append(Record::Granted(grant));
+            self.flush(cx);
+        }
     }
 
     fn answer_ask(&mut self, cx: &mut Cx<'_>, to: NodeId, objection: Option<Objection>) {
@@ -163,19 +205,39 @@ impl PeerToPeer {
 
     fn objection_to(&self, from: NodeId, wish: Wish) -> Option<Objection> {
         let wants_to_move = matches!(self.movement, Movement::Asking { .. }).then_some(self.me);
+        // Whose own movement this one ends.
         let mut dead = None;
-        if let Move::Replace(node) = wish.how {
-            dead = Some(node).filter(|&node| self.ring.phase(node) == Some(Phase::Leaving));
-            match self.is_on_ring(node) {
+        match wish.how {
+            Move::GiveUp(node) => match self.objection_to_giving_up(node) {
+                None => dead = Some(node),
+                objection => return objection,
+            },
+            Move::Replace(node) => match self.is_on_ring(node) {
                 true if self.believes_up(node) => return Some(Objection::IsAlive(node)),
-                true => {}
-                false => return Some(Objection::WrongPlace),
-            }
+                true => dead = Some(node),
+                false => return Some(self.objection_to_mover(node).unwrap_or(Objection::WrongPlace)),
+            },
+            Move::Join | Move::Leave => {}
         }
-        let mut moving = self.ring.moving().map(|(node, _)| node);
-        let other = moving.find(|&node| node != from && Some(node) != dead);
-        let granted = self.granted.or(wants_to_move).filter(|&node| node != from);
-        other.map(Objection::Moves).or(granted.map(Objection::MayMove))
+        let is_in_the_way = |node: &NodeId| *node != from && Some(*node) != dead;
+        let other = self.ring.moving().map(|(node, _)| node).find(is_in_the_way);
+        let granted = self.granted.map(|grant| grant.node).or(wants_to_move).filter(is_in_the_way);
+        other.and_then(|node| self.objection_to_mover(node)).or(granted.map(|node| {
+            let is_joining = !self.is_on_ring(node);
+            match self.believes_up(node) {
+                true => Objection::MayMove(node),
+                false => Objection::DiedMoving { node, is_joining },
+            }
+        }))
+    }
+
+    /// What there is to say of the movement of `node`, if there is one.
+    fn objection_to_mover(&self, node: NodeId) -> Option<Objection> {
+        let phase = self.ring.phase(node).filter(|phase| phase.is_moving())?;
+        Some(match self.believes_up(node) {
+            true => Objection::Moves(node),
+            false => Objection::DiedMoving { node, is_joining: phase == Phase::Joining },
+        })
     }
 
     /// `from` agrees to this node's movement, or objects.
@@ -205,7 +267,7 @@ impl PeerToPeer {
         let Movement::Asking { wish, votes } = &self.movement else { return };
         let members = self.ring.members().count();
         let need = majority(members);
-        let is_member = self.is_on_ring(self.me) && self.granted.is_none_or(|node| node == self.me);
+        let is_member = self.is_on_ring(self.me) && self.granted.is_none_or(|grant| grant.node == self.me);
         let agreed =
             votes.agreed.iter().filter(|&&node| self.is_on_ring(node)).count() + usize::from(is_member);
         let objects =
@@ -237,6 +299,7 @@ impl PeerToPeer {
         self.flush(cx);
         cx.cancel_timer(timer(Alarm::Movement));
         cx.say(Line::MoveRefused { how: wish.how, why });
+        self.take_stays_put(cx, self.me);
         let ring = Arc::clone(&self.ring);
         for node in ring.members().filter(|&node| node != self.me) {
             cx.send(node, Message::StaysPut);
@@ -245,7 +308,7 @@ impl PeerToPeer {
 
     /// `from` does not move (any more): others may.
     pub(super) fn take_stays_put(&mut self, cx: &mut Cx<'_>, from: NodeId) {
-        if self.granted == Some(from) {
+        if self.granted.is_some_and(|grant| grant.node == from) {
             self.granted = None;
             cx.append(Record::Granted(None));
         }
@@ -271,6 +334,13 @@ impl PeerToPeer {
                 let nodes = self.sources(&BTreeMap::new()).into_keys().collect();
                 cx.say(Line::MoveStart { how: wish.how, permille, nodes });
                 self.begin_fetching(cx);
+            }
+            Move::GiveUp(dead) => {
+                self.movement = Movement::None;
+                cx.cancel_timer(timer(Alarm::Movement));
+                // Whoever agreed may agree to others when it has heard of this.
+                self.take_step_back(cx, dead, AHEAD);
+                cx.say(Line::GivenUp { node: dead });
             }
         }
     }
@@ -396,7 +466,10 @@ impl PeerToPeer {
 
     fn count_fenced(&mut self, cx: &mut Cx<'_>) {
         let Movement::Fencing { knowing, arrived, began } = &self.movement else { return };
-        if !self.is_covered(|node, _| knowing.contains(&node)) {
+        // Of a majority too, so that no majority gives this node up meanwhile.
+        let members = self.ring.members().count();
+        let consent = knowing.iter().filter(|&&node| self.is_on_ring(node)).count() + 1;
+        if consent < majority(members) || !self.is_covered(|node, _| knowing.contains(&node)) {
             return;
         }
         let (copies, took) = (arrived.len(), cx.now.since(*began));
@@ -475,7 +548,13 @@ impl PeerToPeer {
 
     /// The grant given to a node is over when it has arrived, or is gone.
     pub(super) fn release_grant(&mut self, cx: &mut Cx<'_>, before: &RingMap) {
-        let Some(node) = self.granted else { return };
+        let Some(Grant { node, gives_up }) = self.granted else { return };
+        if let Some(dead) = gives_up {
+            if matches!(self.ring.phase(dead), Some(Phase::Left | Phase::Member)) {
+                self.take_stays_put(cx, node);
+            }
+            return;
+        }
         let row = self.ring.rows().get(&node);
         if row.is_some_and(|row| !row.phase.is_moving()) && before.rows().get(&node) != row {
             self.granted = None;

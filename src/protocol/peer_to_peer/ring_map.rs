@@ -7,7 +7,8 @@
 //!     reads go    to those before      to those after
 //! ```
 //!
-//! Each row is written by its node alone and numbered by it, so two maps merge row by row, and whatever way the news
+//! Each row is written by its node alone and numbered by it, or, once and far ahead, by a member that gives the node up.
+//! So two maps merge row by row, and whatever way the news
 //! takes, everybody ends with the same map (the states of Cassandra's ring, in the steps that its 5.1 takes: start,
 //! middle and finish of a movement). A map never changes; nodes that know the same share it.
 
@@ -82,6 +83,12 @@ impl Epoch {
     /// Whether a step is missing here that `other` counts.
     pub fn is_behind(self, other: Epoch) -> bool {
         self.steps() < other.steps()
+    }
+
+    /// Whether whoever knows no more than this may serve by it where `other` is known: not if it misses a step, and not
+    /// if each of the two knows one that the other does not.
+    pub fn is_out_of_date(self, other: Epoch) -> bool {
+        self.is_behind(other) || self.steps() == other.steps() && self != other
     }
 }
 
@@ -249,14 +256,17 @@ impl RingMap {
         if self.moving().count() == 1 {
             return (Arc::clone(&self.before), Arc::clone(&self.after));
         }
-        let settle = |row: &Row| match row.phase {
+        let replaced = self.replaced_by(node);
+        let settle = |(&other, row): (&NodeId, &Row)| match row.phase {
+            // Some may count on it already.
+            Phase::TakingOver if replaced == Some(other) => Some(Row { phase: Phase::Member, ..*row }),
             Phase::Joining | Phase::TakingOver => None,
             Phase::Leaving => Some(Row { phase: Phase::Member, ..*row }),
             Phase::Member | Phase::Left => Some(*row),
         };
         let others = self.rows.iter().filter(|(other, _)| **other != node);
         let mut rows: BTreeMap<NodeId, Row> =
-            others.filter_map(|(&other, row)| Some((other, settle(row)?))).collect();
+            others.filter_map(|entry| Some((*entry.0, settle(entry)?))).collect();
         rows.extend(self.rows.get(&node).map(|row| (node, *row)));
         let alone = RingMap::new(rows, &self.reads, self.founders, plan);
         (alone.before, alone.after)

@@ -44,7 +44,7 @@ impl PeerToPeer {
         theirs: Epoch,
     ) -> bool {
         let mine = self.ring.epoch();
-        if theirs.is_behind(mine) {
+        if theirs.is_out_of_date(mine) {
             cx.send(from, Message::Behind { request, ring: Arc::clone(&self.ring) });
             return true;
         }
@@ -67,8 +67,12 @@ impl PeerToPeer {
     }
 
     /// Says to `to` what is known here, and perhaps asks what is known there.
-    /// It is on the disk first: whoever hears it may count on it.
+    /// It is on the disk first: whoever hears it may count on it. Nothing is said to a node that others may be giving
+    /// up: it must not take this for consent to its next step.
     pub(super) fn tell_ring(&mut self, cx: &mut Cx<'_>, to: NodeId, is_question: bool) {
+        if self.granted.is_some_and(|grant| grant.gives_up == Some(to)) {
+            return;
+        }
         self.owe(cx, to, Message::Ring { ring: Arc::clone(&self.ring), is_question });
     }
 
@@ -134,6 +138,16 @@ impl PeerToPeer {
         self.spread_ring(cx);
     }
 
+    /// This node writes that `dead` has left the ring, numbered `ahead` of any step that it may have taken unheard.
+    pub(super) fn take_step_back(&mut self, cx: &mut Cx<'_>, dead: NodeId, ahead: u32) {
+        let mut rows = self.ring.rows().clone();
+        let version = rows.get(&dead).map_or(0, |row| row.version) + ahead;
+        rows.insert(dead, Row { version, phase: Phase::Left, replaces: None });
+        let next = Arc::new(self.map_of(rows));
+        self.adopt_ring(cx, next);
+        self.spread_ring(cx);
+    }
+
     /// Tells everybody, when it is flushed.
     pub(super) fn spread_ring(&mut self, cx: &mut Cx<'_>) {
         let others: Vec<NodeId> = self.ring.nodes().filter(|&node| node != self.me).collect();
@@ -164,9 +178,10 @@ impl PeerToPeer {
             self.arm_ring_gossip(cx);
         }
         let is_off = self.ring.phase(self.me) == Some(Phase::Left);
-        if is_off && matches!(self.movement, Movement::HandingOn { .. }) {
-            // Another has taken its place.
+        if is_off && !matches!(self.movement, Movement::None | Movement::Asking { .. }) {
+            // Another has taken its place, or it was given up.
             self.movement = Movement::None;
+            cx.cancel_timer(timer(Alarm::Movement));
         }
         // A node whose disk was lost hears from others how far it was.
         if self.ring.rows().get(&self.me).copied() != mine && self.movement == Movement::None {

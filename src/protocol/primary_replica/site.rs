@@ -97,6 +97,12 @@ impl PrimaryReplica {
         (arrivals.upto(site, u64::MAX - 1), arrivals.upto(site, self.commit))
     }
 
+    /// The write of `site` that is the `number`-th in this log, from 1.
+    pub fn write_of(&self, site: u16, number: u64) -> Option<crate::base::ids::OpId> {
+        let index = self.store.arrivals().some(site, number.checked_sub(1)?, 1).next()?;
+        self.log().get(index)?.operation()
+    }
+
     /// The committed writes of `site` after the first `after`, at most `count`, as another site needs them.
     pub fn shippable(&self, site: u16, after: u64, count: u64) -> Arc<[Shipped]> {
         let (_, committed) = self.site_positions(site);
@@ -113,6 +119,11 @@ impl PrimaryReplica {
     /// What each key holds here with the past of every version, in the order of keys.
     pub fn site_states(&self) -> impl Iterator<Item = (crate::base::ids::Key, &Merged)> + '_ {
         self.store.states()
+    }
+
+    /// How many versions of `key` stand side by side in this log.
+    pub fn siblings_of(&self, key: crate::base::ids::Key) -> usize {
+        self.store.newest_state(key).map_or(0, SiteState::versions)
     }
 
     /// The node of these whose log counts.
@@ -153,7 +164,7 @@ impl PrimaryReplica {
                         held.collisions(state, rules.resolver).into_iter().map(|c| (write.clone(), c)),
                     );
                     merged.merge(state, rules.resolver);
-                    let met = merged.clashes(write.op, rules.resolver);
+                    let met = merged.clashes(held, write.op, rules.resolver);
                     clashes.extend(met.into_iter().map(|clash| (write.clone(), clash)));
                     merged
                 }

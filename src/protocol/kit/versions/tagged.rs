@@ -4,6 +4,7 @@
 use crate::base::time::Span;
 use crate::base::vector::{Actor, Vector};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// When a vector is cut back (Riak `small_vclock`, `big_vclock`, `young_vclock`, `old_vclock`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +23,26 @@ pub struct Pruning {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Sibling<V> {
     value: V,
+    /// Who wrote it.
+    by: Actor,
     /// Counts with the time of each actor's last event, as pruning needs it.
-    past: BTreeMap<Actor, (u64, u64)>,
+    past: Arc<BTreeMap<Actor, (u64, u64)>>,
 }
 
 impl<V> Sibling<V> {
     fn vector(&self) -> Vector {
         self.past.iter().map(|(&actor, &(count, _))| (actor, count)).collect()
+    }
+
+    /// Whether all events that led here are among those of which `known` gives the counts. Its own is looked at first:
+    /// mostly that is the one that is missing.
+    fn is_seen(&self, known: impl Fn(Actor) -> u64) -> bool {
+        let is_known = |(&actor, &(count, _)): (&Actor, &(u64, u64))| known(actor) >= count;
+        self.past.get_key_value(&self.by).is_none_or(is_known) && self.past.iter().all(is_known)
+    }
+
+    fn is_seen_by<W>(&self, other: &Sibling<W>) -> bool {
+        self.is_seen(|actor| other.past.get(&actor).map_or(0, |&(count, _)| count))
     }
 }
 
@@ -47,17 +61,19 @@ impl<V> Default for Tagged<V> {
 impl<V: Clone + Ord> Tagged<V> {
     /// What a reader gets with the values, and gives back with its write.
     pub fn context(&self) -> Vector {
-        self.siblings.iter().fold(Vector::default(), |mut all, sibling| {
-            all.merge(&sibling.vector());
-            all
-        })
+        let mut all = Vector::default();
+        for sibling in &self.siblings {
+            sibling.past.iter().for_each(|(&actor, &(count, _))| all.raise(actor, count));
+        }
+        all
     }
 
     /// `client` writes `value` at `now` (microseconds), having seen `context`.
     pub fn put(&mut self, context: &Vector, client: Actor, value: V, now: u64, pruning: Option<Pruning>) {
+        // Only pruning wants to know.
         let written_at = |actor: Actor| {
-            let known = self.siblings.iter().filter_map(|sibling| sibling.past.get(&actor));
-            known.map(|&(_, at)| at).max().unwrap_or(now)
+            let of_all = self.siblings.iter().filter(|_| pruning.is_some());
+            of_all.filter_map(|sibling| sibling.past.get(&actor)).map(|&(_, at)| at).max().unwrap_or(now)
         };
         let mut past: BTreeMap<Actor, (u64, u64)> =
             context.iter().map(|(actor, count)| (actor, (count, written_at(actor)))).collect();
@@ -69,8 +85,8 @@ impl<V: Clone + Ord> Tagged<V> {
         if let Some(pruning) = pruning {
             prune(&mut past, pruning, now);
         }
-        self.siblings.retain(|sibling| !context.covers(&sibling.vector()));
-        self.add(Sibling { value, past });
+        self.siblings.retain(|sibling| !sibling.is_seen(|actor| context.get(actor)));
+        self.add(Sibling { value, by: client, past: Arc::new(past) });
     }
 
     /// Takes in what another replica knows.
@@ -91,14 +107,10 @@ impl<V: Clone + Ord> Tagged<V> {
 
     /// Adds a sibling unless one that is there had seen it; those it had seen go.
     fn add(&mut self, new: Sibling<V>) {
-        let vector = new.vector();
-        let is_seen = |held: &Sibling<V>| {
-            held != &new && held.vector().covers(&vector) && !vector.covers(&held.vector())
-        };
-        if self.siblings.iter().any(is_seen) {
+        if self.siblings.iter().any(|held| new.is_seen_by(held) && !held.is_seen_by(&new)) {
             return;
         }
-        self.siblings.retain(|held| !vector.covers(&held.vector()) || held.vector().covers(&vector));
+        self.siblings.retain(|held| !held.is_seen_by(&new) || new.is_seen_by(held));
         if let Err(place) = self.siblings.binary_search(&new) {
             self.siblings.insert(place, new);
         }

@@ -132,12 +132,52 @@ fn a_crash_on_the_way_is_no_end() {
     }
 }
 
+fn give_up(network: &mut Network, dead: u16) {
+    for node in (0..8).filter(|&node| network.is_running(node)).collect::<Vec<u16>>() {
+        network.order(node, Move::GiveUp(NodeId(dead)), false);
+    }
+}
+
+/// Others are told why they may not move, and what ends that; once the dead node is given up they may. One that comes
+/// back after all learns it and keeps nothing.
+#[test]
+fn a_node_that_died_while_it_joined_is_given_up() {
+    let mut network = Network::with_spares(5, 3, &[("stream_throttle", "2KiB/s")], 1);
+    let ops = write_all(&mut network, 100);
+    network.start(5);
+    network.order(5, Move::Join, false);
+    network.run_until(MOVED, |network| network.phase(5) == Some(Phase::Joining)).expect("it begins");
+    network.run_for(Span::millis(200));
+    network.crash(5);
+    give_up(&mut network, 5);
+    network.run_for(Span::millis(100));
+    assert_eq!(network.count_lines("MOVE_REFUSED"), 1, "it may only be slow");
+    network.run_until(MOVED, |network| network.all_think(5, PeerStatus::Down)).expect("it is missed");
+    network.start(6);
+    network.order(6, Move::Join, false);
+    network.run_for(Span::seconds(5));
+    assert_eq!((network.count_lines("MOVE_REFUSED"), network.phase(6)), (2, None), "it stands in the way");
+    give_up(&mut network, 5);
+    let is_given_up = |network: &Network| network.count_lines("GIVEN_UP") == 1;
+    network.run_until(MOVED, is_given_up).expect("a majority holds it for dead");
+    network.order(6, Move::Join, false);
+    let is_in = |network: &Network| network.phase(6) == Some(Phase::Member);
+    network.run_until(Span::seconds(60), is_in).expect("the way is free");
+    network.start(5);
+    network.run_until(MOVED, Network::agree_on_the_ring).expect("it learns what became of it");
+    assert_eq!((network.phase(5), network.foreign_keys(5)), (Some(Phase::Left), 0));
+    for (key, op) in ops {
+        assert_eq!(network.read((key % 5) as u16, key), Some(op), "k{key}");
+    }
+}
+
 /// What happens between two rounds of writes.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Join(u16),
     Leave(u16),
     Replace(u16, u16),
+    GiveUp(u16),
     Crash(u16),
     Start(u16),
     Cut(u16),
@@ -145,11 +185,12 @@ enum Event {
 }
 
 fn events() -> impl Strategy<Value = Event> {
-    let (old, any, spare) = (0_u16..5, 0_u16..8, 5_u16..8);
+    let (any, spare) = (0_u16..8, 5_u16..8);
     prop_oneof![
         2 => spare.clone().prop_map(Event::Join),
         1 => any.clone().prop_map(Event::Leave),
-        1 => (spare, old).prop_map(|(new, old)| Event::Replace(new, old)),
+        1 => (spare.clone(), any.clone()).prop_map(|(new, old)| Event::Replace(new, old)),
+        1 => spare.prop_map(Event::GiveUp),
         2 => any.clone().prop_map(Event::Crash),
         2 => any.clone().prop_map(Event::Start),
         1 => any.prop_map(Event::Cut),
@@ -162,6 +203,7 @@ fn happen(network: &mut Network, event: Event) {
         Event::Join(node) | Event::Replace(node, _) if !network.is_running(node) => network.start(node),
         Event::Join(node) => network.order(node, Move::Join, false),
         Event::Replace(node, old) => network.order(node, Move::Replace(NodeId(old)), false),
+        Event::GiveUp(node) if !network.is_running(node) => give_up(network, node),
         Event::Leave(node) if network.is_running(node) => network.order(node, Move::Leave, false),
         Event::Crash(node) => network.crash(node),
         Event::Start(node) if !network.is_running(node) => network.start(node),
@@ -171,7 +213,7 @@ fn happen(network: &mut Network, event: Event) {
             network.partition(&groups);
         }
         Event::Heal => network.heal(),
-        Event::Leave(_) | Event::Start(_) => {}
+        Event::GiveUp(_) | Event::Leave(_) | Event::Start(_) => {}
     }
 }
 
