@@ -265,7 +265,8 @@ fn a35_a_hot_key_loads_its_owners() {
 #[test]
 fn a35_twin_a_primary_is_as_hot_as_all_keys_together() {
     for distribution in ["distribution = { zipf = 1.2 }", ""] {
-        let load = format!("[cluster]\nnodes = 9\n[workload]\nrate = 300\nwrites = 0.5\nkeys = 99\n{distribution}");
+        let load =
+            format!("[cluster]\nnodes = 9\n[workload]\nrate = 300\nwrites = 0.5\nkeys = 99\n{distribution}");
         let hot = expect("one", "metric = \"load_imbalance\"\nat_least = 2.5");
         holds(&scenario_of("primary-replica", &load, &[("one", "ack = \"majority\"")], "", &hot));
     }
