@@ -1,8 +1,9 @@
 //! What a film costs: pictures per second through layout, drawing, difference and each format, and how much faster
 //! than it plays it is made.
 
-use splitbrain::base::time::VirtualTime;
-use splitbrain::record::film::Film;
+use ratatui::buffer::Buffer;
+use splitbrain::base::time::{Span, VirtualTime};
+use splitbrain::record::film::{Ending, Film, Shot, Titles};
 use splitbrain::record::studio::{Direction, Studio};
 use splitbrain::record::{Format, make};
 use splitbrain::scenario::presets;
@@ -17,10 +18,10 @@ const ROUNDS: usize = 5;
 /// Seconds of each film: the flagship while its network is split.
 const SECONDS: u64 = 10;
 
-fn studio(fps: u32) -> Studio {
+fn studio(fps: u32, seconds: u64) -> Studio {
     let direction = Direction {
         from: VirtualTime(4_000_000),
-        to: VirtualTime(4_000_000 + SECONDS * 1_000_000),
+        to: VirtualTime(4_000_000 + seconds * 1_000_000),
         size: (120, 40),
         speed_milli: 1_000,
         fps,
@@ -41,7 +42,7 @@ pub(crate) fn measure() {
     for (format, fps) in formats {
         let (mut seconds, mut size, mut count) = (Vec::new(), 0, 0);
         for _ in 0..ROUNDS {
-            let mut film = studio(fps);
+            let mut film = studio(fps, SECONDS);
             // Playing up to where the film begins is not part of it.
             film.next();
             let began = Instant::now();
@@ -53,5 +54,46 @@ pub(crate) fn measure() {
         let took = super::median(&seconds);
         let (each, times) = (f64::from(count) / took, SECONDS as f64 / took);
         println!("  {:<6} {fps:>4} {each:>12.0} {times:>12.0} {:>10}", format.row().word, size / 1024);
+    }
+    stills();
+}
+
+/// Of a picture that is drawn already, what its file costs.
+#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+fn stills() {
+    let mut studio = studio(1, 0);
+    let picture = studio.next().expect("one picture").picture.clone();
+    let titles = studio.titles().clone();
+    for format in [Format::Png, Format::Svg] {
+        let mut seconds = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut still = Still { titles: titles.clone(), picture: picture.clone(), is_shown: false };
+            let began = Instant::now();
+            black_box(make(&mut still, format, format.row().scale, &mut |_, _| {}).expect("it holds one"));
+            seconds.push(began.elapsed().as_secs_f64());
+        }
+        println!("  {:<6} still {:>11.0}", format.row().word, 1.0 / super::median(&seconds));
+    }
+}
+
+/// A film of one picture.
+struct Still {
+    titles: Titles,
+    picture: Buffer,
+    is_shown: bool,
+}
+
+impl Film for Still {
+    fn titles(&self) -> &Titles {
+        &self.titles
+    }
+
+    fn next(&mut self) -> Option<Shot<'_>> {
+        let is_first = !std::mem::replace(&mut self.is_shown, true);
+        is_first.then_some(Shot { at: Span::ZERO, picture: &self.picture, chapters: &[] })
+    }
+
+    fn ending(&mut self) -> Ending {
+        Ending::default()
     }
 }

@@ -20,7 +20,14 @@ use std::time::Instant;
 const ROUNDS: usize = 7;
 
 fn main() {
-    // `cargo bench -- judging` measures the judges alone.
+    // `cargo bench -- judging` measures the judges alone, and so on.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [recordings::WEIGHING, what] => return recordings::weigh(what),
+        ["films"] => return films::measure(),
+        ["recordings"] => return recordings::measure(),
+        _ => {}
+    }
     let loaded = scenario();
     let setups: Vec<(String, RunSetup)> =
         loaded.runs.iter().map(|run| (run.id.clone(), busy(run.setup.clone()))).collect();
@@ -50,6 +57,7 @@ fn main() {
     judging::measure();
     judging::watching(&setups);
     frames::measure();
+    recordings::measure();
     films::measure();
     start::measure();
 }
@@ -57,6 +65,7 @@ fn main() {
 mod films;
 mod frames;
 mod judging;
+mod recordings;
 mod start;
 
 fn scenario() -> Scenario {

@@ -8,9 +8,10 @@ use crate::driver::thread::{Edges, Parse, Start, start};
 use crate::driver::{Request, Seek};
 use crate::headless::compare::{self, Form};
 use crate::headless::{self, Exit, complain};
+use crate::record::edge::{Growing, begin};
 use crate::scenario::grammar::{complete, parse};
 use crate::scenario::load::{RECORDING_MAX, load};
-use crate::scenario::model::Scenario;
+use crate::scenario::model::{Recorded, Scenario};
 use crate::scenario::overrides::Override;
 use crate::scenario::presets::{PRESETS, preset};
 use crate::scenario::vocabulary;
@@ -68,13 +69,14 @@ fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool
     let grammar = words.clone();
     let parser: Parse = Box::new(move |text| parse(text, &grammar).map_err(|error| error.to_string()));
     let is_paused = play.paused || play.seek.is_some();
-    let begin = Start { speed_milli: play.speed, is_paused, host: HostKind::Tasks };
+    let beginning = Start { speed_milli: play.speed, is_paused, host: HostKind::Tasks };
     let tape = match tape(play) {
         Ok(tape) => tape,
         Err(exit) => return Ok(exit),
     };
+    let open = |path: &str, force| begin(path, force).map(boxed);
     let edges = Edges { parse: parser, open: Box::new(open), tape, size: crossterm::terminal::size().ok() };
-    let simulation = start(Arc::new(scenario), begin, edges)?;
+    let simulation = start(Arc::new(scenario), beginning, edges)?;
     if let Some(at) = play.seek {
         // The first request finds room, and somebody who takes it.
         drop(simulation.requests.blocking_send(Request::Seek(Seek::To(at))));
@@ -82,7 +84,8 @@ fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool
     let completions = move |text: &str| {
         complete(text, &words).into_iter().map(|completion| (completion.text, completion.meaning)).collect()
     };
-    let exists = |path: &str| std::fs::exists(path).unwrap_or(false);
+    // A folder cannot be overwritten, so nobody is asked about it.
+    let exists = |path: &str| std::fs::metadata(path).is_ok_and(|there| !there.is_dir());
     let options =
         tui::Options { run, look, exists: Box::new(exists), complete: Box::new(completions), with_tour };
     let frames = simulation.frames.clone();
@@ -155,8 +158,8 @@ fn overrides(changes: &Changes) -> Vec<Override> {
 /// The file of `--record`, opened; what is wrong with it is printed.
 fn tape(play: &Play) -> Result<Option<Tape>, Exit> {
     let Some(path) = &play.record else { return Ok(None) };
-    match open(path, play.force) {
-        Ok(out) => Ok(Some((path.clone(), out))),
+    match begin(path, play.force) {
+        Ok(out) => Ok(Some((path.clone(), boxed(out)))),
         Err(why) => {
             complain(&safe(&why));
             Err(Exit::BadInput)
@@ -164,25 +167,12 @@ fn tape(play: &Play) -> Result<Option<Tape>, Exit> {
     }
 }
 
+fn boxed(file: Growing) -> Box<dyn Write + Send> {
+    Box::new(file)
+}
+
 /// A file to record to, with its name.
 type Tape = (String, Box<dyn Write + Send>);
-
-/// Opens a file to be written: a new one, unless another may be overwritten.
-fn open(path: &str, force: bool) -> Result<Box<dyn Write + Send>, String> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    match force {
-        true => options.create(true).truncate(true),
-        false => options.create_new(true),
-    };
-    match options.open(path) {
-        Ok(file) => Ok(Box::new(file)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(format!("{path} is there already; --force overwrites it"))
-        }
-        Err(error) => Err(format!("cannot write to {path}: {error}")),
-    }
-}
 
 /// Finds and loads a scenario: a preset's name, a file, `-`. What is wrong is printed.
 fn find(name: &str, changes: &[Override]) -> Option<Scenario> {
@@ -198,8 +188,8 @@ fn find(name: &str, changes: &[Override]) -> Option<Scenario> {
     };
     match load(&file, &text, changes) {
         Ok(scenario) => {
-            if scenario.recorded.as_ref().is_some_and(|recorded| recorded.is_torn) {
-                complain(&format!("the last entry of {} is torn and left out", safe(&file)));
+            if let Some(warning) = scenario.recorded.as_ref().and_then(Recorded::warning) {
+                complain(&format!("{}: {warning}", safe(&file)));
             }
             Some(scenario)
         }
@@ -264,7 +254,7 @@ fn depth(when: ColorWhen) -> Depth {
     let (term, color_term) = (variable("TERM"), variable("COLORTERM"));
     let of_terminal = match (color_term.as_str(), term.as_str()) {
         ("truecolor" | "24bit", _) => Depth::True,
-        (_, "dumb" | "") => Depth::Mono,
+        (_, "dumb" | "" | "vt100" | "vt102" | "vt220") => Depth::Mono,
         (_, term) if term.contains("256") || term.contains("kitty") || term.contains("alacritty") => {
             Depth::Indexed
         }

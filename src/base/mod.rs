@@ -13,6 +13,7 @@ pub mod delay;
 pub mod difference;
 pub mod fate;
 pub mod fixed;
+pub mod footprint;
 pub mod ids;
 pub mod knob;
 pub mod line;

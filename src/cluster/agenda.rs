@@ -72,9 +72,15 @@ impl<T: Copy> Agenda<T> {
 
     /// When the next entry is due.
     pub fn next_at(&self) -> Option<VirtualTime> {
+        self.peek().map(|(at, _)| at)
+    }
+
+    /// The next entry and when it is due; it stays.
+    pub fn peek(&self) -> Option<(VirtualTime, T)> {
         let near = self.heap.peek().copied();
         let first = || self.later.first_key_value().and_then(|(_, window)| window.iter().max().copied());
-        near.or_else(first).map(|Reverse(key)| time_of(key))
+        let Reverse(key) = near.or_else(first)?;
+        Some((time_of(key), self.slab[slot_of(key)]))
     }
 
     /// Takes the next entry if it is due before `limit`.
@@ -88,9 +94,9 @@ impl<T: Copy> Agenda<T> {
             return None;
         }
         self.heap.pop();
-        let slot = (key & ((1 << SLOT_BITS) - 1)) as u32;
-        self.free.push(slot);
-        Some((at, self.slab[slot as usize]))
+        let slot = slot_of(key);
+        self.free.push(slot as u32);
+        Some((at, self.slab[slot]))
     }
 }
 
@@ -106,6 +112,10 @@ impl<T> Agenda<T> {
 
 fn time_of(key: u128) -> VirtualTime {
     VirtualTime((key >> (SLOT_BITS + SEQUENCE_BITS)) as u64)
+}
+
+fn slot_of(key: u128) -> usize {
+    (key & ((1 << SLOT_BITS) - 1)) as usize
 }
 
 #[cfg(test)]

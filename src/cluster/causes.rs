@@ -130,6 +130,12 @@ impl<T: Clone> Newest<T> {
         self.first + (self.older.len() + self.newer.len()) as u64 - 1
     }
 
+    /// Forgets all items; the numbers go on.
+    fn forget(&mut self) {
+        self.first += (self.older.len() + self.newer.len()) as u64;
+        (self.older, self.newer) = Default::default();
+    }
+
     fn get(&self, number: u64) -> Option<&T> {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         match place.checked_sub(self.older.len()) {
@@ -181,6 +187,11 @@ impl Causes {
         self.turns.push(turn, TURNS);
     }
 
+    /// Forgets the steps taken so far; the lines stay.
+    pub fn forget_steps(&mut self) {
+        self.steps.forget();
+    }
+
     /// A step, while it is remembered.
     pub fn get(&self, step: StepId) -> Option<&Step> {
         self.steps.get(step.0)
@@ -230,6 +241,8 @@ mod tests {
         assert_eq!((newest.get(10), newest.get(11), newest.get(25)), (None, Some(&10), Some(&24)));
         assert_eq!((newest.get(0), newest.get(26)), (None, None));
         assert_eq!(newest.iter().count(), 15);
+        newest.forget();
+        assert_eq!((newest.push(26, 10), newest.get(25), newest.get(26)), (26, None, Some(&26)));
     }
 
     #[test]

@@ -100,6 +100,8 @@ pub struct Facts {
     older: Chunks<Fact>,
     newer: Chunks<Fact>,
     pub(super) noting: Noting,
+    /// What happened before is not known here.
+    since: VirtualTime,
 }
 
 impl Facts {
@@ -126,6 +128,11 @@ impl Facts {
         }
     }
 
+    /// Forgets everything before `now`.
+    pub fn forget(&mut self, now: VirtualTime) {
+        *self = Facts { since: now, noting: self.noting, ..Facts::default() };
+    }
+
     /// What happened to `op`, and to whole nodes since `since`, in order.
     pub fn of(&self, op: OpId, since: VirtualTime) -> impl Iterator<Item = &Fact> {
         let is_about = move |fact: &&Fact| match fact.op {
@@ -138,7 +145,7 @@ impl Facts {
     /// Whether everything since `at` is still kept.
     pub fn reach_back_to(&self, at: VirtualTime) -> bool {
         let first = self.older.get(0).or_else(|| self.newer.get(0));
-        self.older.is_empty() || first.is_some_and(|first| first.at <= at)
+        self.since <= at && (self.older.is_empty() || first.is_some_and(|first| first.at <= at))
     }
 }
 
@@ -163,5 +170,8 @@ mod tests {
         assert!(!facts.reach_back_to(VirtualTime(5)));
         assert_eq!(facts.of(OpId(5), VirtualTime::ZERO).count(), 0);
         assert_eq!(facts.of(OpId(GENERATION as u32 + 5), VirtualTime::ZERO).count(), 1);
+        facts.forget(VirtualTime(700_000));
+        assert_eq!(facts.of(OpId(GENERATION as u32 + 5), VirtualTime::ZERO).count(), 0);
+        assert!(!facts.reach_back_to(VirtualTime(699_999)) && facts.reach_back_to(VirtualTime(700_000)));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::facts::Noting;
 use super::fates::Fates;
+use super::footprints::Footprints;
 use super::host::inline::Inline;
 use super::host::tasks::Tasks;
 use super::host::{Host, NodeCell};
@@ -14,7 +15,6 @@ use super::resolve::asks_for_owners;
 use super::spec::RunSetup;
 use super::tally::Stint;
 use super::view::{ClusterView, LedgerView, MessageCounts, StoryView};
-use super::world::Milestone;
 use crate::base::command::Command;
 use crate::base::ids::{Key, NodeId, OpId};
 use crate::base::knob::Topology;
@@ -98,12 +98,16 @@ pub trait Cluster: Send {
     /// # Errors
     /// If the operating system gives no runtime for tasks.
     fn copy_on(&mut self, host: HostKind) -> std::io::Result<Box<dyn Cluster>>;
+    /// Forgets the ways of writes and the causes of steps before now: figures, fates and verdicts do without.
+    fn forget_stories(&mut self);
     /// When its last event was handled; zero before the first.
     fn last_at(&self) -> VirtualTime;
     /// Messages that have reached `node` so far.
     fn received(&self, node: NodeId) -> u64;
-    /// The digest after every [`MILESTONE_EVENTS`](super::world::MILESTONE_EVENTS) events.
-    fn milestones(&self) -> Vec<Milestone>;
+    /// What its events have left behind, for another play of it to be compared with.
+    fn footprints(&self) -> Footprints;
+    /// What its next event is, in words.
+    fn foretell(&self) -> Option<String>;
 }
 
 /// Where the nodes of a cluster shall live.
@@ -299,6 +303,12 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
         hosted(Inline::from_parts(self.host.world().clone(), cells))
     }
 
+    fn forget_stories(&mut self) {
+        let world = self.host.world_mut();
+        world.facts.forget(world.now);
+        world.causes.forget_steps();
+    }
+
     fn copy_on(&mut self, host: HostKind) -> std::io::Result<Box<dyn Cluster>> {
         if host == HostKind::Inline {
             return Ok(self.checkpoint());
@@ -315,7 +325,11 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
         self.host.world().received(node)
     }
 
-    fn milestones(&self) -> Vec<Milestone> {
-        self.host.world().milestones().iter().copied().collect()
+    fn footprints(&self) -> Footprints {
+        self.host.world().footprints()
+    }
+
+    fn foretell(&self) -> Option<String> {
+        self.host.world().foretell()
     }
 }

@@ -129,6 +129,12 @@ impl<P: Protocol> Machine<P> {
         Some((self.token, done_at))
     }
 
+    /// What it will have done when the work of this token is complete, as far as it still holds it.
+    pub fn about_to_do(&self, token: u64) -> Option<&Work<P>> {
+        let is_on_it = token == self.token && self.busy_until.is_some() && self.foreseen.is_none();
+        self.inbox.front().filter(|_| is_on_it).map(|(work, _)| work)
+    }
+
     /// The processor is done with the front of the queue; `None` if it was interrupted since it began.
     pub fn complete(&mut self, token: u64) -> Option<Done<P>> {
         if token != self.token || self.busy_until.take().is_none() {

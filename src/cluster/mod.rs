@@ -19,6 +19,8 @@ pub mod effects;
 pub mod facts;
 pub mod fates;
 pub mod faults;
+pub mod footprints;
+mod foretell;
 mod ghosts;
 pub mod host;
 pub mod journal;

@@ -265,6 +265,12 @@ impl<M: Message> Network<M> {
         (!is_held).then_some((arrival, FlightRef { slot, id }))
     }
 
+    /// A message that will arrive; `None` if it was lost or held meanwhile.
+    pub fn peek(&self, flight: FlightRef) -> Option<&Flight<M>> {
+        let there = self.flights.get(flight.slot as usize)?.as_ref();
+        there.filter(|there| there.id == flight.id && !there.is_held)
+    }
+
     /// Takes a message off its link on arrival; `None` if it was lost or held meanwhile.
     pub fn land(&mut self, flight: FlightRef) -> Option<Flight<M>> {
         let place = self.flights.get_mut(flight.slot as usize)?;

@@ -45,6 +45,7 @@ pub type Owners<'a> = &'a mut dyn FnMut(Key) -> Vec<NodeId>;
 impl<P: Protocol> World<P> {
     /// Carries out `command` now, before any event of this instant that is still to come.
     pub fn apply(&mut self, command: &Command, owners: Owners<'_>) -> Applied {
+        self.leave_footprint();
         let resolved = resolve(command, &mut |node| self.look_up(node, owners));
         let text: Arc<str> = resolved.as_ref().unwrap_or(command).spell(&self.names).into();
         self.trace.note(self.now, Mark::Command, None, [text.len() as u64, 0]);

@@ -13,6 +13,7 @@ use super::causes::{Cause, Causes, Quiet, is_telling};
 use super::clients::Clients;
 use super::facts::{Facts, Noting, What};
 use super::faults::Faults;
+use super::footprints::Footprints;
 use super::ledger::Ledger;
 use super::machine::{Done, Machine, StepNote, Work};
 use super::network::{FlightRef, Network};
@@ -25,7 +26,6 @@ use super::trace::{Mark, Trace};
 use super::view::{DropReason, Health, MessageCounts};
 use super::workload::Workload;
 use crate::base::bits::Bits;
-use crate::base::chunks::Chunks;
 use crate::base::command::{Command, CrashKind, NodeRef};
 use crate::base::delay::DelayTable;
 use crate::base::ids::{NodeId, OpId};
@@ -108,19 +108,6 @@ pub enum Turn<P: Protocol> {
     Idle,
 }
 
-/// Events between two milestones.
-pub const MILESTONE_EVENTS: u64 = 10_000;
-
-/// The digest of a trace after a round number of events, taken as the next event begins. Two runs whose digests are
-/// equal at one milestone and not at the next part between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Milestone {
-    /// When the last of these events was handled.
-    pub at: VirtualTime,
-    /// The digest.
-    pub digest: u64,
-}
-
 /// A backup.
 #[derive(Clone, Debug)]
 pub(super) struct Backup<D> {
@@ -174,7 +161,7 @@ pub struct World<P: Protocol> {
     last_at: VirtualTime,
     /// Messages that have reached each machine.
     received: Vec<u64>,
-    milestones: Chunks<Milestone>,
+    footprints: Footprints,
 }
 
 /// What the cluster of `setup` is told of its world.
@@ -245,7 +232,7 @@ impl<P: Protocol> World<P> {
             handled: 0,
             last_at: VirtualTime::ZERO,
             received: vec![0; machines],
-            milestones: Chunks::default(),
+            footprints: Footprints::default(),
             setup: Arc::new(setup),
         };
         (0..members).for_each(|node| world.wake(NodeId::at(node)));
@@ -278,9 +265,16 @@ impl<P: Protocol> World<P> {
         self.received.get(node.index()).copied().unwrap_or(0)
     }
 
-    /// The digest after every [`MILESTONE_EVENTS`] events, from the first on.
-    pub fn milestones(&self) -> &Chunks<Milestone> {
-        &self.milestones
+    /// What its events have left behind.
+    pub fn footprints(&self) -> Footprints {
+        let mut footprints = self.footprints.clone();
+        footprints.take(self.handled, self.last_at, self.trace.digest());
+        footprints
+    }
+
+    /// The last event is over: what comes now belongs to the next one.
+    pub(super) fn leave_footprint(&mut self) {
+        self.footprints.take(self.handled, self.last_at, self.trace.digest());
     }
 
     /// Its trace.
@@ -324,9 +318,7 @@ impl<P: Protocol> World<P> {
             self.now = self.now.max(limit.min(VirtualTime(u64::MAX - 1)));
             return Turn::Idle;
         };
-        if self.handled.is_multiple_of(MILESTONE_EVENTS) && self.handled > 0 {
-            self.milestones.push(Milestone { at: self.last_at, digest: self.trace.digest() });
-        }
+        self.leave_footprint();
         (self.now, self.last_at) = (at, at);
         self.handled += 1;
         match event {

@@ -193,4 +193,6 @@ pub struct Toast {
     pub text: String,
     /// Whether something was refused.
     pub is_error: bool,
+    /// Whether it stays until it is dismissed: nobody asked for it, and it must not be missed.
+    pub stays: bool,
 }

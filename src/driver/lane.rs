@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex};
 
 /// Virtual time played between two looks whether a checkpoint is due.
 const SLICE: Span = Span::millis(10);
+/// Events that stories and causes reach back at least; a replay of that many takes a tenth of a second.
+const REMEMBERED: u64 = 400_000;
 /// Steps after which a search for a message that does not come is given up.
 const STEPS_MAX: u32 = 300_000;
 
@@ -27,6 +29,10 @@ pub struct Lane {
     live: Cursor,
     /// The markers as they were when the lane was last seen at its end.
     known: Vec<Marker>,
+    /// Events before which stories and causes are forgotten: those of the checkpoint that its runs went on from.
+    knows_since: u64,
+    /// Whether its runs stand inline where they were sent, and move to their host when time goes on.
+    is_away: bool,
 }
 
 impl Lane {
@@ -45,6 +51,8 @@ impl Lane {
             shelf: Shelf::new(beginning),
             live: Cursor::default(),
             known: Vec::new(),
+            knows_since: 0,
+            is_away: false,
         })
     }
 
@@ -61,7 +69,7 @@ impl Lane {
     ) -> io::Result<Self> {
         let shelf = self.shelf.up_to(at);
         let from = shelf.nearest(Cursor { at, steps: 0 });
-        let player = self.resumed(&timeline, &from)?;
+        let (player, knows_since) = self.resumed(&timeline, &from)?;
         let mut lane = Lane {
             number,
             scenario: Arc::clone(&self.scenario),
@@ -70,16 +78,54 @@ impl Lane {
             shelf,
             live: Cursor::default(),
             known: Vec::new(),
+            knows_since,
+            is_away: self.host != HostKind::Inline,
         };
         lane.play_to(to);
-        lane.player.rehost(self.host)?;
         lane.live = lane.player.cursor();
         Ok(lane)
     }
 
-    fn resumed(&self, timeline: &Arc<Vec<Arc<Entry>>>, from: &Mutex<Checkpoint>) -> io::Result<Player> {
+    /// A checkpoint's runs on the inline host, and after how many events.
+    fn resumed(
+        &self,
+        timeline: &Arc<Vec<Arc<Entry>>>,
+        from: &Mutex<Checkpoint>,
+    ) -> io::Result<(Player, u64)> {
         let (scenario, timeline) = (Arc::clone(&self.scenario), Arc::clone(timeline));
-        shelf::with(from, |from| Player::resume(scenario, timeline, from, HostKind::Inline))
+        shelf::with(from, |from| {
+            let player = Player::resume(scenario, timeline, from, HostKind::Inline)?;
+            Ok((player, from.events))
+        })
+    }
+
+    /// Goes on from a checkpoint instead. The runs stay inline: who jumps about would pay for every move.
+    fn go_on_from(&mut self, from: &Mutex<Checkpoint>) -> io::Result<()> {
+        (self.player, self.knows_since) = self.resumed(self.player.timeline(), from)?;
+        self.is_away = self.host != HostKind::Inline;
+        Ok(())
+    }
+
+    /// Time goes on from where the runs were sent: they move to their host. All hosts give the same, so a system that
+    /// refuses one leaves them where they are.
+    fn come_home(&mut self) {
+        if self.is_away {
+            self.is_away = self.player.rehost(self.host).is_err();
+        }
+    }
+
+    /// Lives through so much of the past again that stories and causes reach back as far as they would have, had the
+    /// runs never been sent anywhere.
+    ///
+    /// # Errors
+    /// If the operating system gives no runtime for tasks; the lane stays as it was.
+    pub fn remember(&mut self) -> io::Result<()> {
+        let (here, wanted) = (self.cursor(), self.player.events().saturating_sub(REMEMBERED));
+        if self.knows_since > wanted {
+            self.go_on_from(&self.shelf.after_events(wanted))?;
+            self.play_to(here);
+        }
+        Ok(())
     }
 
     /// Its runs where they stand.
@@ -114,6 +160,11 @@ impl Lane {
 
     /// Plays on up to `limit`.
     pub fn advance(&mut self, limit: VirtualTime) {
+        self.come_home();
+        self.run_to(limit);
+    }
+
+    fn run_to(&mut self, limit: VirtualTime) {
         while self.player.now() < limit {
             self.player.advance(limit.min(self.player.now() + SLICE));
             self.keep();
@@ -144,9 +195,7 @@ impl Lane {
         let from = self.shelf.nearest(to);
         let is_shorter = shelf::with(&from, |from| from.at > self.player.now());
         if to < self.cursor() || is_shorter {
-            self.player = self.resumed(self.player.timeline(), &from)?;
-            self.play_to(to);
-            return self.player.rehost(self.host);
+            self.go_on_from(&from)?;
         }
         self.play_to(to);
         Ok(())
@@ -154,7 +203,7 @@ impl Lane {
 
     /// Plays on to a place that lies ahead.
     fn play_to(&mut self, to: Cursor) {
-        self.advance(to.at);
+        self.run_to(to.at);
         while self.player.cursor() < to && self.player.next_at() == Some(to.at) {
             self.step();
         }
@@ -227,10 +276,10 @@ impl Lane {
     pub fn step_message_back(&mut self, run: usize, node: Option<NodeId>) -> io::Result<bool> {
         let mut upper = self.cursor();
         while let Some((from, checkpoint)) = self.shelf.before(upper) {
-            let mut player = self.resumed(self.player.timeline(), &checkpoint)?;
+            let (mut player, _) = self.resumed(self.player.timeline(), &checkpoint)?;
             // News of the last slice may be no earlier than this place; those of the one before are.
             for slice in slices_with_news(&mut player, upper, run, node) {
-                let mut player = self.resumed(self.player.timeline(), &checkpoint)?;
+                let (mut player, _) = self.resumed(self.player.timeline(), &checkpoint)?;
                 player.advance(slice);
                 if let Some(found) = last_news(&mut player, upper, run, node) {
                     self.seek(found)?;
@@ -244,6 +293,7 @@ impl Lane {
 
     /// Goes on to an instant that a command by hand can have for its own.
     pub fn clear_instant(&mut self) -> VirtualTime {
+        self.come_home();
         let at = self.player.clear_instant();
         self.live = self.live.max(self.player.cursor());
         at

@@ -69,7 +69,8 @@ pub struct Cursor {
     pub steps: u32,
 }
 
-/// All runs at the beginning of an instant, to go on from as often as one likes.
+/// All runs at the beginning of an instant, to go on from as often as one likes. It has forgotten the ways of writes
+/// and the causes of steps, which are most of what a world holds.
 pub struct Checkpoint {
     /// The instant; nothing of it has happened yet.
     pub at: VirtualTime,
@@ -149,10 +150,15 @@ impl Player {
 
     /// A checkpoint of this place; `None` in the middle of an instant.
     pub fn checkpoint(&mut self) -> Option<Checkpoint> {
+        let light = |run: &mut Box<dyn Cluster>| {
+            let mut copy = run.checkpoint();
+            copy.forget_stories();
+            copy
+        };
         (self.steps == 0).then(|| Checkpoint {
             at: self.now,
             events: self.events(),
-            clusters: self.clusters.iter_mut().map(|run| run.checkpoint()).collect(),
+            clusters: self.clusters.iter_mut().map(light).collect(),
             ends: self.ends.clone(),
             performed_at: self.performed_at,
             done: self.done.clone(),

@@ -36,6 +36,10 @@ pub fn publish_once(player: &mut Player) -> Frame {
 #[derive(Clone)]
 struct Figures {
     at: VirtualTime,
+    /// The digest of what was measured.
+    digest: u64,
+    /// Whether everything was looked at anew.
+    is_whole: bool,
     totals: Arc<MetricSet>,
     recent: Arc<MetricSet>,
     write_rate: Arc<Vec<u32>>,
@@ -57,6 +61,8 @@ pub struct Publisher {
     toasts_said: u64,
     why: Option<Arc<Explained>>,
     serial: u64,
+    /// How often a run was measured.
+    measured: u64,
     /// The write whose story is told, with the place of its run in a frame.
     told: Option<(usize, OpId)>,
 }
@@ -83,6 +89,7 @@ impl Publisher {
             toasts_said: 0,
             why: None,
             serial: 0,
+            measured: 0,
             told: None,
         }
     }
@@ -97,6 +104,16 @@ impl Publisher {
     /// Gives a chain of causes with the frames to come.
     pub(super) fn explain(&mut self, explained: Explained) {
         self.why = Some(Arc::new(explained));
+    }
+
+    /// How often a run was measured so far.
+    pub(super) fn measured(&self) -> u64 {
+        self.measured
+    }
+
+    /// Whether a story is told.
+    pub(super) fn is_telling(&self) -> bool {
+        self.told.is_some()
     }
 
     /// The story of this write is told from now on.
@@ -117,11 +134,21 @@ impl Publisher {
 
     /// Answers a request in the frames to come.
     pub(super) fn toast(&mut self, text: String, is_error: bool) {
+        self.say(text, is_error, false);
+    }
+
+    /// Says what nobody has asked for and must not be missed.
+    pub(super) fn warn(&mut self, text: String) {
+        self.say(text, true, true);
+    }
+
+    fn say(&mut self, text: String, is_error: bool, stays: bool) {
         self.toasts_said += 1;
         if self.toasts.len() == TOASTS {
-            self.toasts.remove(0);
+            // What stays makes way last.
+            self.toasts.remove(self.toasts.iter().position(|toast| !toast.stays).unwrap_or(0));
         }
-        self.toasts.push(Toast { serial: self.toasts_said, text, is_error });
+        self.toasts.push(Toast { serial: self.toasts_said, text, is_error, stays });
     }
 
     /// The picture of where a story stands.
@@ -208,8 +235,9 @@ impl Publisher {
     fn run_frame(&mut self, player: &mut Player, run: usize, lane: u32, freshness: Freshness) -> RunFrame {
         let cluster = player.clusters()[run].as_mut();
         let now = cluster.now();
+        // Nothing is measured twice of a world in which nothing has happened since.
         let is_fresh = |figures: &Figures| match freshness {
-            Freshness::Measured => false,
+            Freshness::Measured => figures.is_whole && figures.digest == cluster.digest(),
             Freshness::Recent => figures.at <= now && now.since(figures.at) < MEASURE_EVERY,
             Freshness::Any => true,
         };
@@ -217,6 +245,7 @@ impl Publisher {
         let figures = match before {
             Some(figures) if is_fresh(&figures) => figures,
             before => {
+                self.measured += 1;
                 let before = before.filter(|_| freshness != Freshness::Measured);
                 measure(cluster, &mut self.watchers[run], before)
             }
@@ -288,6 +317,7 @@ fn measure(cluster: &mut dyn Cluster, watcher: &mut Watcher, before: Option<Figu
     if let Some(percent) = order.percent() {
         totals.put(Metric::LinOk, percent);
     }
+    let is_whole = before.is_none();
     let (judged_at, verdicts) = match before {
         Some(before) if before.judged_at <= at && at.since(before.judged_at) < JUDGE_EVERY => {
             (before.judged_at, before.verdicts)
@@ -307,6 +337,8 @@ fn measure(cluster: &mut dyn Cluster, watcher: &mut Watcher, before: Option<Figu
     };
     Figures {
         at,
+        digest: cluster.digest(),
+        is_whole,
         totals: Arc::new(totals),
         recent: Arc::new(cluster.measure(&truth, (at - RECENT, VirtualTime::MAX))),
         write_rate: Arc::new(write_rate),

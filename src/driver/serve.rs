@@ -15,12 +15,15 @@ use std::sync::Arc;
 
 impl Pacer {
     /// Tells the causes of something in a run of the lane that is acted on.
-    fn explain(&mut self, run: usize, about: About) {
+    fn explain(&mut self, run: usize, about: About) -> io::Result<bool> {
+        self.story.remember()?;
         let Some(cluster) = self.story.player().clusters().get_mut(run) else {
-            return self.publisher.toast("ask on the other future: it is not acted on now".to_owned(), true);
+            self.publisher.toast("ask on the other future: it is not acted on now".to_owned(), true);
+            return Ok(false);
         };
         let chain = cluster.why(about).unwrap_or_default();
         self.publisher.explain(Explained { run, about, chain });
+        Ok(false)
     }
 
     /// Serves a request. Gives whether time has jumped.
@@ -77,10 +80,7 @@ impl Pacer {
             }
             Request::Command(text) => self.commands(&[text]),
             Request::Commands(texts) => self.commands(&texts),
-            Request::Why { run, about } => {
-                self.explain(run, about);
-                Ok(false)
-            }
+            Request::Why { run, about } => self.explain(run, about),
             Request::Tell(what) => {
                 self.publisher.tell(what);
                 Ok(false)

@@ -7,11 +7,11 @@ use super::player::{Checkpoint, Cursor};
 use crate::base::time::VirtualTime;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Events between two checkpoints: a replay of that many takes about a frame.
-pub const SPACING: u64 = 1 << 16;
+/// Events between two checkpoints: a replay of that many takes half a frame.
+pub const SPACING: u64 = 1 << 15;
 /// The most checkpoints of one shelf. With more, every second one of the older half goes: what lies longest ago is
 /// then reached by a longer replay, and memory stays bounded.
-pub const CHECKPOINTS_MAX: usize = 256;
+pub const CHECKPOINTS_MAX: usize = 512;
 
 /// A checkpoint that several shelves may hold.
 #[derive(Clone)]
@@ -36,6 +36,12 @@ impl Shelf {
     /// The newest checkpoint that lies at or before `cursor`.
     pub fn nearest(&self, cursor: Cursor) -> Arc<Mutex<Checkpoint>> {
         let place = self.kept.partition_point(|kept| kept.at <= cursor.at);
+        Arc::clone(&self.kept[place.saturating_sub(1)].world)
+    }
+
+    /// The newest checkpoint before which no more than `events` had been handled.
+    pub fn after_events(&self, events: u64) -> Arc<Mutex<Checkpoint>> {
+        let place = self.kept.partition_point(|kept| kept.events <= events);
         Arc::clone(&self.kept[place.saturating_sub(1)].world)
     }
 

@@ -96,6 +96,14 @@ impl Story {
         self.lanes.iter_mut().enumerate().filter(move |(place, _)| is_shown(*place)).map(|(_, lane)| lane)
     }
 
+    /// What is shown can tell its stories as far back as they go.
+    ///
+    /// # Errors
+    /// If the operating system gives no runtime for tasks.
+    pub fn remember(&mut self) -> io::Result<()> {
+        self.shown().try_for_each(Lane::remember)
+    }
+
     /// Takes one step; a lane beside goes along.
     ///
     /// # Errors

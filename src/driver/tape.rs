@@ -2,7 +2,7 @@
 //! whatever ends the program leaves a file that plays. A file that cannot be written ends the recording, not the play.
 
 use super::player::Cursor;
-use super::replay;
+use super::replay::{self, Replay};
 use super::thread::Pacer;
 use crate::base::metric::Metric;
 use crate::base::time::VirtualTime;
@@ -78,7 +78,9 @@ impl Pacer {
                 self.tape = Some(tape);
                 self.publisher.toast(format!("recording to {name}; R ends it"), false);
             }
-            Err(error) => self.publisher.toast(format!("cannot write to {name}: {error}"), true),
+            Err(error) => {
+                self.publisher.warn(format!("cannot write to {name}: {error}; nothing is recorded"))
+            }
         }
     }
 
@@ -108,7 +110,29 @@ impl Pacer {
             self.tape = None;
             let text =
                 format!("recording to {name} has ended: {error}; what was written stays, the play goes on");
-            self.publisher.toast(text, true);
+            self.publisher.warn(text);
+        }
+    }
+
+    /// Says that the scenario is over; of a recording, whether it came out as it did.
+    pub(super) fn say_over(&mut self) {
+        let recorded = self.story.player().scenario().recorded.clone();
+        let played = Scenario { recorded, ..self.as_played() };
+        match replay::compare(&played, self.story.player()) {
+            Replay::Same => {
+                let text = "the recording is over: it came out the same; space goes on beyond its end";
+                self.publisher.toast(text.to_owned(), false);
+            }
+            Replay::Differs(partings) => {
+                let told =
+                    partings.iter().map(|parting| format!("in {} {parting}", played.runs[parting.run].id));
+                let told = told.collect::<Vec<_>>().join(" · ");
+                self.publisher.warn(format!("no longer the same: {told}"));
+            }
+            // Nothing to compare with, or a hand has changed what happened.
+            Replay::NoRecording | Replay::Unfinished | Replay::Edited => {
+                self.publisher.toast("the scenario is over; space goes on beyond its end".to_owned(), false);
+            }
         }
     }
 

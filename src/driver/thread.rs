@@ -10,7 +10,7 @@ use super::tape::Tape;
 use super::until::Until;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::live::HostKind;
-use crate::scenario::model::{Scenario, Scoped};
+use crate::scenario::model::{Recorded, Scenario, Scoped};
 use std::io::Write;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -73,6 +73,8 @@ const TICK: Duration = Duration::from_millis(33);
 const SLICE: Span = Span::millis(10);
 /// Requests that may wait: more than anyone types between two slices of work. Who asks for more waits with them.
 const REQUESTS: usize = 256;
+/// Of the real time while the world runs, measuring takes at most one part in so many: it reads whole histories.
+const MEASURING: u32 = 10;
 /// Real time spent on playing before requests are looked at again.
 const PATIENCE: Duration = Duration::from_millis(25);
 
@@ -98,9 +100,14 @@ pub fn start(scenario: Arc<Scenario>, start: Start, edges: Edges) -> std::io::Re
         owed: Span::ZERO,
         goal: None,
         owes_figures: false,
+        figures_due: now(),
+        measuring: Duration::ZERO,
     };
     if let Some((name, out)) = pacer.edges.tape.take() {
         pacer.begin_tape(&name, out);
+    }
+    if let Some(warning) = scenario.recorded.as_ref().and_then(Recorded::warning) {
+        pacer.publisher.warn(warning);
     }
     // The nodes boot before the first picture is taken.
     pacer.story.advance(VirtualTime(1_000));
@@ -128,6 +135,10 @@ pub(super) struct Pacer {
     pub(super) goal: Option<Goal>,
     /// Whether the last frame went out with old figures.
     owes_figures: bool,
+    /// When figures may be measured again while the world runs.
+    figures_due: Instant,
+    /// How long the last frame took whose figures were measured.
+    measuring: Duration,
 }
 
 /// What time runs to.
@@ -138,17 +149,25 @@ pub(super) enum Goal {
     Until(Box<Until>),
 }
 
+#[expect(clippy::disallowed_methods, reason = "pacing is what the real clock is for")]
+fn now() -> Instant {
+    Instant::now()
+}
+
 impl Pacer {
-    #[expect(clippy::disallowed_methods, reason = "pacing is what the real clock is for")]
     fn live(mut self, clock: &Runtime, mut inbox: Receiver<Request>, frames: &watch::Sender<Arc<Frame>>) {
-        let mut last = Instant::now();
+        let mut last = now();
         loop {
-            let wait = match (self.is_running, self.owes_figures) {
-                (true, _) => Some(TICK),
-                (false, true) => Some(REST),
-                (false, false) => None,
+            let mut woken = match (self.is_running, self.owes_figures) {
+                (true, _) if self.rushes() => next_in(&mut inbox),
+                (true, _) => clock.block_on(next_request(&mut inbox, Some(TICK))),
+                (false, true) => {
+                    // Who jumps on within this shall not wait for figures.
+                    let rest = REST.max(self.measuring * 2);
+                    clock.block_on(next_request(&mut inbox, Some(rest)))
+                }
+                (false, false) => clock.block_on(next_request(&mut inbox, None)),
             };
-            let mut woken = clock.block_on(next_request(&mut inbox, wait));
             let mut has_jumped = false;
             // Whatever else was asked meanwhile is served too, before any more time passes.
             loop {
@@ -157,17 +176,13 @@ impl Pacer {
                     Woken::Asked(request) => has_jumped |= self.serve(request),
                     Woken::Tick => break,
                 }
-                woken = match inbox.try_recv() {
-                    Ok(request) => Woken::Asked(request),
-                    Err(TryRecvError::Empty) => Woken::Tick,
-                    Err(TryRecvError::Disconnected) => Woken::Abandoned,
-                };
+                woken = next_in(&mut inbox);
             }
-            let now = Instant::now();
+            let present = now();
             if self.is_running {
-                self.play(now.duration_since(last));
+                self.play(present.duration_since(last));
             }
-            last = now;
+            last = present;
             if frames.send(Arc::new(self.frame(has_jumped))).is_err() {
                 return self.end_tape();
             }
@@ -176,13 +191,12 @@ impl Pacer {
 
     /// Plays what `elapsed` real time earns at the present speed. What cannot be played in time is forgiven: the
     /// world then runs slower than asked instead of ever further behind.
-    #[expect(clippy::disallowed_methods, reason = "pacing is what the real clock is for")]
     fn play(&mut self, elapsed: Duration) {
-        let began = Instant::now();
+        let began = now();
         let us = u64::try_from(elapsed.min(TICK * 2).as_micros()).unwrap_or(0);
-        let earned = match (self.speed_milli, &self.goal) {
-            (FULL_SPEED, _) | (_, Some(_)) => Span::seconds(3600),
-            (speed, None) => Span(us).scaled(u64::from(speed), 1000),
+        let earned = match self.rushes() {
+            true => Span::seconds(3600),
+            false => Span(us).scaled(u64::from(self.speed_milli), 1000),
         };
         self.owed = self.owed + earned;
         while self.is_running && self.owed > Span::ZERO && began.elapsed() < PATIENCE {
@@ -232,7 +246,7 @@ impl Pacer {
         if stops_at_end {
             self.is_over = true;
             self.stop();
-            self.publisher.toast("the scenario is over; space goes on beyond its end".to_owned(), false);
+            self.say_over();
         }
     }
 
@@ -246,26 +260,46 @@ impl Pacer {
         (self.is_running, self.goal, self.owed) = (false, None, Span::ZERO);
     }
 
+    /// Whether time goes as fast as it can.
+    fn rushes(&self) -> bool {
+        self.speed_milli == FULL_SPEED || self.goal.is_some()
+    }
+
     fn frame(&mut self, has_jumped: bool) -> Frame {
+        let began = now();
         let pace = Pace {
             is_running: self.is_running,
             speed_milli: if self.goal.is_some() { FULL_SPEED } else { self.speed_milli },
             is_over: self.is_over,
         };
         let freshness = match (self.is_running, has_jumped) {
+            (true, _) if began < self.figures_due => Freshness::Any,
             (true, _) => Freshness::Recent,
             // Who jumps about wants the next picture at once; the figures follow when he rests.
             (false, true) => Freshness::Any,
             (false, false) => Freshness::Measured,
         };
         self.owes_figures = freshness == Freshness::Any;
+        if freshness == Freshness::Measured
+            && self.publisher.is_telling()
+            && let Err(error) = self.story.remember()
+        {
+            self.publisher.toast(format!("the operating system refuses: {error}"), true);
+        }
         let goal = match &self.goal {
             Some(Goal::At(at)) => Some(format!("to {at}").into()),
             Some(Goal::Until(until)) => Some(format!("until {}", until.words()).into()),
             None => None,
         };
         let recording = self.tape.as_ref().map(Tape::name);
-        self.publisher.frame(&mut self.story, pace, freshness, goal, recording)
+        let measured = self.publisher.measured();
+        let frame = self.publisher.frame(&mut self.story, pace, freshness, goal, recording);
+        if self.publisher.measured() > measured {
+            let present = now();
+            self.measuring = present.duration_since(began);
+            self.figures_due = present + self.measuring * MEASURING;
+        }
+        frame
     }
 }
 
@@ -274,6 +308,15 @@ enum Woken {
     Asked(Request),
     Tick,
     Abandoned,
+}
+
+/// A request that waits already.
+fn next_in(inbox: &mut Receiver<Request>) -> Woken {
+    match inbox.try_recv() {
+        Ok(request) => Woken::Asked(request),
+        Err(TryRecvError::Empty) => Woken::Tick,
+        Err(TryRecvError::Disconnected) => Woken::Abandoned,
+    }
 }
 
 /// Waits for a request, no longer than `wait` if that is given.

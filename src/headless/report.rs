@@ -77,6 +77,7 @@ fn replay_json(scenario: &Scenario, replay: &Replay) -> Option<Value> {
                     "last_event": parting.last,
                     "from_us": parting.from.0,
                     "to_us": parting.to.0,
+                    "what": parting.what,
                 })
             })
             .collect(),

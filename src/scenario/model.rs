@@ -1,6 +1,7 @@
 //! A scenario in memory: what the loader makes of a file, and what every player plays.
 
 use crate::base::command::Command;
+use crate::base::footprint::Footprint;
 use crate::base::knob::{Profile, Topology};
 use crate::base::metric::Metric;
 use crate::base::time::{Span, VirtualTime};
@@ -53,7 +54,7 @@ pub struct Cue {
 
 /// The version of what a scenario means: it grows whenever the order of events, a draw of chance or the behaviour of
 /// a protocol changes, so that the same scenario gives another trace.
-pub const SEMANTICS: u32 = 1;
+pub const SEMANTICS: u32 = 2;
 
 /// What a recording says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,19 @@ pub struct Recorded {
     pub end: Option<RecordedEnd>,
     /// Whether its last entry was torn and is left out.
     pub is_torn: bool,
+}
+
+impl Recorded {
+    /// What whoever plays it should know first.
+    pub fn warning(&self) -> Option<String> {
+        let torn = self.is_torn.then(|| "the recording's last entry is torn and left out".to_owned());
+        let other = (self.semantics != SEMANTICS).then(|| {
+            let theirs = self.semantics;
+            format!("recorded under semantics {theirs}; under {SEMANTICS}, this program's, it may come out otherwise")
+        });
+        let all: Vec<String> = torn.into_iter().chain(other).collect();
+        (!all.is_empty()).then(|| all.join(" · "))
+    }
 }
 
 /// How a recording ended.
@@ -90,6 +104,8 @@ pub struct RecordedRun {
     pub digest: u64,
     /// The digests after every 10 000 events.
     pub milestones: Vec<u64>,
+    /// Of every event; empty in recordings that have none.
+    pub footprints: Vec<Footprint>,
 }
 
 /// One cluster living through the scenario.

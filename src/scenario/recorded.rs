@@ -2,6 +2,7 @@
 
 use super::model::{Entry, Recorded, RecordedEnd, RecordedRun, Run};
 use super::tree::{Found, Section, Walk};
+use crate::base::footprint::Footprint;
 use crate::base::time::{Span, VirtualTime};
 
 /// Whether a file says that it is a recording.
@@ -60,14 +61,33 @@ fn screen(walk: &mut Walk, size: &Found<String>) -> Option<(u16, u16)> {
 }
 
 fn result(walk: &mut Walk, section: Section<'_>) -> Option<(String, RecordedRun)> {
-    walk.check_keys(section, &["id", "events", "digest", "milestones"]);
+    walk.check_keys(section, &["id", "events", "digest", "milestones", "footprints"]);
     let id = walk.text(section, "id")?.value;
     let events = walk.integer(section, "events", 0, i64::MAX)?.value as u64;
     let digest = walk.text(section, "digest")?;
     let digest = hash(walk, &digest)?;
     let milestones = walk.texts(section, "milestones").map_or_else(Vec::new, |list| list.value);
     let milestones = milestones.iter().map(|text| hash(walk, text)).collect::<Option<_>>()?;
-    Some((id, RecordedRun { events, digest, milestones }))
+    let lines = walk.texts(section, "footprints").map_or_else(Vec::new, |list| list.value);
+    let mut left = Vec::with_capacity(lines.iter().map(|line| line.value.len() / 2).sum());
+    for line in &lines {
+        footprints(walk, line, &mut left)?;
+    }
+    Some((id, RecordedRun { events, digest, milestones, footprints: left }))
+}
+
+fn footprints(walk: &mut Walk, line: &Found<String>, into: &mut Vec<Footprint>) -> Option<()> {
+    let (pairs, rest) = line.value.as_bytes().as_chunks::<2>();
+    let read = pairs.iter().map(|letters| Footprint::from_letters(*letters)).collect::<Option<Vec<_>>>();
+    match read.filter(|_| rest.is_empty()) {
+        Some(read) => into.extend(read),
+        None => {
+            let message = "these are no footprints of events".to_owned();
+            walk.problem(line.span.clone(), message, "two letters, digits, `-` or `_` for each event");
+            return None;
+        }
+    }
+    Some(())
 }
 
 fn hash(walk: &mut Walk, text: &Found<String>) -> Option<u64> {

@@ -6,11 +6,15 @@
 use super::model::{Bound, Entry, Expectation, Prediction, Recorded, RecordedEnd, Run, Scenario, Subject};
 use super::spell;
 use crate::base::delay::DelayLaw;
+use crate::base::footprint::Footprint;
 use crate::base::knob::{Knob, KnobKind, KnobValue, Knobs, Profile, Topology};
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::spec::{Attach, ClusterSpec, Distribution, NetworkSpec, WorkloadKind, WorkloadSpec};
 use std::fmt::{Display, Write};
 use twox_hash::XxHash3_64;
+
+/// Footprints in a line of a recording.
+const FOOTPRINTS_A_LINE: usize = 1_000;
 
 /// The whole file of a scenario.
 pub fn scenario(scenario: &Scenario) -> String {
@@ -85,12 +89,25 @@ pub fn ending(scenario: &Scenario, end: &RecordedEnd, measured: &[String]) -> St
         line(&mut out, "events", result.events);
         line(&mut out, "digest", quoted(&hex(result.digest)));
         line(&mut out, "milestones", list(result.milestones.iter().map(|&digest| hex(digest))));
+        footprints(&mut out, &result.footprints);
         out.push('\n');
     }
     out.push_str("[recorded.end]\n");
     line(&mut out, "at", instant(end.at));
     line(&mut out, "world", quoted(&hex(end.world)));
     out
+}
+
+/// Two letters an event.
+fn footprints(out: &mut String, all: &[Footprint]) {
+    out.reserve(all.len() * 2 + all.len() / FOOTPRINTS_A_LINE * 4);
+    out.push_str("footprints = [\n");
+    for some in all.chunks(FOOTPRINTS_A_LINE) {
+        out.push('"');
+        out.extend(some.iter().flat_map(|footprint| footprint.letters()));
+        out.push_str("\",\n");
+    }
+    out.push_str("]\n");
 }
 
 /// An expectation that comes out with what was measured, as comment.

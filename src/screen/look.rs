@@ -173,6 +173,30 @@ fn indexed(hex: u32) -> Color {
     Color::Indexed(16 + 36 * step(r) + 6 * step(g) + step(b))
 }
 
+/// The hue among those that every theme of a terminal has in a readable shade. What is nearly grey has none: the
+/// terminal's own colours are sure to be read.
+fn hue(r: u8, g: u8, b: u8) -> Color {
+    let [r, g, b] = [r, g, b].map(i32::from);
+    let (most, least) = (r.max(g).max(b), r.min(g).min(b));
+    let range = most - least;
+    if range < 48 {
+        return Color::Reset;
+    }
+    let degrees = match most {
+        _ if most == r => (60 * (g - b) / range).rem_euclid(360),
+        _ if most == g => 120 + 60 * (b - r) / range,
+        _ => 240 + 60 * (r - g) / range,
+    };
+    match degrees {
+        25..70 => Color::Yellow,
+        70..170 => Color::Green,
+        170..215 => Color::Cyan,
+        215..265 => Color::Blue,
+        265..340 => Color::Magenta,
+        _ => Color::Red,
+    }
+}
+
 impl Look {
     /// The style of a token.
     pub fn style(&self, token: Token) -> Style {
@@ -200,8 +224,14 @@ impl Look {
             (Depth::Indexed, Color::Rgb(r, g, b)) => {
                 indexed(u32::from(r) << 16 | u32::from(g) << 8 | u32::from(b))
             }
-            // Of sixteen only those that the user's theme names are sure to be read.
-            (Depth::Sixteen, Color::Rgb(..) | Color::Indexed(16..)) => Color::Reset,
+            (Depth::Sixteen, Color::Rgb(r, g, b)) => hue(r, g, b),
+            (Depth::Sixteen, Color::Indexed(index @ 16..)) => match index - 16 {
+                cube @ 0..216 => {
+                    let [r, g, b] = [cube / 36, cube / 6 % 6, cube % 6].map(|step| step * 51);
+                    hue(r, g, b)
+                }
+                _ => Color::Reset,
+            },
             (_, colour) => colour,
         }
     }
@@ -372,6 +402,22 @@ mod tests {
             assert_eq!(on_light(token.ink().dark), token.ink().light, "{token:?}");
         }
         assert_eq!(on_light(0x123456), 0x123456);
+    }
+
+    /// A film made with our dark theme says the same in sixteen colours as the playground does.
+    #[test]
+    fn colours_from_elsewhere_keep_their_hue_in_sixteen_colours() {
+        let look = Look { depth: Depth::Sixteen, ..Look::default() };
+        for token in TOKENS {
+            let ink = token.ink();
+            let (r, g, b) = rgb(ink.dark);
+            assert_eq!(look.fitting(Color::Rgb(r, g, b)), ink.sixteen, "{token:?}");
+            assert_eq!(look.fitting(indexed(ink.dark)), ink.sixteen, "{token:?} of 256");
+        }
+        assert_eq!(look.fitting(Color::Rgb(0x16, 0x19, 0x1f)), Color::Reset);
+        assert_eq!(look.fitting(Color::Rgb(0x30, 0x50, 0xff)), Color::Blue);
+        assert_eq!(look.fitting(Color::Indexed(244)), Color::Reset);
+        assert_eq!(look.fitting(Color::Indexed(3)), Color::Indexed(3));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 mod anomalies;
 mod compare;
+mod files;
 mod films;
 mod gossip;
 mod histories;
 mod judges;
+mod keys;
 mod mechanisms;
 mod metrics;
 mod objects;

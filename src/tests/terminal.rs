@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A terminal with the playground in it.
-struct Terminal {
+pub(super) struct Terminal {
     child: Leash,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
@@ -33,7 +33,7 @@ fn nonzero(size: u16) -> NonZero<u16> {
 
 impl Terminal {
     /// Opens the playground.
-    fn open(columns: u16, rows: u16, arguments: &[&str]) -> Self {
+    pub(super) fn open(columns: u16, rows: u16, arguments: &[&str]) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_splitbrain"));
         command.args(arguments);
         Self::run(columns, rows, command)
@@ -64,12 +64,12 @@ impl Terminal {
         Terminal { child: Leash(child), master: pair.master, keys, output, screen, raw: Vec::new() }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(super) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).expect("keys are taken");
         self.keys.flush().expect("keys are taken");
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         self.screen.screen().contents()
     }
 
@@ -98,7 +98,7 @@ impl Terminal {
     }
 
     /// Waits until the text on the screen satisfies `is_there`.
-    fn wait(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
+    pub(super) fn wait(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
         self.wait_until(what, |screen| is_there(&screen.contents()));
     }
 
@@ -111,12 +111,12 @@ impl Terminal {
         }
     }
 
-    fn wait_for(&mut self, text: &str) {
+    pub(super) fn wait_for(&mut self, text: &str) {
         self.wait(text, |screen| screen.contains(text));
     }
 
     /// Waits for the end; gives the exit code.
-    fn end(&mut self) -> u32 {
+    pub(super) fn end(&mut self) -> u32 {
         let deadline = Deadline::new();
         while self.take(LIMIT) {
             deadline.check("the end", self);
@@ -132,7 +132,7 @@ impl Terminal {
     }
 
     /// Checks that everything the program switched on is switched off again.
-    fn assert_restored(&self) {
+    pub(super) fn assert_restored(&self) {
         let count = |sequence: &str| {
             self.raw.windows(sequence.len()).filter(|window| *window == sequence.as_bytes()).count()
         };
@@ -375,7 +375,7 @@ fn a_film_plays_pauses_goes_from_marker_to_marker_and_gives_the_terminal_back() 
 }
 
 /// A folder of its own under the build's, empty.
-fn folder(name: &str) -> std::path::PathBuf {
+pub(super) fn folder(name: &str) -> std::path::PathBuf {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     // It may be there from the last time, or not.
     let _ = std::fs::remove_dir_all(&folder);

@@ -3,8 +3,10 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use splitbrain::base::ids::NodeId;
+use splitbrain::base::ids::{NodeId, OpId};
+use splitbrain::base::random::Keyed;
 use splitbrain::base::time::{Span, VirtualTime};
+use splitbrain::base::why::{About, Kind};
 use splitbrain::cluster::live::HostKind;
 use splitbrain::driver::lane::Lane;
 use splitbrain::driver::player::{Cursor, Player};
@@ -54,7 +56,8 @@ fn every_place_of_every_preset_is_the_same_when_time_comes_back_to_it() {
     for preset in PRESETS {
         let scenario = short(preset.name);
         let mut lane = Lane::new(Arc::clone(&scenario), HostKind::Tasks).expect("a runtime");
-        let places = [700_001, 2_100_000, 1_400_007, 2_999_999].map(VirtualTime);
+        let chance = Keyed::new(1, preset.name);
+        let places = [1, 2, 3, 4].map(|nth| VirtualTime(chance.bits(nth, 0) % (3 * SECOND)));
         let mut sorted = places;
         sorted.sort();
         let mut seen = Vec::new();
@@ -69,6 +72,30 @@ fn every_place_of_every_preset_is_the_same_when_time_comes_back_to_it() {
             assert_eq!(*before, picture(lane.player()), "{} at {at}", preset.name);
         }
     }
+}
+
+/// A checkpoint has forgotten how things came about; whoever asks is told all the same.
+#[test]
+fn stories_and_causes_reach_back_from_wherever_time_was_sent() {
+    let scenario = load("jepsen-redis-2013").expect("it loads");
+    let mut lane = Lane::new(Arc::new(scenario), HostKind::Tasks).expect("a runtime");
+    let told = |lane: &mut Lane| {
+        let run = &mut lane.player().clusters()[0];
+        let truth = run.truth();
+        let fates = run.fates(&truth);
+        let first = run.ledger().records().position(|record| record.is_acked_write());
+        let first = OpId(first.expect("a write was acknowledged") as u32);
+        let kinds = [Kind::Election, Kind::Failed, Kind::Stale].map(About::Newest);
+        (run.story(&fates, first), kinds.map(|about| run.why(about)))
+    };
+    lane.advance(VirtualTime(12 * SECOND));
+    let before = told(&mut lane);
+    lane.advance(VirtualTime(14 * SECOND));
+    assert!(lane.checkpoints() > 1);
+    lane.seek(Cursor { at: VirtualTime(12 * SECOND), steps: 0 }).expect("a runtime");
+    assert_ne!(told(&mut lane), before, "the checkpoint near it knows less");
+    lane.remember().expect("a runtime");
+    assert_eq!(told(&mut lane), before);
 }
 
 #[test]

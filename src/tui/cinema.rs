@@ -17,6 +17,7 @@ use futures_util::StreamExt;
 use ratatui::backend::{Backend, ClearType};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Color;
 use std::io::{self, Write};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -199,7 +200,10 @@ impl<'a> Cinema<'a> {
             for x in 0..picture.area.width.min(stage.width) {
                 let cell = &mut buffer[(stage.x + left + x, stage.y + top + y)];
                 cell.clone_from(&picture[(x, y)]);
-                (cell.fg, cell.bg) = (self.look.fitting(cell.fg), self.look.fitting(cell.bg));
+                let (fg, bg) = (self.look.fitting(cell.fg), self.look.fitting(cell.bg));
+                // Two colours that are one here would hide what is written.
+                cell.fg = if fg == bg && cell.fg != cell.bg { Color::Reset } else { fg };
+                cell.bg = bg;
             }
         }
     }

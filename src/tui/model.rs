@@ -8,7 +8,7 @@ use crate::base::line::Line;
 use crate::base::time::VirtualTime;
 use crate::cluster::view::{ClusterView, NodeView};
 use crate::driver::Request;
-use crate::driver::frame::Frame;
+use crate::driver::frame::{Frame, Toast};
 use crate::screen::look::Look;
 use crate::screen::{Overlay, View, Watch};
 use std::ops::Range;
@@ -255,11 +255,15 @@ impl Model {
 
     /// What is said below: the driver's newest unseen answer, or this side's own notice.
     fn toast(&self) -> Option<(String, bool)> {
+        let is_fresh = self.frame.serial.saturating_sub(self.toast_since) < TOAST_FRAMES;
+        let is_unseen = |toast: &&Toast| toast.serial > self.toast_seen;
+        if let Some(warning) = self.frame.toasts.iter().rev().filter(is_unseen).find(|toast| toast.stays) {
+            return Some((format!("{} · esc", warning.text), warning.is_error));
+        }
         if let Some(notice) = &self.notice {
             return Some((notice.clone(), false));
         }
-        let is_fresh = self.frame.serial.saturating_sub(self.toast_since) < TOAST_FRAMES;
-        let newest = self.frame.toasts.last().filter(|toast| toast.serial > self.toast_seen && is_fresh)?;
+        let newest = self.frame.toasts.last().filter(is_unseen).filter(|_| is_fresh)?;
         Some((newest.text.clone(), newest.is_error))
     }
 
