@@ -423,7 +423,8 @@ fn a_recording_that_was_killed_plays() {
     let mut terminal = Terminal::open(120, 40, &["--record", &path, "--for", "5s"]);
     terminal.wait_for("REC");
     terminal.press("c");
-    terminal.wait_for("crash n1");
+    // The footer has the words of the key before it is pressed.
+    terminal.wait_for("n1 crashed");
     terminal.signal("KILL");
     terminal.end();
     let (code, said) = run(&file);
