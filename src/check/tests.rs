@@ -202,6 +202,23 @@ fn reads_of_which_neither_shows_all_that_the_other_shows_are_two_branches() {
 }
 
 #[test]
+fn who_watches_knows_a_delete_for_what_it_is() {
+    let gone = Outcome::Ok(Success::Written(Version(2).into()));
+    let story = Story::default()
+        .write(0, (0, 10), A, 1)
+        .tell(0, 20, 30, A, Action::Change(Change::Delete), gone)
+        .read(1, (40, 50), A, 0, 0);
+    let watched = |story: &Story| {
+        let mut watch = order_watch::OrderWatch::default();
+        let order = watch.look(&story.ledger, &Names::default(), VirtualTime(100), true);
+        (order.holding, order.broken)
+    };
+    assert_eq!(watched(&story), (1, 0));
+    let back = story.read(1, (60, 70), A, 1, 0);
+    assert_eq!(watched(&back), (0, 1), "what was deleted was read again");
+}
+
+#[test]
 fn counters_lie_between_what_was_acknowledged_and_what_was_asked() {
     let up = |story: Story, is_acked| story.update((0, 10), A, Update::Increment(1), is_acked);
     let story = up(up(up(Story::default(), true), true), false);

@@ -292,6 +292,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_once_beaten_by_an_earlier_write_stays_so_whoever_beat_it_before_or_after() {
+        // The second was beaten by one beside it, then by the first, which had returned before it began; the last came
+        // long after.
+        let mut ledger = ledger(&[(0, 10, 5), (20, 30, 2), (25, 40, 3), (50, 60, 9)]);
+        ledger.discard(VirtualTime(41), OpId(2), OpId(1));
+        ledger.discard(VirtualTime(42), OpId(0), OpId(1));
+        let remains = Remains { version: Version(9), seen: None, written_by: vec![OpId(3)] };
+        let came = endings(&ledger, &truth(Survivors::Merged([(Key(1), remains)].into())));
+        assert_eq!(came[1], Some(WriteFate::BeatenByEarlier));
+    }
+
+    #[test]
     fn what_is_newer_than_all_that_is_left_has_vanished() {
         let ledger = ledger(&[(0, 10, 5), (20, 30, 7)]);
         let remains = Remains { version: Version(5), seen: None, written_by: vec![OpId(0)] };
