@@ -1,7 +1,9 @@
 //! The command line: types only. What each subcommand does stands beside its face.
 
 use crate::base::knob::Topology;
+use crate::base::text::nearest;
 use crate::base::time::VirtualTime;
+use crate::screen::{VIEWS, View};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ mod render;
 
 pub use histories::{Export, FailedCasWord, Verify};
 pub use render::Render;
+pub(crate) use render::SIZE_MAX;
 
 /// A terminal playground for replication: primary-replica, peer-to-peer and multi-leader under the same seed,
 /// operations and faults.
@@ -162,12 +165,21 @@ pub struct Play {
     /// Let the recording overwrite a file.
     #[arg(long, requires = "record", help_heading = "Playing")]
     pub force: bool,
-    /// Begin at this instant, paused: 12.5s.
-    #[arg(long, value_name = "TIME", value_parser = parse_instant, help_heading = "Playing")]
-    pub seek: Option<VirtualTime>,
+    /// Begin at this instant, paused: 12.5s, or 12.5s+3 for after three steps within it.
+    #[arg(long, value_name = "TIME", value_parser = parse_moment, help_heading = "Playing")]
+    pub seek: Option<(VirtualTime, u32)>,
+    /// Present: narration large, keys shown, nothing else; time stops at each beat until enter.
+    #[arg(long, help_heading = "Playing")]
+    pub present: bool,
+    /// Of a recording: play the world alone, not its watcher's pauses, pace and views.
+    #[arg(long, help_heading = "Playing")]
+    pub no_cues: bool,
     /// Show this run first.
     #[arg(long = "run", value_name = "ID", help_heading = "Playing")]
     pub run: Option<String>,
+    /// Show this view first: cluster, log, network, metrics, side-by-side, differences, ledger, checks, keys.
+    #[arg(long, value_name = "VIEW", default_value = "cluster", value_parser = parse_view, help_heading = "Playing")]
+    pub view: View,
     /// No tour for newcomers.
     #[arg(long, help_heading = "Playing")]
     pub no_tour: bool,
@@ -269,9 +281,23 @@ fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
     }
 }
 
-fn parse_instant(text: &str) -> Result<VirtualTime, String> {
-    let span = crate::base::quantity::parse_span(text);
-    span.map(|span| VirtualTime(span.0)).ok_or_else(|| format!("`{text}` is no time; one looks like 12.5s"))
+fn parse_moment(text: &str) -> Result<(VirtualTime, u32), String> {
+    let (at, steps) = text.split_once('+').unwrap_or((text, "0"));
+    let span = crate::base::quantity::parse_span(at);
+    let moment = span.and_then(|span| Some((VirtualTime(span.0), steps.parse().ok()?)));
+    moment.ok_or_else(|| {
+        format!("`{text}` is no time; one looks like 12.5s, or 12.5s+3 after three steps in it")
+    })
+}
+
+/// A view by its word.
+fn parse_view(word: &str) -> Result<View, String> {
+    View::of_word(word).ok_or_else(|| {
+        let words: Vec<&str> = VIEWS.iter().map(|(_, word, _)| *word).collect();
+        let near = nearest(word, words.iter().copied());
+        let help = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
+        format!("{help}the views are {}", words.join(", "))
+    })
 }
 
 fn parse_speed(text: &str) -> Result<u32, String> {
@@ -300,6 +326,21 @@ mod tests {
         assert_eq!(parse_seeds("7"), Ok(7..=7));
         assert_eq!(parse_seeds("1..20"), Ok(1..=20));
         assert!(parse_seeds("20..1").is_err() && parse_seeds("x").is_err() && parse_seeds("1..").is_err());
+    }
+
+    #[test]
+    fn moments_are_instants_and_steps_within_them() {
+        assert_eq!(parse_moment("12.5s"), Ok((VirtualTime(12_500_000), 0)));
+        assert_eq!(parse_moment("250ms+3"), Ok((VirtualTime(250_000), 3)));
+        assert!(parse_moment("soon").is_err() && parse_moment("1s+x").is_err());
+    }
+
+    #[test]
+    fn every_view_has_its_word() {
+        for (view, word, _) in VIEWS {
+            assert_eq!(parse_view(word), Ok(*view));
+        }
+        assert!(parse_view("clusters").is_err_and(|why| why.contains("did you mean `cluster`?")));
     }
 
     #[test]

@@ -15,7 +15,10 @@ use crate::scenario::model::{Recorded, Scenario};
 use crate::scenario::overrides::Override;
 use crate::scenario::presets::{PRESETS, preset};
 use crate::scenario::vocabulary;
+use crate::screen::View;
 use crate::screen::look::{Depth, Look, THEMES, Theme};
+pub use crate::tui::again::Origin;
+use crate::tui::again::command_line;
 use crate::tui::{self, End};
 use clap::CommandFactory;
 use std::io::{self, IsTerminal, Read, Write};
@@ -38,11 +41,9 @@ const READ_MAX: u64 = RECORDING_MAX as u64 + 1;
 /// # Errors
 /// If the terminal or the operating system refuses.
 pub fn playground(play: &Play) -> io::Result<Exit> {
-    let mut changes = overrides(&play.changes);
-    changes.extend(play.seed.map(|seed| Override::Set(format!("seed={seed}"))));
-    let name = play.scenario.as_deref().unwrap_or(PRESETS[0].name);
-    let Some(scenario) = find(name, &changes) else { return Ok(Exit::BadInput) };
+    let Some(scenario) = scenario(play) else { return Ok(Exit::BadInput) };
     let Some(run) = first_run(&scenario, play.run.as_deref()) else { return Ok(Exit::BadInput) };
+    let name = play.scenario.as_deref().unwrap_or(PRESETS[0].name);
     let is_piped = name == "-";
     if !io::stdout().is_terminal() || (!io::stdin().is_terminal() && !is_piped) {
         let name = safe(name);
@@ -52,6 +53,23 @@ pub fn playground(play: &Play) -> io::Result<Exit> {
     let Some(look) = look(play) else { return Ok(Exit::BadInput) };
     let with_tour = play.scenario.is_none() && !play.no_tour;
     live(scenario, play, run, look, with_tour)
+}
+
+/// The scenario that a command line opens the playground with. What is wrong is printed.
+pub fn scenario(play: &Play) -> Option<Scenario> {
+    let mut changes = overrides(&play.changes);
+    changes.extend(play.seed.map(|seed| Override::Set(format!("seed={seed}"))));
+    find(play.scenario.as_deref().unwrap_or(PRESETS[0].name), &changes)
+}
+
+/// Where a playground came from, for the command line that leads back to a moment of it.
+pub fn origin(play: &Play, scenario: &Scenario) -> Origin {
+    let mut changes = Vec::new();
+    changes.extend(play.seed.iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
+    changes.extend(play.changes.set.iter().flat_map(|set| ["--set".to_owned(), set.clone()]));
+    changes.extend(play.changes.at.iter().flat_map(|at| ["--do".to_owned(), at.clone()]));
+    let is_finished = scenario.recorded.as_ref().is_some_and(|recorded| recorded.end.is_some());
+    Origin { scenario: play.scenario.clone(), changes, lasting: play.changes.lasting.clone(), is_finished }
 }
 
 fn first_run(scenario: &Scenario, wanted: Option<&str>) -> Option<usize> {
@@ -69,7 +87,14 @@ fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool
     let grammar = words.clone();
     let parser: Parse = Box::new(move |text| parse(text, &grammar).map_err(|error| error.to_string()));
     let is_paused = play.paused || play.seek.is_some();
-    let beginning = Start { speed_milli: play.speed, is_paused, host: HostKind::Tasks };
+    let beginning = Start {
+        speed_milli: play.speed,
+        is_paused,
+        is_presenting: play.present,
+        follows: !play.no_cues && play.seek.is_none(),
+        host: HostKind::Tasks,
+    };
+    let origin = origin(play, &scenario);
     let tape = match tape(play) {
         Ok(tape) => tape,
         Err(exit) => return Ok(exit),
@@ -77,17 +102,26 @@ fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool
     let open = |path: &str, force| begin(path, force).map(boxed);
     let edges = Edges { parse: parser, open: Box::new(open), tape, size: crossterm::terminal::size().ok() };
     let simulation = start(Arc::new(scenario), beginning, edges)?;
-    if let Some(at) = play.seek {
+    if let Some((at, steps)) = play.seek {
+        let seek = if steps > 0 { Seek::Within(at, steps) } else { Seek::To(at) };
         // The first request finds room, and somebody who takes it.
-        drop(simulation.requests.blocking_send(Request::Seek(Seek::To(at))));
+        drop(simulation.requests.blocking_send(Request::Seek(seek)));
     }
     let completions = move |text: &str| {
         complete(text, &words).into_iter().map(|completion| (completion.text, completion.meaning)).collect()
     };
     // A folder cannot be overwritten, so nobody is asked about it.
     let exists = |path: &str| std::fs::metadata(path).is_ok_and(|there| !there.is_dir());
-    let options =
-        tui::Options { run, look, exists: Box::new(exists), complete: Box::new(completions), with_tour };
+    let options = tui::Options {
+        run,
+        look,
+        exists: Box::new(exists),
+        complete: Box::new(completions),
+        with_tour: with_tour && !play.present,
+        view: play.view,
+        is_presenting: play.present,
+        origin: origin.clone(),
+    };
     let frames = simulation.frames.clone();
     let end = tui::play(frames, &simulation.requests, options);
     let last = Arc::clone(&simulation.frames.borrow());
@@ -102,15 +136,18 @@ fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool
         complain("the simulation stopped by itself; please report this with the seed and your keys");
         return Ok(Exit::Bug);
     }
-    farewell(&last);
+    farewell(&origin, &last, run);
     Ok(exit)
 }
 
-/// One line that says how to see the same again.
-fn farewell(frame: &Frame) {
+/// What it was, and the command line that leads back to it.
+fn farewell(origin: &Origin, frame: &Frame, run: usize) {
     let line = format!("{} · seed {} · {}", safe(&frame.head.id), frame.head.seed, frame.at);
     // A terminal that is gone needs no farewell.
     let _ = writeln!(io::stdout(), "{line}");
+    if let Ok(again) = command_line(origin, frame, run, View::Cluster) {
+        let _ = writeln!(io::stdout(), "{again}");
+    }
 }
 
 /// Runs scenarios without a terminal.

@@ -77,6 +77,15 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:+,%@".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// The known word nearest to `word`, if it is near enough to be a slip of the fingers.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let best = known.into_iter().map(|candidate| (distance(word, candidate), candidate)).min()?;
@@ -127,6 +136,13 @@ mod tests {
         assert_eq!(fit("日本語", 5), "日本…");
         assert_eq!(fit("ok", 2), "ok");
         assert_eq!(fit("ok", 0), "");
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell_when_they_must_be() {
+        assert_eq!(quoted("async.ack=majority"), "async.ack=majority");
+        assert_eq!(quoted("5s crash n1"), "'5s crash n1'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
     #[test]

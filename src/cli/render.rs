@@ -1,10 +1,10 @@
 //! The options of `splitbrain render`.
 
-use super::{Changes, parse_speed};
+use super::{Changes, parse_speed, parse_view};
 use crate::base::quantity::parse_span;
 use crate::base::time::Span;
 use crate::record::FORMATS;
-use crate::screen::LEAST;
+use crate::screen::{LEAST, View};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::path::PathBuf;
@@ -47,12 +47,18 @@ pub struct Render {
     /// The run shown.
     #[arg(long = "run", value_name = "ID", help_heading = "Looks")]
     pub run: Option<String>,
-    /// What fills the screen: cluster, log, network, metrics, side-by-side.
-    #[arg(long, value_name = "VIEW", default_value = "cluster", help_heading = "Looks")]
-    pub view: String,
-    /// Columns and rows.
-    #[arg(long, value_name = "COLUMNSxROWS", default_value = "120x40", value_parser = parse_size, help_heading = "Looks")]
-    pub size: (u16, u16),
+    /// What fills the screen: cluster, log, network, metrics, side-by-side, differences, ledger, checks, keys.
+    #[arg(long, value_name = "VIEW", value_parser = parse_view, help_heading = "Looks")]
+    pub view: Option<View>,
+    /// Columns and rows; 120x40, or those of a recording.
+    #[arg(long, value_name = "COLUMNSxROWS", value_parser = parse_size, help_heading = "Looks")]
+    pub size: Option<(u16, u16)>,
+    /// As on a stage: narration large, keys shown, nothing else; time stops while a beat is read.
+    #[arg(long, help_heading = "Looks")]
+    pub present: bool,
+    /// Of a recording: film the world alone, not its watcher's pauses, pace, views and keys.
+    #[arg(long, help_heading = "Which part")]
+    pub no_cues: bool,
     /// Pixels a column, times 8: 1 to 4.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4), help_heading = "Looks")]
     pub scale: Option<u32>,
@@ -70,7 +76,7 @@ fn parse_time(text: &str) -> Result<Span, String> {
 }
 
 /// The largest picture, in cells.
-const SIZE_MAX: (u16, u16) = (400, 200);
+pub(crate) const SIZE_MAX: (u16, u16) = (400, 200);
 
 fn parse_size(text: &str) -> Result<(u16, u16), String> {
     let size =

@@ -1,5 +1,6 @@
 //! What the driver publishes: one immutable picture of all runs at one instant of virtual time.
 
+use crate::base::ids::NodeId;
 use crate::base::knob::Topology;
 use crate::base::metric::MetricSet;
 use crate::base::time::{Span, VirtualTime};
@@ -18,6 +19,8 @@ pub struct Frame {
     pub serial: u64,
     /// The instant.
     pub at: VirtualTime,
+    /// Steps of this instant that have been taken: 0 if nothing of it has happened.
+    pub steps: u32,
     /// Whether time is running.
     pub is_running: bool,
     /// Virtual microseconds per 1000 real ones; [`FULL_SPEED`] for as fast as possible.
@@ -44,6 +47,14 @@ pub struct Frame {
     pub markers: Arc<Vec<Marker>>,
     /// The narration that was said last.
     pub narration: Option<Narration>,
+    /// Which of the scenario's narrations that is, of how many; nothing if it was said by hand.
+    pub beat: Option<(usize, usize)>,
+    /// The note that was taken last.
+    pub note: Option<Narration>,
+    /// Whether time waits, after narration, for somebody to go on.
+    pub waits: bool,
+    /// Where a recording's watcher is followed: what he looks at.
+    pub followed: Option<Arc<Followed>>,
     /// The chain of causes that was asked for last.
     pub why: Option<Arc<Explained>>,
     /// Answers to requests, oldest first; at most 5. A new one has a higher serial.
@@ -66,8 +77,23 @@ pub struct LaneInfo {
     pub number: u32,
     /// How far it has been lived through.
     pub live: VirtualTime,
-    /// Its commands by hand, with their instants.
-    pub by_hand: Vec<(VirtualTime, String)>,
+    /// Its commands by hand, in the order of time.
+    pub by_hand: Vec<Deed>,
+    /// Whether it lacks commands by hand that the scenario brought: they were undone.
+    pub lacks_some: bool,
+}
+
+/// A command by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// When it was given.
+    pub at: VirtualTime,
+    /// What it is, in the grammar's words.
+    pub words: String,
+    /// The number of the keystroke; several commands may have come of one.
+    pub number: u32,
+    /// Whether the scenario, a recording, brought it.
+    pub is_brought: bool,
 }
 
 /// What does not change while a scenario plays.
@@ -108,6 +134,8 @@ pub struct RunFrame {
     pub write_rate: Arc<Vec<u32>>,
     /// Scheduled writes per second for the same seconds.
     pub write_demand: Arc<Vec<u32>>,
+    /// The digest of everything that has happened in it.
+    pub digest: u64,
     /// What became of the acknowledged writes.
     pub ledger: Arc<LedgerView>,
     /// What the checkers say so far.
@@ -171,6 +199,40 @@ pub struct Narration {
     pub at: VirtualTime,
     /// The words.
     pub text: Arc<str>,
+}
+
+/// What a watcher looks at; `None` where nothing is said of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaze {
+    /// The view, by its word.
+    pub view: Option<Arc<str>>,
+    /// The run, by its place.
+    pub run: Option<usize>,
+    /// The node that keys act on; inside, `None` for all.
+    pub target: Option<Option<NodeId>>,
+    /// Whether it is presented: no more on the screen than an audience needs.
+    pub is_presenting: Option<bool>,
+}
+
+impl Gaze {
+    /// Looks at what `other` says, and goes on looking at what it does not speak of.
+    pub fn follow(&mut self, other: &Gaze) {
+        self.view = other.view.clone().or_else(|| self.view.take());
+        self.run = other.run.or(self.run);
+        self.target = other.target.or(self.target);
+        self.is_presenting = other.is_presenting.or(self.is_presenting);
+    }
+}
+
+/// A recording's watcher, as he is followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Grows whenever he does something.
+    pub serial: u64,
+    /// What he looks at.
+    pub gaze: Gaze,
+    /// The keys that he has just pressed.
+    pub keys: Vec<Arc<str>>,
 }
 
 /// A chain of causes in one run.

@@ -306,6 +306,19 @@ impl Lane {
         outcomes
     }
 
+    /// Adds words to the present instant, wherever in the lane's life it lies: they change nothing of what comes after.
+    pub fn annotate(&mut self, entry: Arc<Entry>) -> Vec<Outcome> {
+        let at = entry.at;
+        let outcomes = self.player.act(entry);
+        // Checkpoints after it have not heard them.
+        self.shelf = self.shelf.up_to(at);
+        self.live = self.live.max(self.player.cursor());
+        let said = self.player.marks().iter().rev().take_while(|marker| marker.at == at).take(outcomes.len());
+        let place = self.known.partition_point(|marker| marker.at <= at);
+        self.known.splice(place..place, said.cloned().collect::<Vec<_>>().into_iter().rev());
+        outcomes
+    }
+
     /// The timeline's markers, as far as the lane is known: what lies ahead of its runs is yet to come.
     pub fn markers(&mut self) -> Vec<Marker> {
         if !self.is_past() || self.known.is_empty() {

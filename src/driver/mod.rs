@@ -4,12 +4,15 @@
 //! Start with [`player`] (runs and timeline, no real time), then [`story`] (past, undo, other futures), [`thread`]
 //! (pace) and [`verdict`] (a scenario played to its end and judged). Must not know: terminals, drawing, files.
 
+mod cue;
+mod follow;
 pub mod frame;
 pub mod history;
 pub mod lane;
 pub mod player;
 mod publish;
 pub mod replay;
+pub mod script;
 mod serve;
 pub mod shelf;
 pub mod story;
@@ -30,6 +33,8 @@ use crate::base::time::VirtualTime;
 pub enum Seek {
     /// To this instant.
     To(VirtualTime),
+    /// To after so many steps within an instant.
+    Within(VirtualTime, u32),
     /// By so many microseconds.
     By(i64),
     /// To the beginning.
@@ -106,7 +111,7 @@ pub enum Request {
         /// Whether a file that is there may be overwritten.
         force: bool,
     },
-    /// Note in the recording what the watcher looks at: `view log`.
+    /// Note in the recording what the watcher looks at, or a key: `view log`, `key c`.
     Cue(String),
     /// Play at this many thousandths of real time; [`frame::FULL_SPEED`] for as fast as possible.
     SetSpeed(u32),
@@ -123,6 +128,12 @@ pub enum Request {
     },
     /// Tell the story of a write of a run in the frames to come, or no more.
     Tell(Option<(usize, OpId)>),
+    /// Stop at every narration until somebody goes on, or no longer.
+    Present(bool),
+    /// Go on to the next narration, or from the one that time waits at.
+    NextBeat,
+    /// Follow what a recording's watcher did from here on, or no longer.
+    Follow(bool),
     /// Start the scenario again from its beginning, commands given by hand forgotten.
     Restart,
     /// End the simulation thread.

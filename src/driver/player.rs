@@ -29,6 +29,7 @@ pub struct Player {
     done: Vec<Marker>,
     refused: Vec<Refused>,
     narration: Option<Narration>,
+    note: Option<Narration>,
 }
 
 /// A command that meant nothing in a run when it fired.
@@ -82,6 +83,7 @@ pub struct Checkpoint {
     done: Vec<Marker>,
     refused: Vec<Refused>,
     narration: Option<Narration>,
+    note: Option<Narration>,
 }
 
 /// What came of a command in the runs it aimed at.
@@ -118,6 +120,7 @@ impl Player {
             done: Vec::new(),
             refused: Vec::new(),
             narration: None,
+            note: None,
         })
     }
 
@@ -145,6 +148,7 @@ impl Player {
             done: from.done.clone(),
             refused: from.refused.clone(),
             narration: from.narration.clone(),
+            note: from.note.clone(),
         })
     }
 
@@ -164,6 +168,7 @@ impl Player {
             done: self.done.clone(),
             refused: self.refused.clone(),
             narration: self.narration.clone(),
+            note: self.note.clone(),
         })
     }
 
@@ -355,7 +360,9 @@ impl Player {
                 return Outcome { done: Some(scoped.command.to_string().into()), ..Outcome::default() };
             }
             Command::Mark { label } => {
-                self.mark(MarkerKind::Mark, label.as_str().into(), None);
+                let text: Arc<str> = label.as_str().into();
+                self.note = Some(Narration { at: self.now, text: Arc::clone(&text) });
+                self.mark(MarkerKind::Mark, text, None);
                 return Outcome { done: Some(scoped.command.to_string().into()), ..Outcome::default() };
             }
             _ => {}
@@ -400,6 +407,11 @@ impl Player {
     /// What was said last.
     pub fn narration(&self) -> Option<&Narration> {
         self.narration.as_ref()
+    }
+
+    /// The note that was taken last.
+    pub fn note(&self) -> Option<&Narration> {
+        self.note.as_ref()
     }
 
     /// The timeline: what was done, failovers as they happened, and what is scripted still.

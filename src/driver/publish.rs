@@ -187,7 +187,7 @@ impl Publisher {
         let (live, own_runs) = (player.now(), self.labels.len());
         let runs = self.run_frames(player, 1, freshness);
         let markers = player.markers();
-        let lanes = Arc::new(vec![LaneInfo { number: 1, live, by_hand: Vec::new() }]);
+        let lanes = Arc::new(vec![LaneInfo { number: 1, live, by_hand: Vec::new(), lacks_some: false }]);
         let said = Said { live, lane: 1, lanes, goal: None, recording: None };
         self.frame_of(player, runs, own_runs, markers, said, pace)
     }
@@ -205,6 +205,7 @@ impl Publisher {
         Frame {
             serial: self.serial,
             at: player.now(),
+            steps: player.cursor().steps,
             is_running: pace.is_running,
             speed_milli: pace.speed_milli,
             is_over: pace.is_over,
@@ -218,6 +219,10 @@ impl Publisher {
             recording: said.recording,
             markers: Arc::new(markers),
             narration: player.narration().cloned(),
+            beat: beat(player),
+            note: player.note().cloned(),
+            waits: pace.waits,
+            followed: None,
             why: self.why.clone(),
             toasts: self.toasts.clone(),
             story: None,
@@ -258,6 +263,7 @@ impl Publisher {
             id,
             title,
             topology: view.topology,
+            digest: cluster.digest(),
             gist: gist(&view.knobs).into(),
             view: Arc::new(view),
             totals: figures.totals,
@@ -279,11 +285,13 @@ pub struct Pace {
     pub speed_milli: u32,
     /// Whether the scenario's duration has passed.
     pub is_over: bool,
+    /// Whether it waits after narration.
+    pub waits: bool,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Pace { is_running: false, speed_milli: 1_000, is_over: false }
+        Pace { is_running: false, speed_milli: 1_000, is_over: false, waits: false }
     }
 }
 
@@ -296,6 +304,14 @@ pub enum Freshness {
     Recent,
     /// Whatever was measured last: the watcher is on his way to somewhere else.
     Any,
+}
+
+/// Which of the scenario's narrations stands, of how many.
+fn beat(player: &Player) -> Option<(usize, usize)> {
+    let said = player.narration()?;
+    let beats = || player.scenario().timeline.iter().filter(|entry| entry.say.is_some());
+    let place = beats().position(|entry| entry.at == said.at && entry.say.as_deref() == Some(&*said.text))?;
+    Some((place + 1, beats().count()))
 }
 
 /// What a frame says beside its runs.

@@ -6,6 +6,7 @@ use super::story::Story;
 use super::thread::{Goal, Pacer};
 use super::until::Until;
 use super::{Request, Seek, Stop};
+use crate::base::command::Command;
 use crate::base::time::{Span, VirtualTime};
 use crate::base::why::About;
 use crate::scenario::model::Scoped;
@@ -29,6 +30,9 @@ impl Pacer {
     /// Serves a request. Gives whether time has jumped.
     pub(super) fn serve(&mut self, request: Request) -> bool {
         self.owed = Span::ZERO;
+        if Pacer::takes_over(&request) {
+            self.take_over();
+        }
         let result = match request {
             Request::TogglePause if self.is_running => {
                 self.stop();
@@ -51,7 +55,7 @@ impl Pacer {
             }
             Request::StepEvent => {
                 self.stop();
-                self.story.step().map(|()| true)
+                self.story.step().map(|()| self.has_jumped())
             }
             Request::StepBack => self.step_back(),
             Request::StepMessage { run, node, is_back } => {
@@ -61,8 +65,20 @@ impl Pacer {
                         let which = if is_back { "no earlier message" } else { "no message comes" };
                         self.publisher.toast(format!("{which} here"), true);
                     }
-                    true
+                    self.has_jumped()
                 })
+            }
+            Request::Present(is_presenting) => {
+                self.present(is_presenting);
+                Ok(false)
+            }
+            Request::NextBeat => {
+                self.next_beat();
+                Ok(false)
+            }
+            Request::Follow(follows) => {
+                self.follow_or_not(follows);
+                Ok(false)
             }
             Request::Seek(seek) => self.seek(seek),
             Request::Until(text) => {
@@ -117,17 +133,42 @@ impl Pacer {
         if !self.story.step_back()? {
             self.publisher.toast("this is the beginning".to_owned(), true);
         }
-        Ok(true)
+        Ok(self.has_jumped())
+    }
+
+    /// Time was made to stand where it stands now: recordings note it.
+    fn has_jumped(&mut self) -> bool {
+        let Cursor { at, steps } = self.story.cursor();
+        self.cue(&format!("seek {}", Span(at.0 + u64::from(steps > 0))));
+        true
+    }
+
+    fn follow_or_not(&mut self, follows: bool) {
+        if !follows {
+            return self.take_over();
+        }
+        self.begin_to_follow(1_000);
+        let text = match &self.following {
+            Some(_) => "following what was recorded; any step of yours ends it",
+            None => "nobody is to be followed: this is no recording, or nothing was done with its time",
+        };
+        self.publisher.toast(text.to_owned(), self.following.is_none());
+        self.is_running |= self.following.is_some();
     }
 
     fn seek(&mut self, seek: Seek) -> io::Result<bool> {
         let now = self.story.cursor().at;
         let to = match seek {
             Seek::To(at) => Some(at),
+            Seek::Within(at, _) => Some(at),
             Seek::By(us) => Some(VirtualTime(now.0.saturating_add_signed(us))),
             Seek::Start => Some(VirtualTime::ZERO),
             Seek::Live => {
                 self.story.seek(self.story.live())?;
+                self.has_jumped();
+                if self.is_running {
+                    self.cue("run");
+                }
                 return Ok(true);
             }
             Seek::Next(stop) => self.stops(stop).into_iter().find(|&at| at > now),
@@ -138,14 +179,15 @@ impl Pacer {
             self.publisher.toast(format!("no {side} marker"), true);
             return Ok(false);
         };
+        let steps = if let Seek::Within(_, steps) = seek { steps } else { 0 };
+        self.cue(&format!("seek {}", Span(to.0 + u64::from(steps > 0))));
         if to > self.story.live().at {
             self.story.seek(self.story.live())?;
-            (self.goal, self.is_running) = (Some(Goal::At(to)), true);
+            (self.goal, self.is_running) = (Some(Goal::At(Cursor { at: to, steps })), true);
             return Ok(true);
         }
         self.stop();
-        self.cue(&format!("seek {}", Span(to.0)));
-        self.story.seek(Cursor { at: to, steps: 0 })?;
+        self.story.seek(Cursor { at: to, steps })?;
         Ok(true)
     }
 
@@ -196,6 +238,7 @@ impl Pacer {
         }
         let (at, what) = (self.story.cursor().at, until.look(self.story.player()));
         self.stop();
+        self.has_jumped();
         self.publisher.toast(format!("{at}: {}", what.unwrap_or_else(|| until.words().to_owned())), false);
         Ok(())
     }
@@ -224,6 +267,7 @@ impl Pacer {
 
     fn branch(&mut self) -> io::Result<bool> {
         self.stop();
+        self.cue("pause");
         self.story.branch()?;
         self.said_branch();
         Ok(true)
@@ -256,7 +300,12 @@ impl Pacer {
                 return Ok(false);
             }
         };
-        let (at, has_branched) = self.story.make_ready()?;
+        let is_word = |scoped: &Scoped| matches!(scoped.command, Command::Say { .. } | Command::Mark { .. });
+        let only_words = self.story.is_past() && commands.iter().all(is_word);
+        let (at, has_branched) = match only_words {
+            true => (self.story.cursor().at, false),
+            false => self.story.make_ready()?,
+        };
         self.sync_tape();
         self.tape_commands(at, &commands);
         if has_branched {
@@ -265,7 +314,11 @@ impl Pacer {
         let lane = has_branched.then(|| self.story.numbers().0);
         let scenario = Arc::clone(self.story.player().scenario());
         let words: Vec<String> = commands.iter().map(|scoped| spell(&scenario, scoped)).collect();
-        for (outcome, words) in self.story.act(commands).into_iter().zip(words) {
+        let outcomes = match only_words {
+            true => self.story.annotate(commands),
+            false => self.story.act(commands),
+        };
+        for (outcome, words) in outcomes.into_iter().zip(words) {
             self.tell(outcome, words, lane);
         }
         Ok(has_branched)
@@ -294,7 +347,7 @@ impl Pacer {
         // What was recorded is over; the beginning belongs to another file.
         self.end_tape();
         self.story = Story::new(Arc::clone(self.story.player().scenario()), self.host)?;
-        (self.is_over, self.is_running, self.goal) = (false, true, None);
+        (self.is_over, self.is_running, self.goal, self.following_since) = (false, true, None, 0);
         self.story.advance(VirtualTime(1_000));
         self.publisher.forget_figures();
         self.publisher.toast("from the beginning, same seed".to_owned(), false);

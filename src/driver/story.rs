@@ -8,7 +8,7 @@
 //!
 //! A lane is a timeline. To undo a command is to live through the same time on a timeline without it.
 
-use super::frame::{LaneInfo, Marker};
+use super::frame::{Deed, LaneInfo, Marker};
 use super::lane::Lane;
 use super::player::{Cursor, Outcome, Player};
 use crate::base::ids::NodeId;
@@ -182,6 +182,14 @@ impl Story {
         self.lane().act(Arc::new(entry))
     }
 
+    /// Says or notes something at the present instant, in the past too: words begin no other future.
+    pub fn annotate(&mut self, words: Vec<Scoped>) -> Vec<Outcome> {
+        self.undone.clear();
+        self.given += 1;
+        let (at, by_hand) = (self.cursor().at, Some(self.given));
+        self.lane().annotate(Arc::new(Entry { at, commands: words, until: None, say: None, by_hand }))
+    }
+
     /// Begins a new lane here: the past is shared, the scenario's own timeline goes on, later commands by hand stay
     /// behind on the old lane, which is shown beside the new one.
     ///
@@ -293,11 +301,20 @@ impl Story {
 
 fn info(lane: &mut Lane) -> LaneInfo {
     let scenario = Arc::clone(lane.player().scenario());
+    let brought =
+        |entry: &Entry| scenario.timeline.iter().filter(|one| one.by_hand.is_some()).any(|one| one == entry);
     let by_hand = lane.timeline().iter().filter(|entry| entry.by_hand.is_some());
-    let by_hand = by_hand.flat_map(|entry| {
-        entry.commands.iter().map(|scoped| (entry.at, spell(&scenario, scoped))).collect::<Vec<_>>()
-    });
-    LaneInfo { number: lane.number, live: lane.live().at, by_hand: by_hand.collect() }
+    let deeds: Vec<Deed> = by_hand
+        .flat_map(|entry| {
+            let (is_brought, number) = (brought(entry), entry.by_hand.unwrap_or(0));
+            let deed = |scoped| Deed { at: entry.at, words: spell(&scenario, scoped), number, is_brought };
+            entry.commands.iter().map(deed).collect::<Vec<_>>()
+        })
+        .collect();
+    let all =
+        scenario.timeline.iter().filter(|entry| entry.by_hand.is_some()).map(|entry| entry.commands.len());
+    let lacks_some = deeds.iter().filter(|deed| deed.is_brought).count() < all.sum();
+    LaneInfo { number: lane.number, live: lane.live().at, by_hand: deeds, lacks_some }
 }
 
 /// Whether an entry has been carried out where time stands.

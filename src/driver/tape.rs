@@ -76,6 +76,12 @@ impl Pacer {
         match tape.write(&head) {
             Ok(()) => {
                 self.tape = Some(tape);
+                if self.speed_milli != 1_000 {
+                    self.cue(&format!("speed {}", self.speed_milli));
+                }
+                if !self.is_running {
+                    self.cue("pause");
+                }
                 self.publisher.toast(format!("recording to {name}; R ends it"), false);
             }
             Err(error) => {
@@ -150,7 +156,9 @@ impl Pacer {
 
     /// Writes what the watcher does.
     pub(super) fn cue(&mut self, text: &str) {
-        let cue = write::cue(self.story.cursor().at, text);
+        // A moment after what has been done in this instant: who follows sees it done.
+        let Cursor { at, steps } = self.story.cursor();
+        let cue = write::cue(VirtualTime(at.0 + u64::from(steps > 0)), text);
         self.on_tape(|tape| tape.write(&cue));
     }
 

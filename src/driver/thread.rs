@@ -3,7 +3,9 @@
 //! changed. While paused it sleeps until a request comes.
 
 use super::Request;
-use super::frame::{FULL_SPEED, Frame};
+use super::follow::Following;
+use super::frame::{FULL_SPEED, Followed, Frame};
+use super::player::Cursor;
 use super::publish::{Freshness, Pace, Publisher};
 use super::story::Story;
 use super::tape::Tape;
@@ -53,8 +55,20 @@ pub struct Start {
     pub speed_milli: u32,
     /// Whether to stand still at first.
     pub is_paused: bool,
+    /// Whether to stop at every narration until somebody goes on.
+    pub is_presenting: bool,
+    /// Whether to follow what a recording's watcher did.
+    pub follows: bool,
     /// Where nodes live.
     pub host: HostKind,
+}
+
+impl Default for Start {
+    /// At real speed, running, nodes as tasks.
+    fn default() -> Self {
+        let host = HostKind::Tasks;
+        Start { speed_milli: 1_000, is_paused: false, is_presenting: false, follows: false, host }
+    }
 }
 
 /// The ends of a running simulation thread.
@@ -70,13 +84,13 @@ pub struct Simulation {
 /// Real time between two frames.
 const TICK: Duration = Duration::from_millis(33);
 /// Virtual time played between two looks at the clock.
-const SLICE: Span = Span::millis(10);
+pub(super) const SLICE: Span = Span::millis(10);
 /// Requests that may wait: more than anyone types between two slices of work. Who asks for more waits with them.
 const REQUESTS: usize = 256;
 /// Of the real time while the world runs, measuring takes at most one part in so many: it reads whole histories.
 const MEASURING: u32 = 10;
 /// Real time spent on playing before requests are looked at again.
-const PATIENCE: Duration = Duration::from_millis(25);
+pub(super) const PATIENCE: Duration = Duration::from_millis(25);
 
 /// Real time after a jump in which no other must come for the figures to be measured.
 const REST: Duration = Duration::from_millis(120);
@@ -102,6 +116,12 @@ pub fn start(scenario: Arc<Scenario>, start: Start, edges: Edges) -> std::io::Re
         owes_figures: false,
         figures_due: now(),
         measuring: Duration::ZERO,
+        is_presenting: start.is_presenting,
+        waits: None,
+        following: None,
+        followed: None,
+        following_since: 0,
+        is_holding: false,
     };
     if let Some((name, out)) = pacer.edges.tape.take() {
         pacer.begin_tape(&name, out);
@@ -111,6 +131,12 @@ pub fn start(scenario: Arc<Scenario>, start: Start, edges: Edges) -> std::io::Re
     }
     // The nodes boot before the first picture is taken.
     pacer.story.advance(VirtualTime(1_000));
+    if start.follows {
+        pacer.begin_to_follow(pacer.speed_milli);
+    }
+    if pacer.is_presenting && pacer.is_running && pacer.story.player().narration().is_some() {
+        pacer.wait();
+    }
     let (frames_in, frames) = watch::channel(Arc::new(pacer.frame(false)));
     let (requests, inbox) = channel(REQUESTS);
     let thread = std::thread::Builder::new()
@@ -139,14 +165,28 @@ pub(super) struct Pacer {
     figures_due: Instant,
     /// How long the last frame took whose figures were measured.
     measuring: Duration,
+    /// Whether time stops at every narration.
+    pub(super) is_presenting: bool,
+    /// Where it waits for somebody to go on.
+    pub(super) waits: Option<Cursor>,
+    /// A recording's watcher who is followed.
+    pub(super) following: Option<Following>,
+    /// What he looks at.
+    pub(super) followed: Option<Arc<Followed>>,
+    /// How often he has done something.
+    pub(super) following_since: u64,
+    /// Whether time stands because it stood for him.
+    pub(super) is_holding: bool,
 }
 
 /// What time runs to.
 pub(super) enum Goal {
-    /// An instant.
-    At(VirtualTime),
+    /// A place in time.
+    At(Cursor),
     /// What shall have come.
     Until(Box<Until>),
+    /// The next narration.
+    Beat,
 }
 
 #[expect(clippy::disallowed_methods, reason = "pacing is what the real clock is for")]
@@ -193,6 +233,12 @@ impl Pacer {
     /// world then runs slower than asked instead of ever further behind.
     fn play(&mut self, elapsed: Duration) {
         let began = now();
+        if self.following.is_some() {
+            if let Err(error) = self.follow(elapsed.min(TICK * 2), began) {
+                self.publisher.toast(format!("the operating system refuses: {error}"), true);
+            }
+            return;
+        }
         let us = u64::try_from(elapsed.min(TICK * 2).as_micros()).unwrap_or(0);
         let earned = match self.rushes() {
             true => Span::seconds(3600),
@@ -215,11 +261,21 @@ impl Pacer {
         let end = self.end();
         let stops_at_end = !self.is_over && target >= end;
         let target = if stops_at_end { end } else { target };
+        if matches!(self.goal, None | Some(Goal::Beat))
+            && let Some(beat) = self.beat_before(target)
+        {
+            self.story.advance(beat);
+            self.cue("wait");
+            return self.wait();
+        }
         match self.goal.take() {
-            Some(Goal::At(goal)) if goal <= target => {
-                self.story.advance(goal);
+            Some(Goal::At(goal)) if goal.at <= target => {
+                self.story.advance(goal.at);
+                if let Err(error) = self.story.seek(goal) {
+                    self.publisher.toast(format!("the operating system refuses: {error}"), true);
+                }
                 self.stop();
-                self.is_over = goal >= end;
+                self.is_over = goal.at >= end;
                 return;
             }
             Some(Goal::Until(mut until)) => {
@@ -268,7 +324,8 @@ impl Pacer {
     fn frame(&mut self, has_jumped: bool) -> Frame {
         let began = now();
         let pace = Pace {
-            is_running: self.is_running,
+            is_running: self.is_running && !self.is_holding,
+            waits: self.is_waiting(),
             speed_milli: if self.goal.is_some() { FULL_SPEED } else { self.speed_milli },
             is_over: self.is_over,
         };
@@ -287,8 +344,9 @@ impl Pacer {
             self.publisher.toast(format!("the operating system refuses: {error}"), true);
         }
         let goal = match &self.goal {
-            Some(Goal::At(at)) => Some(format!("to {at}").into()),
+            Some(Goal::At(goal)) => Some(format!("to {}", goal.at).into()),
             Some(Goal::Until(until)) => Some(format!("until {}", until.words()).into()),
+            Some(Goal::Beat) => Some("to the next narration".into()),
             None => None,
         };
         let recording = self.tape.as_ref().map(Tape::name);
@@ -299,7 +357,7 @@ impl Pacer {
             self.measuring = present.duration_since(began);
             self.figures_due = present + self.measuring * MEASURING;
         }
-        frame
+        Frame { followed: self.followed.clone(), ..frame }
     }
 }
 

@@ -2,21 +2,20 @@
 
 use super::film::read_film;
 use super::{find, first_run, overrides, theme};
-use crate::base::text::{nearest, safe};
+use crate::base::text::{quoted, safe};
 use crate::base::time::{Span, VirtualTime};
-use crate::cli::Render;
+use crate::cli::{Render, SIZE_MAX};
 use crate::driver::frame::FULL_SPEED;
 use crate::headless::{self, Exit, complain};
 use crate::record::film::{Film, Refusal};
 use crate::record::reel::Screening;
-use crate::record::studio::{Direction, Studio};
+use crate::record::studio::{Direction, Following, Studio};
 use crate::record::{FORMATS, Format, edge, make};
 use crate::scenario::model::Scenario;
 use crate::scenario::overrides::Override;
 use crate::scenario::presets::preset;
 use crate::screen::look::{Depth, Look, Theme};
-use crate::screen::{View, Watch};
-use crate::tui::menus::VIEWS;
+use crate::screen::{LEAST, View, Watch};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -118,7 +117,6 @@ fn studio(
     if order.speed == FULL_SPEED {
         return Err("a film has a speed that is a number: 0.5, 2".to_owned());
     }
-    let view = view(&order.view)?;
     let end = VirtualTime(scenario.duration.0);
     let (from, to) = match order.still {
         // The moment after what happens in that instant.
@@ -138,18 +136,38 @@ fn studio(
         is_still: false,
     };
     let name = invitation(order, &scenario);
-    let watch = Watch { view, run, hints: vec![(name, "plays this live".to_owned())], ..Watch::plain(look) };
+    let watch = Watch {
+        view: order.view.unwrap_or(View::Cluster),
+        run,
+        hints: vec![(name, "plays this live".to_owned())],
+        stage: order.present.then(Default::default),
+        ..Watch::plain(look)
+    };
     let direction = Direction {
         from,
         to,
-        size: order.size,
+        size: size_of(order, &scenario),
         speed_milli: order.speed,
         fps: order.fps.unwrap_or(format.row().fps),
         watch,
         has_light: theme.is_none(),
         command: command(order, &scenario, format),
     };
-    Studio::new(Arc::new(scenario), direction)
+    // What is chosen here wins over what a recording's watcher chose.
+    let following = Following {
+        time: !order.no_cues,
+        view: !order.no_cues && order.view.is_none(),
+        run: !order.no_cues && order.run.is_none(),
+    };
+    Studio::following(Arc::new(scenario), direction, following)
+}
+
+/// Columns and rows: as asked for, as of a recording's screen, or the usual ones.
+fn size_of(order: &Render, scenario: &Scenario) -> (u16, u16) {
+    let recorded = scenario.recorded.as_ref().and_then(|recorded| recorded.size).filter(|_| !order.no_cues);
+    let fitting =
+        |(columns, rows): (u16, u16)| (columns.clamp(LEAST.0, SIZE_MAX.0), rows.clamp(LEAST.1, SIZE_MAX.1));
+    order.size.or(recorded.map(fitting)).unwrap_or((120, 40))
 }
 
 /// A film from a file, to be shown again.
@@ -173,23 +191,6 @@ fn screening(order: &Render, format: Format) -> Result<Screening, Refusal> {
         return Err("a film has a speed that is a number: 0.5, 2".to_owned());
     }
     Screening::new(reel, part, order.speed, order.fps.unwrap_or(format.row().fps))
-}
-
-fn view(word: &str) -> Result<View, Refusal> {
-    let words: Vec<String> = VIEWS
-        .iter()
-        .map(|(_, name, _)| {
-            name.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').replace(' ', "-")
-        })
-        .collect();
-    match words.iter().position(|known| known == word) {
-        Some(place) => Ok(VIEWS[place].0),
-        None => {
-            let near = nearest(word, words.iter().map(String::as_str));
-            let help = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-            Err(format!("unknown view `{}`{help}; the views are {}", safe(word), words.join(", ")))
-        }
-    }
 }
 
 /// What a viewer types to play it.
@@ -231,12 +232,10 @@ fn command(order: &Render, scenario: &Scenario, format: Format) -> String {
     }
     words.extend(order.fps.map(|fps| format!("--fps {fps}")));
     words.extend(order.run.iter().map(|run| format!("--run {}", quoted(run))));
-    if order.view != "cluster" {
-        words.push(format!("--view {}", order.view));
-    }
-    if order.size != (120, 40) {
-        words.push(format!("--size {}x{}", order.size.0, order.size.1));
-    }
+    words.extend(order.view.map(|view| format!("--view {}", view.word())));
+    words.extend(order.size.map(|(columns, rows)| format!("--size {columns}x{rows}")));
+    words.extend(order.present.then(|| "--present".to_owned()));
+    words.extend(order.no_cues.then(|| "--no-cues".to_owned()));
     words.extend(order.scale.map(|scale| format!("--scale {scale}")));
     if order.theme != "auto" {
         words.push(format!("--theme {}", order.theme));
@@ -249,15 +248,6 @@ fn command(order: &Render, scenario: &Scenario, format: Format) -> String {
 fn decimal(milli: u32) -> String {
     let text = format!("{}.{:03}", milli / 1_000, milli % 1_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:+,%@".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 /// Runs the film through its encoder, with a bar on a terminal.
@@ -290,25 +280,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_for_a_shell_when_they_must_be() {
-        assert_eq!(quoted("async.ack=majority"), "async.ack=majority");
-        assert_eq!(quoted("5s crash n1"), "'5s crash n1'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
-
-    #[test]
     fn speeds_and_sizes_are_written_short() {
         assert_eq!((decimal(1_500), decimal(2_000), decimal(250)), ("1.5".into(), "2".into(), "0.25".into()));
         assert_eq!(
             (size(999), size(489_472), size(1_572_864)),
             ("999 bytes".into(), "478 KiB".into(), "1.5 MiB".into())
         );
-    }
-
-    #[test]
-    fn every_view_has_its_word() {
-        assert_eq!(view("cluster"), Ok(View::Cluster));
-        assert_eq!(view("side-by-side"), Ok(View::SideBySide));
-        assert!(view("clusters").is_err_and(|why| why.contains("did you mean `cluster`?")));
     }
 }

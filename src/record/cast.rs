@@ -99,6 +99,10 @@ impl Cast {
 
 impl Encoder for Cast {
     fn take(&mut self, shot: &Shot<'_>) -> Result<(), Refusal> {
+        // A key comes before what it does is seen.
+        for key in shot.keys {
+            self.event(shot.at, 'i', key);
+        }
         self.picture(shot.at, shot.picture);
         for chapter in shot.chapters {
             self.marker(shot.at, chapter);

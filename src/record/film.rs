@@ -64,6 +64,8 @@ pub struct Shot<'a> {
     pub picture: &'a Buffer,
     /// What happens in it, oldest first.
     pub chapters: &'a [Chapter],
+    /// Keys that were pressed for it, oldest first.
+    pub keys: &'a [Arc<str>],
 }
 
 /// Something that happens in a film.

@@ -3,6 +3,7 @@
 //! Bits instead of curves: few colours, crisp text, and the same bytes on every machine.
 
 use super::drawn;
+use crate::screen::face::Face;
 use std::collections::BTreeMap;
 
 /// The picture of one character in one cell: a row of bits each, the leftmost pixel the highest of `width` bits.
@@ -74,7 +75,7 @@ impl Font {
         let (face, (width, height)) = (&self.face, self.cell());
         self.known.entry((character, is_bold)).or_insert_with(|| {
             let glyph = drawn::glyph(character, width as i32, height as i32)
-                .or_else(|| face.glyph(character).map(|glyph| glyph.enlarged(width / face.width)))
+                .or_else(|| of_face(face, character).map(|glyph| glyph.enlarged(width / face.width)))
                 .unwrap_or_else(|| drawn::unknown(width as i32, height as i32));
             // At the small size there is no pixel to spare between letters.
             if is_bold && width >= 16 && character.is_alphanumeric() { glyph.bold() } else { glyph }
@@ -82,70 +83,8 @@ impl Font {
     }
 }
 
-/// The bitmaps of a PSF file and which character is which.
-struct Face {
-    width: u32,
-    height: u32,
-    bitmaps: &'static [u8],
-    places: BTreeMap<char, usize>,
-}
-
-impl Face {
-    /// Reads version 1 (8 pixels wide, a table in UCS-2) or 2 (any width, a table in UTF-8). A file of neither kind
-    /// gives a face without characters.
-    fn read(file: &'static [u8]) -> Face {
-        match file {
-            [0x36, 0x04, mode, height, rest @ ..] => {
-                let count = if mode & 1 == 1 { 512 } else { 256 };
-                let (bitmaps, table) = rest.split_at((count * usize::from(*height)).min(rest.len()));
-                let units: Vec<u16> =
-                    table.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-                let entries = units.split(|&unit| unit == 0xFFFF).take(count);
-                let singles = entries.map(|entry| {
-                    let single = entry.split(|&unit| unit == 0xFFFE).next().unwrap_or(&[]);
-                    char::decode_utf16(single.iter().copied()).filter_map(Result::ok).collect()
-                });
-                Face { width: 8, height: u32::from(*height), bitmaps, places: places(singles) }
-            }
-            [0x72, 0xB5, 0x4A, 0x86, ..] => Face::read_second(file),
-            _ => Face { width: 8, height: 16, bitmaps: &[], places: BTreeMap::new() },
-        }
-    }
-
-    fn read_second(file: &'static [u8]) -> Face {
-        let field = |nth: usize| {
-            file.get(4 * nth..4 * nth + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-        };
-        let (start, count, bytes) = (field(2) as usize, field(4) as usize, field(5) as usize);
-        let rest = &file[start.min(file.len())..];
-        let (bitmaps, table) = rest.split_at((count * bytes).min(rest.len()));
-        let singles = table.split(|&byte| byte == 0xFF).take(count).map(|entry| {
-            let single = entry.split(|&byte| byte == 0xFE).next().unwrap_or(&[]);
-            String::from_utf8_lossy(single).into_owned()
-        });
-        Face { width: field(7), height: field(6), bitmaps, places: places(singles) }
-    }
-
-    fn glyph(&self, character: char) -> Option<Glyph> {
-        let bytes = self.width.div_ceil(8) as usize;
-        let first = self.places.get(&character)? * bytes * self.height as usize;
-        let bitmap = self.bitmaps.get(first..first + bytes * self.height as usize)?;
-        let row = |row: &[u8]| {
-            row.iter().fold(0, |bits, byte| bits << 8 | u32::from(*byte)) >> (8 * bytes as u32 - self.width)
-        };
-        Some(Glyph { width: self.width, rows: bitmap.chunks_exact(bytes).map(row).collect() })
-    }
-}
-
-/// Which character has which place; the first place wins.
-fn places(entries: impl Iterator<Item = String>) -> BTreeMap<char, usize> {
-    let mut places = BTreeMap::new();
-    for (place, characters) in entries.enumerate() {
-        for character in characters.chars() {
-            places.entry(character).or_insert(place);
-        }
-    }
-    places
+fn of_face(face: &Face, character: char) -> Option<Glyph> {
+    face.rows(character).map(|rows| Glyph { width: face.width, rows })
 }
 
 #[cfg(test)]

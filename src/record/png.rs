@@ -2,6 +2,7 @@
 
 use super::film::{Encoder, Ending, Refusal, Shot, Titles};
 use super::raster::Raster;
+use super::text::notes;
 use ::png::{BitDepth, ColorType, Compression, Filter};
 
 /// Makes a PNG of the last picture.
@@ -9,6 +10,7 @@ pub struct Png {
     raster: Raster,
     title: String,
     command: String,
+    notes: Vec<String>,
 }
 
 impl Png {
@@ -18,13 +20,14 @@ impl Png {
     /// If it would be too large.
     pub fn new(titles: &Titles, scale: u32) -> Result<Self, Refusal> {
         let raster = Raster::new(titles.size, scale, titles.palette)?;
-        Ok(Png { raster, title: titles.full(), command: titles.command.clone() })
+        Ok(Png { raster, title: titles.full(), command: titles.command.clone(), notes: Vec::new() })
     }
 }
 
 impl Encoder for Png {
     fn take(&mut self, shot: &Shot<'_>) -> Result<(), Refusal> {
         self.raster.draw(shot.picture);
+        self.notes.extend(notes(shot));
         Ok(())
     }
 
@@ -40,6 +43,9 @@ impl Encoder for Png {
         encoder.set_filter(Filter::NoFilter);
         encoder.add_itxt_chunk("Title".to_owned(), self.title).map_err(wrong)?;
         encoder.add_itxt_chunk("Comment".to_owned(), self.command).map_err(wrong)?;
+        if !self.notes.is_empty() {
+            encoder.add_itxt_chunk("Notes".to_owned(), self.notes.join("\n")).map_err(wrong)?;
+        }
         let mut writer = encoder.write_header().map_err(wrong)?;
         writer.write_image_data(&self.raster.pixels).map_err(wrong)?;
         writer.finish().map_err(wrong)?;

@@ -9,6 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// The largest terminal a film may ask for.
 const SIZE_MAX: u64 = 1_000;
@@ -292,6 +293,7 @@ pub struct Screening {
     projector: Projector,
     picture: Buffer,
     chapters: Vec<Chapter>,
+    keys: Vec<Arc<str>>,
     /// From and to.
     part: (Span, Span),
     /// The least presentation time between two pictures.
@@ -320,6 +322,7 @@ impl Screening {
             projector,
             picture,
             chapters: Vec::new(),
+            keys: Vec::new(),
             part,
             between,
             speed_milli,
@@ -368,10 +371,16 @@ impl Film for Screening {
             }
             _ => None,
         };
+        let key = |event: &Event| match &event.what {
+            What::Input(key) if event.at >= self.part.0 => Some(key.as_str().into()),
+            _ => None,
+        };
         self.chapters = events.iter().filter_map(marker).collect();
+        self.keys = events.iter().filter_map(key).collect();
         self.shown_at = Some(stop);
         self.is_over = stop >= self.part.1;
-        Some(Shot { at: self.presented(stop), picture: &self.picture, chapters: &self.chapters })
+        let (at, chapters) = (self.presented(stop), &self.chapters);
+        Some(Shot { at, picture: &self.picture, chapters, keys: &self.keys })
     }
 
     fn ending(&mut self) -> Ending {

@@ -13,15 +13,18 @@ use super::report::verdict;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::live::HostKind;
 use crate::driver::frame::{Frame, Marker, MarkerKind};
-use crate::driver::player::Player;
+use crate::driver::lane::Lane;
+use crate::driver::player::Cursor;
+use crate::driver::script::{Script, Style};
 use crate::driver::verdict::{Judgement, Met, judge};
 use crate::driver::{Freshness, Pace, Publisher};
 use crate::scenario::model::Scenario;
 use crate::screen::look::Theme;
-use crate::screen::{Watch, draw};
+use crate::screen::{View, Watch, draw};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::json;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What is filmed, and how.
@@ -47,34 +50,71 @@ pub struct Direction {
 
 /// How long a command is named below the picture.
 const TOAST: Span = Span::millis(3_500);
+/// How long a key is shown on stage.
+const KEY: Span = Span::millis(1_500);
+/// The most keys shown.
+const KEYS: usize = 4;
+
+/// What of a recording's watcher is followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Following {
+    /// His pauses, pace, jumps and keys.
+    pub time: bool,
+    /// The views he chose.
+    pub view: bool,
+    /// The runs he chose.
+    pub run: bool,
+}
 
 /// Films one scenario.
 pub struct Studio {
     scenario: Arc<Scenario>,
-    player: Player,
+    world: Lane,
     publisher: Publisher,
     direction: Direction,
+    following: Following,
+    /// Whether it is presented from the first picture to the last.
+    is_staged: bool,
+    script: Script,
+    /// The present leg of the script, and whether it has begun.
+    leg: (usize, bool),
     titles: Titles,
     picture: Buffer,
     shown: Option<Buffer>,
     chapters: Vec<Chapter>,
+    /// Keys pressed for the next picture.
+    pressed: Vec<Arc<str>>,
+    /// Keys pressed lately, with their presentation time.
+    keys: VecDeque<(Span, Arc<str>)>,
     /// Everything before has been told in chapters.
     told: VirtualTime,
     /// Frame times passed.
     ticks: u64,
     /// The next happening of the timeline.
     due: Option<VirtualTime>,
-    /// The newest command and when it came.
-    toast: Option<(VirtualTime, String)>,
+    /// The newest command and the presentation time at which it came.
+    toast: Option<(Span, String)>,
     is_over: bool,
 }
 
 impl Studio {
-    /// Sets up the world at the film's beginning.
+    /// Sets up the world at the film's beginning. Nothing of what a recording's watcher did is followed.
     ///
     /// # Errors
     /// If the film would end before it begins or after the scenario does, or the world cannot be made.
     pub fn new(scenario: Arc<Scenario>, direction: Direction) -> Result<Self, Refusal> {
+        Studio::following(scenario, direction, Following::default())
+    }
+
+    /// The same, following a recording's watcher.
+    ///
+    /// # Errors
+    /// As [`Studio::new`].
+    pub fn following(
+        scenario: Arc<Scenario>,
+        direction: Direction,
+        following: Following,
+    ) -> Result<Self, Refusal> {
         let end = VirtualTime(scenario.duration.0);
         if direction.to > end || direction.from > direction.to {
             let (from, to) = (Span(direction.from.0), Span(direction.to.0));
@@ -83,22 +123,28 @@ impl Studio {
                 scenario.duration
             ));
         }
-        let player =
-            Player::new(Arc::clone(&scenario), HostKind::Inline).map_err(|error| error.to_string())?;
+        let world = Lane::new(Arc::clone(&scenario), HostKind::Inline).map_err(|error| error.to_string())?;
+        let script = script(&scenario, &direction, following);
         let (columns, rows) = direction.size;
         let publisher = Publisher::new(&scenario);
-        let titles = titles(&scenario, &direction);
+        let titles = titles(&scenario, &direction, script.length());
         let picture = Buffer::empty(Rect::new(0, 0, columns, rows));
         let told = direction.from;
         Ok(Studio {
             scenario,
-            player,
+            world,
             publisher,
+            is_staged: direction.watch.stage.is_some(),
             direction,
+            following,
+            script,
+            leg: (0, false),
             titles,
             picture,
             shown: None,
             chapters: Vec::new(),
+            pressed: Vec::new(),
+            keys: VecDeque::new(),
             told,
             ticks: 0,
             due: None,
@@ -107,52 +153,113 @@ impl Studio {
         })
     }
 
-    /// Presentation time of an instant.
-    fn shown_at(&self, at: VirtualTime) -> Span {
-        at.since(self.direction.from).scaled(1_000, u64::from(self.direction.speed_milli))
+    /// Presentation time of the frame time with this number.
+    fn tick(&self, nth: u64) -> Span {
+        Span(1_000_000).scaled(nth, u64::from(self.direction.fps.max(1)))
     }
 
-    /// The instant of the frame time with this number.
-    fn tick(&self, nth: u64) -> VirtualTime {
-        let presented = Span(1_000_000).scaled(nth, u64::from(self.direction.fps.max(1)));
-        self.direction.from + presented.scaled(u64::from(self.direction.speed_milli), 1_000)
-    }
-
-    /// The instant of the next picture.
-    fn next_stop(&mut self) -> VirtualTime {
-        if self.shown.is_none() {
-            return self.direction.from;
-        }
-        let tick = self.tick(self.ticks + 1).min(self.direction.to);
-        // A command's picture is taken the moment after it.
-        match self.due.map(|due| due + Span(1)).filter(|due| *due < tick) {
-            Some(due) => due,
-            None => {
-                self.ticks += 1;
-                tick
+    /// The next picture: its instant, and when it is shown.
+    fn next_stop(&mut self) -> (VirtualTime, Span) {
+        let last = self.script.legs.len() - 1;
+        loop {
+            let leg = &self.script.legs[self.leg.0];
+            if !std::mem::replace(&mut self.leg.1, true) {
+                let (from, at) = (leg.from, leg.at);
+                self.is_over = self.leg.0 == last && leg.lasts == Span::ZERO;
+                self.look(at);
+                return (from, at);
             }
+            let tick = self.tick(self.ticks + 1).min(leg.end());
+            // A command's picture is taken the moment after it.
+            let stop = leg.instant(tick);
+            if let Some(due) = self.due.map(|due| due + Span(1)).filter(|due| *due < stop) {
+                return (due, leg.shown_at(due));
+            }
+            self.ticks += u64::from(self.tick(self.ticks + 1) <= leg.end());
+            if tick < leg.end() {
+                return (stop, tick);
+            }
+            let (to, end) = (leg.to, leg.end());
+            self.is_over = self.leg.0 == last;
+            if self.is_over {
+                return (to, end);
+            }
+            self.leg = (self.leg.0 + 1, false);
+        }
+    }
+
+    /// Looks at what the watcher of a recording looks at from `at` on.
+    fn look(&mut self, at: Span) {
+        let leg = &self.script.legs[self.leg.0];
+        let watch = &mut self.direction.watch;
+        if let Some(view) = leg.gaze.view.as_deref().and_then(View::of_word).filter(|_| self.following.view) {
+            watch.view = view;
+        }
+        if let Some(run) = leg.gaze.run.filter(|_| self.following.run) {
+            watch.run = run;
+        }
+        if self.following.time {
+            watch.target = leg.gaze.target.unwrap_or(watch.target);
+            if leg.gaze.is_presenting == Some(true) {
+                watch.stage.get_or_insert_default();
+            } else if !self.is_staged {
+                watch.stage = None;
+            }
+        }
+        self.pressed.extend(leg.keys.iter().cloned());
+        self.keys.extend(leg.keys.iter().map(|key| (at, Arc::clone(key))));
+        while self.keys.len() > KEYS {
+            self.keys.pop_front();
         }
     }
 
     /// Plays to `stop` and draws; gives whether the picture is worth showing.
-    fn shoot(&mut self, stop: VirtualTime) -> bool {
-        self.player.advance(stop);
-        let is_last = stop >= self.direction.to;
-        self.is_over = is_last;
+    fn shoot(&mut self, stop: VirtualTime, at: Span) -> bool {
+        self.go(stop);
+        let leg = &self.script.legs[self.leg.0];
         let is_end = stop.0 >= self.scenario.duration.0;
-        let pace = Pace { is_running: !is_end, speed_milli: self.direction.speed_milli, is_over: is_end };
-        let frame = self.publisher.alone(&mut self.player, pace, Freshness::Recent);
+        let pace = Pace {
+            is_running: !is_end && !leg.is_paused,
+            speed_milli: leg.speed_milli,
+            is_over: is_end,
+            waits: leg.waits,
+        };
+        let frame = self.publisher.alone(self.world.player(), pace, Freshness::Recent);
         self.due = frame.markers.iter().find(|marker| marker.is_future).map(|marker| marker.at);
-        self.take_chapters(&frame, stop);
-        self.direction.watch.toast = self.toast(stop);
+        self.take_chapters(&frame, stop, at);
+        self.direction.watch.toast = self.toast(at);
+        if let Some(stage) = &mut self.direction.watch.stage {
+            let fresh = self.keys.iter().filter(|(since, _)| at - *since < KEY);
+            stage.keys = fresh.map(|(_, key)| key.to_string()).collect();
+        }
         self.picture.reset();
         draw(&self.direction.watch, &frame, &mut self.picture);
-        self.shown.as_ref() != Some(&self.picture) || !self.chapters.is_empty() || is_last
+        self.shown.as_ref() != Some(&self.picture)
+            || !self.chapters.is_empty()
+            || !self.pressed.is_empty()
+            || self.is_over
     }
 
-    fn take_chapters(&mut self, frame: &Frame, now: VirtualTime) {
+    /// Goes to an instant; only a film that jumps needs to remember its past.
+    fn go(&mut self, stop: VirtualTime) {
+        let is_back = stop < self.world.cursor().at;
+        if is_back && self.world.seek(Cursor { at: stop, steps: 0 }).is_err() {
+            unreachable!("nodes that are called inline need no runtime");
+        }
+        match self.script.goes_back() {
+            true => self.world.advance(stop),
+            false => self.world.player().advance(stop),
+        }
+    }
+
+    fn take_chapters(&mut self, frame: &Frame, now: VirtualTime, at: Span) {
         let (told, run) = (self.told, self.direction.watch.run);
-        let is_new = |marker: &&Marker| !marker.is_future && marker.at >= told && marker.at < now;
+        let is_still = self.direction.from == self.direction.to;
+        let is_new = |marker: &&Marker| {
+            // A still tells the notes that were taken before it.
+            let since = if is_still && marker.kind == MarkerKind::Mark { VirtualTime::ZERO } else { told };
+            !marker.is_future && marker.at >= since && marker.at < now
+        };
         let (beats, several) = (self.beats(), self.scenario.runs.len() > 1);
         self.chapters.clear();
         for marker in frame.markers.iter().filter(is_new) {
@@ -165,7 +272,7 @@ impl Studio {
             let text = format!("{scope}{}", marker.label.trim());
             let kind = kind(marker.kind);
             if matches!(kind, ChapterKind::Fault | ChapterKind::Heal | ChapterKind::Command) {
-                self.toast = Some((marker.at, text.clone()));
+                self.toast = Some((at, text.clone()));
             }
             let place = beats.iter().position(|said| *said == marker.at && kind == ChapterKind::Beat);
             let place = place.map(|place| (place + 1, beats.len()));
@@ -179,14 +286,13 @@ impl Studio {
         self.scenario.timeline.iter().filter(|entry| entry.say.is_some()).map(|entry| entry.at).collect()
     }
 
-    fn toast(&self, now: VirtualTime) -> Option<(String, bool)> {
+    fn toast(&self, now: Span) -> Option<(String, bool)> {
         let (since, text) = self.toast.as_ref()?;
-        let shown = now.since(*since).scaled(1_000, u64::from(self.direction.speed_milli));
-        (shown < TOAST).then(|| (text.clone(), false))
+        (now - *since < TOAST).then(|| (text.clone(), false))
     }
 
     fn checks(&self, judgement: &Judgement) -> Vec<Chapter> {
-        let at = Some(self.player.now());
+        let at = Some(VirtualTime(self.scenario.duration.0));
         let check = |met: &Met| {
             let sign = if met.is_met { '✓' } else { '✗' };
             let text = format!("{sign} {}", verdict(&self.scenario, met));
@@ -202,32 +308,50 @@ impl Film for Studio {
     }
 
     fn next(&mut self) -> Option<Shot<'_>> {
+        self.pressed.clear();
         while !self.is_over {
-            let stop = self.next_stop();
-            if self.shoot(stop) {
+            let (stop, at) = self.next_stop();
+            if self.shoot(stop, at) {
                 match &mut self.shown {
                     Some(shown) => shown.clone_from(&self.picture),
                     None => self.shown = Some(self.picture.clone()),
                 }
-                let at = self.shown_at(stop);
-                return Some(Shot { at, picture: &self.picture, chapters: &self.chapters });
+                return Some(Shot {
+                    at,
+                    picture: &self.picture,
+                    chapters: &self.chapters,
+                    keys: &self.pressed,
+                });
             }
         }
         None
     }
 
     fn ending(&mut self) -> Ending {
-        let length = self.shown_at(self.direction.to);
+        let length = self.script.length();
+        // Whatever its watcher looked at last, a film ends as its part of the world does.
+        self.go(self.direction.to);
         let scenario = Arc::clone(&self.scenario);
         let ids = scenario.runs.iter().map(|run| run.id.clone());
-        let digests = ids.zip(self.player.clusters().iter().map(|cluster| cluster.digest())).collect();
+        let digests = ids.zip(self.world.player().digests()).collect();
         if self.direction.to.0 < scenario.duration.0 {
             return Ending { length, digests, ..Ending::default() };
         }
-        let judgement = judge(&scenario, &mut self.player);
+        let judgement = judge(&scenario, self.world.player());
         let exit = u8::from(!judgement.is_as_expected());
         Ending { length, checks: self.checks(&judgement), exit, digests, judgement: Some(judgement) }
     }
+}
+
+/// How the world's time becomes the film's.
+fn script(scenario: &Scenario, direction: &Direction, following: Following) -> Script {
+    let style = Style {
+        part: (direction.from, direction.to),
+        speed_milli: direction.speed_milli,
+        follows: following.time,
+        is_presenting: direction.watch.stage.is_some(),
+    };
+    Script::of(scenario, style)
 }
 
 fn kind(kind: MarkerKind) -> ChapterKind {
@@ -241,7 +365,7 @@ fn kind(kind: MarkerKind) -> ChapterKind {
     }
 }
 
-fn titles(scenario: &Arc<Scenario>, direction: &Direction) -> Titles {
+fn titles(scenario: &Arc<Scenario>, direction: &Direction, length: Span) -> Titles {
     let run = &scenario.runs[direction.watch.run.min(scenario.runs.len() - 1)];
     let topology = run.topology().word();
     let look = direction.watch.look;
@@ -254,7 +378,7 @@ fn titles(scenario: &Arc<Scenario>, direction: &Direction) -> Titles {
         size: direction.size,
         palette: palette(look.theme),
         light: direction.has_light.then(|| palette(Theme::OkabeLight)),
-        length: direction.to.since(direction.from).scaled(1_000, u64::from(direction.speed_milli)),
+        length,
         ours: json!({
             "program": env!("CARGO_PKG_VERSION"),
             "scenario": scenario.id,

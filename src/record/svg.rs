@@ -101,6 +101,10 @@ impl Svg {
                 self.draw_bars(out, run, down, &eighths);
                 continue;
             }
+            if let Some(quarters) = blocks(&run.text) {
+                self.draw_blocks(out, run, down, &quarters);
+                continue;
+            }
             let keeps_blanks = self.sheet.is_seen_on_blanks(run.style);
             for (offset, text) in pieces(&run.text, keeps_blanks) {
                 let letters = text.chars().count() as u16;
@@ -121,6 +125,31 @@ impl Svg {
             let high = (CELL.1 * eighths).div_ceil(8);
             let (style, wide, x, y) = (run.style, CELL.0, (run.x + nth) * CELL.0, down + CELL.1 - high);
             _ = write!(out, r#"<rect class="a{style}" x="{x}" y="{y}" width="{wide}" height="{high}"/>"#);
+        }
+    }
+
+    /// Large letters: fonts leave gaps between halves and quarters of cells.
+    fn draw_blocks(&self, out: &mut String, run: &Run, down: u16, quarters: &[u16]) {
+        let (half, style) = (CELL.1 / 2, run.style);
+        let mut rect = |x: u16, y: u16, wide: u16, high: u16| {
+            _ = write!(out, r#"<rect class="a{style}" x="{x}" y="{y}" width="{wide}" height="{high}"/>"#);
+        };
+        for (row, (y, high)) in [(down, half), (down + half, CELL.1 - half)].into_iter().enumerate() {
+            let bits = |nth: usize| quarters[nth] >> (2 * row) & 3;
+            let (mut nth, all) = (0, quarters.len());
+            while nth < all {
+                let (x, shape) = ((run.x + nth as u16) * CELL.0, bits(nth));
+                // Neighbours with the same shape are one.
+                let same = if shape == 3 { (nth..all).take_while(|&nth| bits(nth) == 3).count() } else { 1 };
+                let left = CELL.0 / 2;
+                match shape {
+                    1 => rect(x, y, left, high),
+                    2 => rect(x + left, y, CELL.0 - left, high),
+                    3 => rect(x, y, same as u16 * CELL.0, high),
+                    _ => {}
+                }
+                nth += same;
+            }
         }
     }
 
@@ -154,6 +183,13 @@ impl Svg {
 /// The heights of a run of bars, in eighths; nothing if it is something else.
 fn bar(text: &str) -> Option<Vec<u16>> {
     text.chars().map(|c| ('▁'..='█').contains(&c).then(|| c as u16 - '▁' as u16 + 1)).collect()
+}
+
+/// The quarters of a run of blocks, from the lowest bit: upper left, upper right, lower left, lower right; nothing if
+/// it is something else.
+fn blocks(text: &str) -> Option<Vec<u16>> {
+    const SHAPES: &str = "▘▝▀▖▌▞▛▗▚▐▜▄▙▟█";
+    text.chars().map(|c| SHAPES.chars().position(|shape| shape == c).map(|place| place as u16 + 1)).collect()
 }
 
 /// The parts of a run between long gaps: (column, text).
@@ -247,6 +283,12 @@ mod tests {
         assert_eq!(pieces("  ab c      d  ", false), [(2, "ab c".to_owned()), (12, "d".to_owned())]);
         assert_eq!(pieces("     ", false), []);
         assert_eq!(pieces(" _ ", true), [(0, " _ ".to_owned())]);
+    }
+
+    #[test]
+    fn blocks_are_known_by_their_quarters() {
+        assert_eq!(blocks("▀▄█▗"), Some(vec![0b0011, 0b1100, 0b1111, 0b1000]));
+        assert_eq!(blocks("▀a"), None);
     }
 
     #[test]

@@ -1,25 +1,27 @@
 //! The last picture as text, plain or with its colours.
 
 use super::ansi::{self, columns, symbol};
-use super::film::{Encoder, Ending, Refusal, Shot};
+use super::film::{Chapter, ChapterKind, Encoder, Ending, Refusal, Shot, one_line};
 use ratatui::buffer::Buffer;
 
 /// Makes a text file of the last picture.
 pub struct Text {
     has_colours: bool,
     last: Option<Buffer>,
+    notes: Vec<String>,
 }
 
 impl Text {
     /// No picture yet.
     pub fn new(has_colours: bool) -> Self {
-        Text { has_colours, last: None }
+        Text { has_colours, last: None, notes: Vec::new() }
     }
 }
 
 impl Encoder for Text {
     fn take(&mut self, shot: &Shot<'_>) -> Result<(), Refusal> {
         self.last = Some(shot.picture.clone());
+        self.notes.extend(notes(shot));
         Ok(())
     }
 
@@ -28,8 +30,20 @@ impl Encoder for Text {
             true => ansi::lines(picture),
             false => plain(picture),
         });
-        Ok(text.into_bytes())
+        // The picture shows the newest note alone.
+        let notes: String = self.notes.iter().map(|note| format!("{note}\n")).collect();
+        Ok((text + &notes).into_bytes())
     }
+}
+
+/// The notes of a picture, a line each: `note: 00:03.000 words`.
+pub(super) fn notes(shot: &Shot<'_>) -> Vec<String> {
+    let notes = shot.chapters.iter().filter(|chapter| chapter.kind == ChapterKind::Note);
+    let line = |chapter: &Chapter| {
+        let at = chapter.at.map_or(String::new(), |at| format!("{at} "));
+        format!("{} {at}{}", chapter.kind.prefix(), one_line(&chapter.text))
+    };
+    notes.map(line).collect()
 }
 
 /// The rows without colours and without blanks at their ends.

@@ -3,8 +3,11 @@
 //!
 //! A recording is written as it happens: [`recording`] first, then [`entry`] and [`cue`] one by one, [`ending`] last.
 
-use super::model::{Bound, Entry, Expectation, Prediction, Recorded, RecordedEnd, Run, Scenario, Subject};
+use super::model::{
+    Bound, Entry, Expectation, Prediction, Recorded, RecordedEnd, Run, Scenario, Scoped, Subject,
+};
 use super::spell;
+use crate::base::command::Command;
 use crate::base::delay::DelayLaw;
 use crate::base::footprint::Footprint;
 use crate::base::knob::{Knob, KnobKind, KnobValue, Knobs, Profile, Topology};
@@ -121,8 +124,13 @@ pub fn world_hash(scenario: &Scenario) -> u64 {
     let mut out = scenario.seed.to_string();
     runs(&mut out, scenario);
     workload(&mut out, scenario);
-    for one in scenario.timeline.iter().filter(|one| !one.commands.is_empty()) {
-        out.push_str(&entry(scenario, &Entry { say: None, by_hand: None, ..one.clone() }));
+    for one in &scenario.timeline {
+        let is_deed =
+            |scoped: &&Scoped| !matches!(scoped.command, Command::Say { .. } | Command::Mark { .. });
+        let commands: Vec<Scoped> = one.commands.iter().filter(is_deed).cloned().collect();
+        if !commands.is_empty() {
+            out.push_str(&entry(scenario, &Entry { commands, say: None, by_hand: None, ..one.clone() }));
+        }
     }
     XxHash3_64::oneshot(out.as_bytes())
 }
@@ -440,6 +448,15 @@ mod tests {
         let mut talkative = base.clone();
         talkative.timeline.iter_mut().for_each(|entry| entry.say = Some("something else".to_owned()));
         talkative.title = "another".to_owned();
+        let note = Command::Mark { label: "a note".to_owned() };
+        let commands = vec![Scoped { runs: Vec::new(), command: note }];
+        talkative.timeline.push(Entry {
+            at: VirtualTime(1),
+            commands,
+            until: None,
+            say: None,
+            by_hand: Some(1),
+        });
         assert_eq!(world_hash(&talkative), world_hash(&base));
         let mut later = base.clone();
         let crash =

@@ -1,6 +1,6 @@
 //! The lines above and below the body: what is playing, active faults, narration, toast and keys.
 
-use super::layout::split_left;
+use super::layout::{split_left, standing_note};
 use super::look::{Sign, Token};
 use super::pen::Pen;
 use super::{Watch, checks};
@@ -54,9 +54,10 @@ fn draw_clock(pen: &mut Pen<'_>, area: Rect, frame: &Frame) -> u16 {
         (false, false, false) => "paused".to_owned(),
     };
     let live = if frame.is_past() { format!("(live {}) ", frame.live) } else { String::new() };
-    let recording = match &frame.recording {
-        Some(_) => format!("{} REC  ", pen.sign(Sign::Dot)),
-        None => String::new(),
+    let recording = match (&frame.recording, &frame.followed) {
+        (Some(_), _) => format!("{} REC  ", pen.sign(Sign::Dot)),
+        (None, Some(_)) => "as recorded  ".to_owned(),
+        (None, None) => String::new(),
     };
     let clock = format!("{state}  {} {live}", frame.at);
     let token = match (frame.is_running, frame.is_past()) {
@@ -65,7 +66,8 @@ fn draw_clock(pen: &mut Pen<'_>, area: Rect, frame: &Frame) -> u16 {
         (false, false) => Token::Paused,
     };
     let used = pen.right(area, &clock, token);
-    used + pen.right(Rect { width: area.width.saturating_sub(used), ..area }, &recording, Token::Bad)
+    let token = if frame.recording.is_some() { Token::Bad } else { Token::Dim };
+    used + pen.right(Rect { width: area.width.saturating_sub(used), ..area }, &recording, token)
 }
 
 /// The active faults of the shown run, always visible, and at the right what the checkers say.
@@ -100,6 +102,13 @@ pub(super) fn draw_narration(pen: &mut Pen<'_>, area: Rect, frame: &Frame) {
         let lead = if nth == 0 { mark.as_str() } else { "   " };
         pen.pieces(area.x, y, area.width, &[(lead, Token::Title), (line, Token::Plain)]);
     }
+}
+
+/// The standing note, with the letter it has on the timeline.
+pub(super) fn draw_note(pen: &mut Pen<'_>, area: Rect, frame: &Frame) {
+    let Some(note) = standing_note(frame).filter(|_| area.height > 0) else { return };
+    let at = format!(" m {} ", note.at);
+    pen.pieces(area.x, area.y, area.width, &[(&at, Token::Title), (&note.text, Token::Plain)]);
 }
 
 /// Toast (or coach) above, keys below; on one row the toast wins while it is fresh.

@@ -1,7 +1,7 @@
 //! Which part of the screen gets which space: by width and height, most important first.
 
 use super::{View, Watch};
-use crate::driver::frame::Frame;
+use crate::driver::frame::{Frame, Narration};
 use ratatui::layout::Rect;
 
 /// The parts of the screen, from top to bottom.
@@ -15,6 +15,8 @@ pub struct Layout {
     pub body: Rect,
     /// What was said last; may be empty.
     pub narration: Rect,
+    /// The note that was taken since; may be empty.
+    pub note: Rect,
     /// The timeline.
     pub timeline: Rect,
     /// Toast and keys.
@@ -36,16 +38,19 @@ impl Layout {
             _ => lines.min(5),
         };
         let footer_height = if area.height >= 20 { 2 } else { 1 };
-        let below = narration_height + 1 + footer_height;
+        let note_height = u16::from(standing_note(frame).is_some() && area.height >= 20);
+        let below = narration_height + note_height + 1 + footer_height;
         let body_height = area.height.saturating_sub(2 + below);
         let body = row(area.y + 2, body_height);
         let narration = row(body.bottom(), narration_height);
-        let timeline = row(narration.bottom(), 1);
+        let note = row(narration.bottom(), note_height);
+        let timeline = row(note.bottom(), 1);
         Layout {
             header: row(area.y, 1),
             faults: row(area.y + 1, 1),
             body,
             narration,
+            note,
             timeline,
             footer: row(timeline.bottom(), footer_height),
         }
@@ -56,6 +61,12 @@ impl Layout {
         let height = self.footer.y - self.header.y;
         Rect { x: self.header.x, y: self.header.y, width: self.header.width, height }
     }
+}
+
+/// The note that was taken since something was said last: it stands until more is said.
+pub(super) fn standing_note(frame: &Frame) -> Option<&Narration> {
+    let said = frame.narration.as_ref().map(|said| said.at);
+    frame.note.as_ref().filter(|note| said.is_none_or(|said| said <= note.at))
 }
 
 /// Splits `area` into a left part of `width` columns and the rest.

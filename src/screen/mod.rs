@@ -5,11 +5,13 @@
 //!
 //! Start with [`draw`], then [`layout`] (which panel gets which space) and [`look`] (what means what).
 
+mod big;
 mod cells;
 mod checks;
 mod compare;
 mod crowd;
 mod differences;
+pub mod face;
 mod header;
 mod keys;
 pub mod layout;
@@ -24,6 +26,7 @@ mod overlay;
 mod peer;
 mod pen;
 mod replica;
+mod stage;
 mod timeline;
 
 pub use overlay::{Overlay, Row};
@@ -63,6 +66,31 @@ pub enum View {
     Keys,
 }
 
+/// The views in the order of their digits: each with its word and what it shows.
+pub const VIEWS: &[(View, &str, &str)] = &[
+    (View::Cluster, "cluster", "nodes, messages, events, figures"),
+    (View::Log, "log", "the logs, one row an index, one column a node"),
+    (View::Network, "network", "who reaches whom, who thinks what of whom"),
+    (View::Metrics, "metrics", "everything measured, run by run"),
+    (View::SideBySide, "side-by-side", "two runs under one clock"),
+    (View::Differences, "differences", "the trade-offs, measured, run by run; who is better"),
+    (View::Ledger, "ledger", "what became of each acknowledged write, and the story of each"),
+    (View::Checks, "checks", "which guarantees held so far, with the evidence"),
+    (View::Keys, "keys", "siblings and versions side by side: which node holds which"),
+];
+
+impl View {
+    /// Its word on the command line and in recordings.
+    pub fn word(self) -> &'static str {
+        VIEWS.iter().find(|(view, ..)| *view == self).map_or("", |(_, word, _)| *word)
+    }
+
+    /// The view of a word.
+    pub fn of_word(word: &str) -> Option<View> {
+        VIEWS.iter().find(|(_, known, _)| *known == word).map(|(view, ..)| *view)
+    }
+}
+
 /// Everything the watcher has chosen; the frame is everything else.
 #[derive(Clone, Debug)]
 pub struct Watch {
@@ -94,8 +122,17 @@ pub struct Watch {
     pub toast: Option<(String, bool)>,
     /// What a newcomer may try next.
     pub coach: Option<String>,
+    /// Where it is presented, what an audience sees beside the world.
+    pub stage: Option<Stage>,
     /// Colours and signs.
     pub look: Look,
+}
+
+/// What an audience sees beside the world and its narration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stage {
+    /// The keys just pressed, oldest first.
+    pub keys: Vec<String>,
 }
 
 impl Watch {
@@ -126,6 +163,7 @@ impl Watch {
             hints: Vec::new(),
             toast: None,
             coach: None,
+            stage: None,
             look,
         }
     }
@@ -138,11 +176,15 @@ pub fn draw(watch: &Watch, frame: &Frame, buffer: &mut Buffer) {
     if area.width < LEAST.0 || area.height < LEAST.1 {
         return too_small(&mut pen, area);
     }
+    if let Some(stage) = &watch.stage {
+        return stage::draw(&mut pen, area, watch, frame, stage);
+    }
     let layout = Layout::of(area, watch, frame);
     header::draw(&mut pen, layout.header, watch, frame);
     header::draw_faults(&mut pen, layout.faults, watch, frame);
     body(&mut pen, layout.body, watch, frame);
     header::draw_narration(&mut pen, layout.narration, frame);
+    header::draw_note(&mut pen, layout.note, frame);
     timeline::draw(&mut pen, layout.timeline, watch, frame);
     header::draw_footer(&mut pen, layout.footer, watch);
     if let Some(overlay) = &watch.overlay {

@@ -39,7 +39,7 @@ impl Row {
 }
 
 /// Something on top of the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overlay {
     /// Its title.
     pub title: String,
@@ -51,13 +51,49 @@ pub struct Overlay {
     pub selected: Option<usize>,
     /// What keys do here.
     pub hint: String,
+    /// A text in full in place of rows, from edge to edge, so that it can be selected with the mouse.
+    pub slip: Option<String>,
 }
 
 /// Rows for what there is more to say of the chosen row.
 const MORE: u16 = 3;
 
+/// A command line over several rows, as a shell takes it: broken between words.
+fn folded(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_inclusive(' ') {
+        let line =
+            lines.last_mut().filter(|line| width(line) + width(word) + 1 <= columns || line.is_empty());
+        match line {
+            Some(line) => line.push_str(word),
+            None => lines.push(word.to_owned()),
+        }
+    }
+    let last = lines.len() - 1;
+    lines.iter_mut().take(last).for_each(|line| line.push('\\'));
+    lines
+}
+
+fn draw_slip(pen: &mut Pen<'_>, area: Rect, overlay: &Overlay, text: &str) {
+    let lines = folded(text, usize::from(area.width));
+    let height = (lines.len() as u16 + 2).min(area.height);
+    let place = Rect { y: area.bottom() - height, height, ..area };
+    pen.clear(place);
+    let rule = pen.sign(Sign::Horizontal).to_string().repeat(usize::from(area.width));
+    pen.text(place.x, place.y, place.width, &rule, Token::Chosen);
+    pen.text(place.x, place.bottom() - 1, place.width, &rule, Token::Chosen);
+    let title = format!(" {} · {} ", overlay.title, overlay.hint);
+    pen.text(place.x + 1, place.y, place.width - 2, &title, Token::Chosen);
+    for (y, line) in (place.y + 1..place.bottom() - 1).zip(&lines) {
+        pen.text(place.x, y, place.width, line, Token::Plain);
+    }
+}
+
 /// Draws it at the bottom of `area`, as large as it needs and may be.
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
+    if let Some(text) = &overlay.slip {
+        return draw_slip(pen, area, overlay, text);
+    }
     let input = u16::from(overlay.input.is_some());
     let more = if overlay.rows.iter().any(|row| !row.more.is_empty()) { MORE } else { 0 };
     let wanted = overlay.rows.len() as u16 + input + more + 2;
@@ -119,5 +155,19 @@ fn draw_rows(pen: &mut Pen<'_>, area: Rect, overlay: &Overlay) {
         if is_chosen {
             pen.reverse(Rect { y, height: 1, ..area });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_line_is_folded_so_that_a_shell_takes_it_whole() {
+        let text = "splitbrain --do '5s crash n1' --seek 6s";
+        let lines = folded(text, 20);
+        assert_eq!(lines, ["splitbrain --do \\", "'5s crash n1' \\", "--seek 6s"]);
+        assert_eq!(lines.join("\n").replace("\\\n", ""), text);
+        assert_eq!(folded(text, 80), [text]);
     }
 }

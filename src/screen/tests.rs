@@ -2,7 +2,7 @@
 
 use super::look::{Depth, Look, THEMES, Theme};
 use super::sample::{frame, frame_of};
-use super::{View, Watch, draw};
+use super::{Stage, View, Watch, draw};
 use crate::base::ids::NodeId;
 use crate::driver::frame::Frame;
 use crate::protocol::view::ReplicaDetail;
@@ -278,6 +278,7 @@ fn every_view_at_every_size_in_every_look_draws_without_panic() {
                         target: [None, Some(NodeId(2))][run % 2],
                         is_expanded: nth == 2,
                         shows_markers: nth == 3,
+                        stage: (run % 2 == 1).then(Stage::default),
                         ..Watch::plain(look)
                     };
                     let buffer = picture(&watch, frame, width, height);
@@ -406,4 +407,63 @@ fn the_network_of_a_crowd_is_a_list_of_what_is_wrong() {
         }
         assert!(told.contains("n50   down to 59 of 59"), "{told}");
     }
+}
+
+/// The flagship as an audience sees it: somebody has just pressed keys, and time waits at a beat.
+fn staged(look: Look, run: usize) -> (Watch, Frame) {
+    let frame = Frame { waits: true, ..frame("same-cut-four-answers", 6_000, &["5.5s crash n5"]) };
+    let stage = Stage { keys: vec!["5".to_owned(), "c".to_owned()] };
+    let toast = Some(("crash n5 · u undoes".to_owned(), false));
+    (Watch { run, toast, stage: Some(stage), ..Watch::plain(look) }, frame)
+}
+
+#[test]
+fn an_audience_sees_large_words_the_world_and_keys() {
+    let (watch, frame) = staged(Look::default(), 1);
+    insta::assert_snapshot!("stage_120x40", dump(&picture(&watch, &frame, 120, 40)));
+    insta::assert_snapshot!("stage_80x24", dump(&picture(&watch, &frame, 80, 24)));
+}
+
+#[test]
+fn on_stage_there_is_no_chrome_and_everything_fits_at_any_size_in_any_look() {
+    let mono = Look { theme: Theme::Mono, depth: Depth::Mono, ..Look::default() };
+    let plain = Look { is_ascii: true, is_still: true, ..mono };
+    for look in [Look::default(), mono, plain] {
+        for (width, height) in [(60, 16), (80, 24), (120, 40), (200, 50)] {
+            let (watch, frame) = staged(look, 2);
+            let shown = text(&picture(&watch, &frame, width, height));
+            let rows: Vec<&str> = shown.lines().collect();
+            for chrome in ["splitbrain", "seed 42", "00:00 ", "help", "run/pause"] {
+                assert!(!shown.contains(chrome), "{chrome} at {width}x{height}:\n{shown}");
+            }
+            for wanted in ["n1", "n4", "crash n5", " enter", "strict"] {
+                assert!(shown.contains(wanted), "{wanted} at {width}x{height}:\n{shown}");
+            }
+            let last = rows.last().expect("rows");
+            assert!(last.contains(" 5   c ") && last.ends_with("00:06.000"), "{last}");
+            let block = if look.is_ascii { '#' } else { '█' };
+            let is_large = rows[..height as usize / 3].iter().any(|row| row.contains(block));
+            assert!(is_large || width < 80, "no large letters:\n{shown}");
+            assert!(!look.is_ascii || shown.is_ascii(), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_note_stands_until_more_is_said_in_every_view() {
+    let noted = frame("pair-kill-one", 4_000, &["3.5s mark look here"]);
+    for view in [View::Cluster, View::Log, View::Metrics] {
+        let watch = Watch { view, ..Watch::plain(Look::default()) };
+        let shown = text(&picture(&watch, &noted, 100, 30));
+        assert!(shown.contains(" m 00:03.500 look here"), "{view:?}\n{shown}");
+    }
+    let stage = Watch { stage: Some(Stage::default()), ..Watch::plain(Look::default()) };
+    assert!(text(&picture(&stage, &noted, 80, 24)).contains("look here"));
+    let (said, after) = (
+        noted.narration.as_ref().map(|said| said.at),
+        frame("pair-kill-one", 29_000, &["3.5s mark look here"]),
+    );
+    assert!(after.narration.as_ref().map(|said| said.at) > said, "something was said since");
+    let later = text(&picture(&Watch::plain(Look::default()), &after, 100, 30));
+    assert!(!later.contains("look here"), "{later}");
 }

@@ -47,8 +47,11 @@ pub fn instant_at(
     (column, row): (u16, u16),
 ) -> Option<VirtualTime> {
     let (track, end) = track(Layout::of(area, watch, frame).timeline, frame);
-    let is_on_it =
-        track.height > 0 && track.width >= 4 && row == track.y && (track.x..track.right()).contains(&column);
+    let is_on_it = watch.stage.is_none()
+        && track.height > 0
+        && track.width >= 4
+        && row == track.y
+        && (track.x..track.right()).contains(&column);
     let place = u64::from(column.saturating_sub(track.x + 1).min(track.width.saturating_sub(3)));
     let inner = u128::from(track.width.saturating_sub(3).max(1));
     is_on_it.then(|| VirtualTime((u128::from(end.0) * u128::from(place) / inner) as u64))

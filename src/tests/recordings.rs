@@ -6,7 +6,7 @@ use splitbrain::cluster::live::HostKind;
 use splitbrain::driver::frame::Frame;
 use splitbrain::driver::player::Player;
 use splitbrain::driver::replay::{Replay, compare};
-use splitbrain::driver::thread::{Edges, Start, start};
+use splitbrain::driver::thread::{Edges, Simulation, Start, start};
 use splitbrain::driver::{Request, Seek};
 use splitbrain::scenario::grammar::parse;
 use splitbrain::scenario::load::load;
@@ -20,17 +20,17 @@ use tokio::sync::watch;
 
 /// A file in memory; full after so many bytes.
 #[derive(Clone)]
-pub(super) struct Paper {
+pub(crate) struct Paper {
     written: Arc<Mutex<Vec<u8>>>,
     room: usize,
 }
 
 impl Paper {
-    pub(super) fn with_room(room: usize) -> Self {
+    pub(crate) fn with_room(room: usize) -> Self {
         Paper { written: Arc::default(), room }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.written.lock().expect("nobody panics").clone()).expect("recordings are text")
     }
 }
@@ -50,7 +50,7 @@ impl Write for Paper {
 }
 
 /// Waits for a frame that satisfies `is_it`.
-pub(super) fn wait(
+pub(crate) fn wait(
     frames: &mut watch::Receiver<Arc<Frame>>,
     is_it: impl FnMut(&Arc<Frame>) -> bool,
 ) -> Arc<Frame> {
@@ -58,23 +58,38 @@ pub(super) fn wait(
     Arc::clone(&runtime.block_on(frames.wait_for(is_it)).expect("the simulation lives"))
 }
 
-fn scenario(name: &str) -> Scenario {
+pub(crate) fn scenario(name: &str) -> Scenario {
     let text = preset(name).expect("the preset exists").text;
     load(name, text, &[]).unwrap_or_else(|problems| panic!("{}", problems.render(false)))
 }
 
 /// Plays a scenario with these requests and records it. A seek into the future is waited for.
 fn recorded(scenario: &Scenario, paper: &Paper, requests: &[Request]) -> Arc<Frame> {
+    recorded_under(scenario, Some(("paper", paper)), requests)
+}
+
+/// A simulation of a scenario, recorded under a name if one is given.
+pub(crate) fn simulation(scenario: &Scenario, tape: Option<(&str, &Paper)>, begin: Start) -> Simulation {
     let words = vocabulary(scenario);
     let reader = move |text: &str| parse(text, &words).map_err(|error| error.to_string());
     let mut edges = Edges::reading(Box::new(reader));
-    edges.tape = Some(("paper".to_owned(), Box::new(paper.clone())));
-    let begin = Start { speed_milli: 1_000, is_paused: true, host: HostKind::Tasks };
-    let mut simulation = start(Arc::new(scenario.clone()), begin, edges).expect("a thread");
+    edges.tape =
+        tape.map(|(name, paper)| (name.to_owned(), Box::new(paper.clone()) as Box<dyn Write + Send>));
+    start(Arc::new(scenario.clone()), begin, edges).expect("a thread")
+}
+
+/// Plays a scenario with these requests; gives the last frame before it ends.
+pub(crate) fn recorded_under(
+    scenario: &Scenario,
+    tape: Option<(&str, &Paper)>,
+    requests: &[Request],
+) -> Arc<Frame> {
+    let mut simulation = simulation(scenario, tape, Start { is_paused: true, ..Start::default() });
     for request in requests {
         let serial = simulation.frames.borrow().serial;
+        let runs = *request == Request::Run;
         simulation.requests.blocking_send(request.clone()).expect("it listens");
-        wait(&mut simulation.frames, |frame| frame.serial > serial && !frame.is_running);
+        wait(&mut simulation.frames, |frame| frame.serial > serial && (runs || !frame.is_running));
     }
     let last = Arc::clone(&simulation.frames.borrow());
     simulation.requests.blocking_send(Request::Quit).expect("it listens");
@@ -82,11 +97,11 @@ fn recorded(scenario: &Scenario, paper: &Paper, requests: &[Request]) -> Arc<Fra
     last
 }
 
-fn to(millis: u64) -> Request {
+pub(crate) fn to(millis: u64) -> Request {
     Request::Seek(Seek::To(VirtualTime(millis * 1_000)))
 }
 
-fn command(text: &str) -> Request {
+pub(crate) fn command(text: &str) -> Request {
     Request::Command(text.to_owned())
 }
 
@@ -190,7 +205,7 @@ fn a_full_disk_ends_the_recording_and_not_the_play() {
     recorded(&scenario("playground"), &whole, &[]);
     // There is room for the beginning and not much more.
     let head = whole.text().find("# What was measured").expect("the end is there");
-    let paper = Paper::with_room(head + 100);
+    let paper = Paper::with_room(head + 150);
     let requests = [to(300), command("crash n1"), command("restart n1"), command("crash n2"), to(900)];
     let frame = recorded(&scenario("playground"), &paper, &requests);
     assert_eq!(frame.at, VirtualTime(900_000), "the play went on");

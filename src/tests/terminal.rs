@@ -4,10 +4,11 @@
 //! generous limit.
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
-use splitbrain::cluster::live::HostKind;
 use splitbrain::driver::thread::{Edges, Parse, Start, start};
+use splitbrain::screen::View;
 use splitbrain::screen::look::Look;
 use splitbrain::tui;
+use splitbrain::tui::again::Origin;
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::sync::Arc;
@@ -298,14 +299,16 @@ fn a_playground_that_panics_when_told() {
     let scenario = splitbrain::scenario::presets::load("playground").expect("the preset loads");
     let parser: Parse = Box::new(|text| panic!("the simulation was told to: {text}"));
     let complete = |text: &str| if text == "boom" { panic!("the screen was told to") } else { Vec::new() };
-    let begin = Start { speed_milli: 1_000, is_paused: false, host: HostKind::Tasks };
-    let simulation = start(Arc::new(scenario), begin, Edges::reading(parser)).expect("a thread");
+    let simulation = start(Arc::new(scenario), Start::default(), Edges::reading(parser)).expect("a thread");
     let options = tui::Options {
         run: 0,
         look: Look::default(),
         complete: Box::new(complete),
         exists: Box::new(|_| false),
         with_tour: false,
+        view: View::Cluster,
+        is_presenting: false,
+        origin: Origin::default(),
     };
     let end = tui::play(simulation.frames.clone(), &simulation.requests, options);
     assert!(simulation.thread.join().is_ok(), "the simulation ended with {end:?}");
@@ -431,4 +434,62 @@ fn a_recording_that_was_killed_plays() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("broke off"), "{said}");
     assert!(std::fs::read_to_string(&file).expect("it is there").contains("do = \"crash n1\""));
+}
+
+#[test]
+fn an_audience_is_presented_to_and_enter_goes_on() {
+    let mut terminal = Terminal::open(80, 24, &["pair-kill-one", "--present", "--speed", "max"]);
+    terminal.wait("the first beat", |screen| screen.contains("1/4") && screen.contains("enter"));
+    assert!(terminal.text().contains('█') && !terminal.text().contains("splitbrain"), "{}", terminal.text());
+    terminal.press("\r");
+    terminal.wait("the second beat", |screen| screen.contains("2/4"));
+    terminal.press("3");
+    terminal.wait("the key", |screen| screen.lines().last().is_some_and(|line| line.contains(" 3 ")));
+    terminal.press("P");
+    terminal.wait_for("splitbrain");
+    terminal.press("P");
+    terminal.wait("the stage again", |screen| !screen.contains("splitbrain"));
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_restored();
+}
+
+/// What base64 says, as the clipboard gets it.
+fn from_base64(text: &[u8]) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
+    for letter in text.iter().take_while(|letter| **letter != b'=') {
+        let place = LETTERS.iter().position(|known| known == letter).expect("base64");
+        (bits, held) = (bits << 6 | place as u32, held + 6);
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    String::from_utf8(bytes).expect("text")
+}
+
+#[test]
+fn the_command_line_of_the_moment_goes_to_the_clipboard_and_stands_on_the_screen() {
+    let mut terminal = Terminal::open(80, 24, &["async-gap", "--seed", "3", "--paused"]);
+    terminal.wait_for("paused");
+    terminal.press("2c");
+    terminal.wait_for("crash n2");
+    terminal.press("y");
+    terminal.wait_for("leads to this moment");
+    let raw = terminal.raw.clone();
+    let start =
+        raw.windows(7).rposition(|window| window == b"\x1b]52;c;").expect("the clipboard is asked") + 7;
+    let end = raw[start..].iter().position(|byte| [0x07, 0x1b].contains(byte)).expect("its end");
+    let line = from_base64(&raw[start..start + end]);
+    assert!(line.starts_with("splitbrain async-gap --seed 3 --do ") && line.contains("crash n2'"), "{line}");
+    let shown = terminal.text();
+    let whole = |text: &str| text.replace("\\\n", "").replace(['\n', ' ', '\\'], "");
+    assert!(whole(&shown).contains(&whole(&line)), "{line}\n{shown}");
+    terminal.press("\x1b");
+    terminal.wait("the line to go", |screen| !screen.contains("leads to this moment"));
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+    terminal.assert_restored();
+    assert!(terminal.text().contains(" --seek "), "it is said again at the end: {}", terminal.text());
 }

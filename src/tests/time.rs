@@ -158,8 +158,11 @@ fn what_is_done_in_the_past_branches_and_leaves_the_old_future_alone() {
     story.advance(VirtualTime(2 * SECOND));
     assert_eq!(story.numbers(), (2, Some(1)));
     let lanes = story.lanes();
-    assert_eq!(lanes[0].by_hand, [(VirtualTime(SECOND), "crash n1".to_owned())]);
-    assert_eq!(lanes[1].by_hand, [(VirtualTime(500_000), "isolate n3".to_owned())]);
+    let deeds = |lane: usize| -> Vec<(VirtualTime, &str)> {
+        lanes[lane].by_hand.iter().map(|deed| (deed.at, deed.words.as_str())).collect()
+    };
+    assert_eq!(deeds(0), [(VirtualTime(SECOND), "crash n1")]);
+    assert_eq!(deeds(1), [(VirtualTime(500_000), "isolate n3")]);
     assert_eq!(picture(story.beside().expect("the old future").player()), old);
     assert_ne!(picture(story.player()), old);
     assert!(story.switch(1).expect("a runtime"));

@@ -51,6 +51,12 @@ pub const CONTROLS: &[Control] = &[
         "write what happens to a file that plays it again",
     ),
     control("save", "save FILE", "save mine.toml", "write what has happened so far to a file"),
+    control(
+        "follow",
+        "follow on|off",
+        "follow on",
+        "go on as a recording's watcher did: his pauses, pace, views; or no longer",
+    ),
     control("alone", "alone", "alone", "show the present future alone"),
 ];
 
@@ -80,6 +86,11 @@ fn request(row: &Control, rest: &str) -> Result<Request, String> {
         "record" if rest == "stop" => Ok(Request::StopRecording),
         "record" => Ok(Request::Record { path: rest.to_owned(), force: false }),
         "save" => Ok(Request::Save { path: rest.to_owned(), force: false }),
+        "follow" => match rest {
+            "" | "on" => Ok(Request::Follow(true)),
+            "off" => Ok(Request::Follow(false)),
+            other => Err(format!("`{other}` is neither on nor off; {}", usage())),
+        },
         "undo" => nothing(Request::Undo),
         "redo" => nothing(Request::Redo),
         "branch" => nothing(Request::Branch),

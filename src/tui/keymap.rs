@@ -11,6 +11,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 pub enum Mode {
     /// The screen itself.
     World,
+    /// The same on stage: what has no meaning of its own there means what it does elsewhere.
+    Stage,
     /// A line is being typed.
     Prompt,
     /// The help.
@@ -91,6 +93,9 @@ pub enum Action {
     Complete,
     Toggle,
     Why,
+    Present,
+    NextBeat,
+    Copy,
 }
 
 /// A key as the table names it.
@@ -129,7 +134,7 @@ const fn row(
     Binding { keys, mode, action, doc, hint }
 }
 
-use Mode::{Help as H, Menu as M, Partition as P, Prompt as I, World as W};
+use Mode::{Help as H, Menu as M, Partition as P, Prompt as I, Stage as S, World as W};
 
 /// The keys.
 pub const BINDINGS: &[Binding] = &[
@@ -208,8 +213,17 @@ pub const BINDINGS: &[Binding] = &[
     row(W, "g", Action::First, "to the top of a view", ("", 0)),
     row(W, "G", Action::Last, "to its end", ("", 0)),
     row(W, "R", Action::Record, "record to a file that plays it again; end the recording", ("record", 36)),
+    row(
+        W,
+        "P",
+        Action::Present,
+        "present: narration large, keys shown, nothing else; it stops at each beat; and back",
+        ("present", 33),
+    ),
+    row(S, "enter", Action::NextBeat, "on stage: on from a beat, or on to the next one", ("on", 90)),
+    row(W, "y", Action::Copy, "copy the command line that leads to this moment", ("copy", 34)),
     row(W, "M", Action::Mouse, "mouse on or off: the timeline can be clicked", ("", 0)),
-    row(W, "m", Action::Mark, "put a marker on the timeline", ("", 0)),
+    row(W, "m", Action::Mark, "take a note: a marker on the timeline, in recordings and films", ("note", 32)),
     row(W, "/", Action::Filter, "show only events, or writes of the ledger, that contain a text", ("", 0)),
     row(W, "?", Action::Help, "this help", ("help", 97)),
     row(W, ":/ctrl-p", Action::Palette, "type a command", ("command", 65)),
@@ -284,22 +298,40 @@ pub fn parse_key(text: &str) -> Option<Key> {
     Some(Key { code, is_ctrl: false, is_shift })
 }
 
-/// What `event` means in `mode`.
-pub fn resolve(mode: Mode, event: &KeyEvent) -> Option<Action> {
-    let key = Key {
+fn key(event: &KeyEvent) -> Key {
+    Key {
         code: event.code,
         is_ctrl: event.modifiers.contains(KeyModifiers::CONTROL),
         is_shift: event.modifiers.contains(KeyModifiers::SHIFT) && !matches!(event.code, KeyCode::Char(_)),
-    };
-    if let (Mode::World | Mode::Partition, KeyCode::Char(digit @ '1'..='9'), false) =
+    }
+}
+
+/// The name of a key as the table writes it.
+pub fn name_of(event: &KeyEvent) -> Option<String> {
+    let key = key(event);
+    let known = BINDINGS.iter().flat_map(keys_of).find(|text| parse_key(text) == Some(key));
+    match (known, key.code) {
+        (Some(known), _) => Some(known.to_owned()),
+        (None, KeyCode::Char(digit @ '1'..='9')) if !key.is_ctrl => Some(digit.to_string()),
+        _ => None,
+    }
+}
+
+/// What `event` means in `mode`.
+pub fn resolve(mode: Mode, event: &KeyEvent) -> Option<Action> {
+    let key = key(event);
+    if let (Mode::World | Mode::Stage | Mode::Partition, KeyCode::Char(digit @ '1'..='9'), false) =
         (mode, key.code, key.is_ctrl)
     {
         return Some(Action::Target(digit as u8 - b'1'));
     }
-    let is_it = |binding: &&Binding| {
-        binding.mode == mode && keys_of(binding).iter().any(|text| parse_key(text) == Some(key))
+    let of_mode = |mode: Mode| {
+        let is_it = |binding: &&Binding| {
+            binding.mode == mode && keys_of(binding).iter().any(|text| parse_key(text) == Some(key))
+        };
+        BINDINGS.iter().find(is_it).map(|binding| binding.action)
     };
-    BINDINGS.iter().find(is_it).map(|binding| binding.action)
+    of_mode(mode).or_else(|| if mode == Mode::Stage { of_mode(Mode::World) } else { None })
 }
 
 /// The active fault of this verb on `node`, to be taken back.

@@ -12,7 +12,7 @@ use crate::base::time::VirtualTime;
 use crate::base::why::{About, KINDS, Kind, Reason};
 use crate::cluster::view::OperationView;
 use crate::driver::frame::LaneInfo;
-use crate::screen::{Overlay, Row, View};
+use crate::screen::{Overlay, Row, VIEWS, View};
 
 /// What the tour asks for, step by step, and the action that fulfils it.
 pub const TOUR: &[(&str, super::keymap::Action)] = &[
@@ -44,19 +44,6 @@ pub fn tour_line(step: usize) -> Option<&'static str> {
     TOUR.get(step).map(|(words, _)| *words)
 }
 
-/// The views with their keys.
-pub const VIEWS: &[(View, &str, &str)] = &[
-    (View::Cluster, "1 cluster", "nodes, messages, events, figures"),
-    (View::Log, "2 log", "the logs, one row an index, one column a node"),
-    (View::Network, "3 network", "who reaches whom, who thinks what of whom"),
-    (View::Metrics, "4 metrics", "everything measured, run by run"),
-    (View::SideBySide, "5 side by side", "two runs under one clock"),
-    (View::Differences, "6 differences", "the trade-offs, measured, run by run; who is better"),
-    (View::Ledger, "7 ledger", "what became of each acknowledged write, and the story of each"),
-    (View::Checks, "8 checks", "which guarantees held so far, with the evidence"),
-    (View::Keys, "9 keys", "siblings and versions side by side: which node holds which"),
-];
-
 /// The faults of the menu.
 pub fn fault_verbs() -> Vec<&'static Verb> {
     VERBS.iter().filter(|row| row.is_fault).collect()
@@ -66,7 +53,7 @@ pub fn fault_verbs() -> Vec<&'static Verb> {
 pub fn help_rows(filter: &str) -> Vec<Row> {
     let mut rows = vec![Row::heading("Keys")];
     rows.push(Row::new("1-9", "target a node by its number"));
-    let of_world = BINDINGS.iter().filter(|binding| binding.mode == Mode::World);
+    let of_world = BINDINGS.iter().filter(|binding| matches!(binding.mode, Mode::World | Mode::Stage));
     rows.extend(of_world.map(|binding| Row::new(keys_of(binding).join(" or "), binding.doc)));
     for (group, title) in [
         (Group::Process, "Commands: processes"),
@@ -102,6 +89,7 @@ pub(super) fn help(_: &Model, filter: &str, selected: usize) -> Overlay {
         input: typed,
         rows,
         hint: "type to narrow, up and down to scroll, esc closes".to_owned(),
+        slip: None,
     }
 }
 
@@ -112,25 +100,31 @@ pub(super) fn menu(model: &Model, menu: Menu, selected: usize) -> Overlay {
             "enter takes the row to the command line",
             fault_verbs().into_iter().map(fault_row).collect(),
         ),
-        Menu::Views => (
-            "views",
-            "a digit or enter",
-            VIEWS.iter().map(|(_, name, what)| Row::new(*name, *what)).collect::<Vec<_>>(),
-        ),
+        Menu::Views => ("views", "a digit or enter", view_rows()),
         Menu::Why => {
             ("why?", "enter tells the causes", questions(model).into_iter().map(|(_, row)| row).collect())
         }
         Menu::Options => ("options of this run", "enter takes a knob to the command line", knob_rows(model)),
         Menu::Lanes => ("futures", "enter acts on it, with the present one beside", lane_rows(model)),
     };
-    Overlay { title: title.to_owned(), input: None, rows, selected: Some(selected), hint: hint.to_owned() }
+    let (title, hint) = (title.to_owned(), hint.to_owned());
+    Overlay { title, rows, selected: Some(selected), hint, ..Overlay::default() }
+}
+
+/// The views with their digits.
+fn view_rows() -> Vec<Row> {
+    let row = |(digit, (_, word, what)): (usize, &(View, &str, &str))| {
+        Row::new(format!("{} {}", digit + 1, word.replace('-', " ")), *what)
+    };
+    VIEWS.iter().enumerate().map(row).collect()
 }
 
 /// The ways that things went: each with what was done by hand on it.
 fn lane_rows(model: &Model) -> Vec<Row> {
     let row = |lane: &LaneInfo| {
         let here = if lane.number == model.frame.lane { ", acted on now" } else { "" };
-        let deeds: Vec<String> = lane.by_hand.iter().map(|(at, words)| format!("{at} {words}")).collect();
+        let deeds: Vec<String> =
+            lane.by_hand.iter().map(|deed| format!("{} {}", deed.at, deed.words)).collect();
         let deeds = if deeds.is_empty() { "nothing by hand".to_owned() } else { deeds.join(" · ") };
         Row::new(format!("~{} up to {}{here}", lane.number, lane.live), deeds)
     };
@@ -192,6 +186,7 @@ pub(super) fn chain(model: &Model, selected: usize) -> Overlay {
     Overlay {
         title: format!("why, in {run}"),
         input: None,
+        slip: None,
         selected: Some(selected.min(rows.len() - 1)),
         rows,
         hint: "up and down, enter asks again, esc closes".to_owned(),
@@ -234,6 +229,17 @@ pub(super) fn prompt(model: &Model, prompt: &Prompt) -> Overlay {
         rows,
         selected: prompt.selected,
         hint: "enter does it, esc leaves".to_owned(),
+        slip: None,
+    }
+}
+
+/// What was copied, for the hand to select.
+pub(super) fn slip(text: &str) -> Overlay {
+    Overlay {
+        title: "copied: this command line leads to this moment".to_owned(),
+        hint: "esc closes".to_owned(),
+        slip: Some(text.to_owned()),
+        ..Overlay::default()
     }
 }
 
@@ -246,6 +252,7 @@ pub(super) fn partition(model: &Model, sides: &[bool], cursor: usize) -> Overlay
     Overlay {
         title: "partition".to_owned(),
         input: None,
+        slip: None,
         rows: sides.iter().enumerate().map(row).collect(),
         selected: Some(cursor),
         hint: "digits or space move a node to the other side, enter cuts".to_owned(),

@@ -4,8 +4,11 @@
 //! Start with [`keymap`] (the only table of keys), then [`update`] (what they do), [`mod@play`] (the loop),
 //! [`signals`] (what ends it from outside), [`cinema`] (films from files) and [`guard`] (the terminal, and how it comes back). Must not know: clusters, protocols, hosts.
 
+pub mod again;
+mod choices;
 pub mod cinema;
 pub mod controls;
+mod deeds;
 mod files;
 pub mod guard;
 pub mod keymap;

@@ -1,6 +1,7 @@
 //! What the watcher has chosen and is doing. Plain state; [`super::update`] changes it, [`Model::watch`] turns it
 //! into what the screen needs.
 
+use super::again::Origin;
 use super::keymap::{self, Mode};
 use super::menus;
 use crate::base::ids::{NodeId, OpId};
@@ -8,15 +9,20 @@ use crate::base::line::Line;
 use crate::base::time::VirtualTime;
 use crate::cluster::view::{ClusterView, NodeView};
 use crate::driver::Request;
-use crate::driver::frame::{Frame, Toast};
+use crate::driver::frame::{Followed, Frame, Toast};
 use crate::screen::look::Look;
-use crate::screen::{Overlay, View, Watch};
+use crate::screen::{Overlay, Stage, View, Watch};
 use std::ops::Range;
 use std::sync::Arc;
 use tui_input::Input;
 
 /// Frames for which a toast stays while the world runs: about five seconds.
 const TOAST_FRAMES: u64 = 150;
+
+/// Frames for which a key is shown to an audience: about a second and a half.
+const KEY_FRAMES: u64 = 45;
+/// The most keys shown to it.
+const KEYS: usize = 4;
 
 /// What has the keyboard.
 #[derive(Clone, Debug)]
@@ -36,6 +42,8 @@ pub enum Focus {
     Menu(Menu, usize),
     /// A chain of causes: the chosen link.
     Chain(usize),
+    /// A text in full, to be copied by hand.
+    Slip(String),
     /// The partition editor: which nodes stand on the second side, and the one the cursor is on.
     Partition {
         /// By node.
@@ -162,6 +170,18 @@ pub struct Model {
     pub exists: Exists,
     /// Past commands, oldest first.
     pub history: Vec<String>,
+    /// Where the playground came from.
+    pub origin: Origin,
+    /// Whether an audience watches.
+    pub is_presenting: bool,
+    /// Whether that was chosen here, and is not what a recording's watcher did.
+    pub is_presenter: bool,
+    /// The keys pressed last, with the frames they were pressed in.
+    pub keys: Vec<(u64, String)>,
+    /// Whether to look where a recording's watcher looked.
+    pub follows: bool,
+    /// The recording that knows what is looked at.
+    pub cued: Option<Arc<str>>,
 }
 
 impl Model {
@@ -192,13 +212,19 @@ impl Model {
             complete,
             exists: Box::new(|_| false),
             history: Vec::new(),
+            origin: Origin::default(),
+            is_presenting: false,
+            is_presenter: false,
+            keys: Vec::new(),
+            follows: false,
+            cued: None,
         }
     }
 
     /// Whether any command was given by hand on the lane that commands act on.
     pub fn has_by_hand(&self) -> bool {
         let lane = self.frame.lanes.iter().find(|lane| lane.number == self.frame.lane);
-        lane.is_some_and(|lane| lane.by_hand.iter().any(|(at, _)| *at <= self.frame.at))
+        lane.is_some_and(|lane| lane.by_hand.iter().any(|deed| deed.at <= self.frame.at))
     }
 
     /// The picture of the shown run.
@@ -219,10 +245,11 @@ impl Model {
     /// The mode keys are looked up in.
     pub fn mode(&self) -> Mode {
         match &self.focus {
+            Focus::World if self.is_presenting => Mode::Stage,
             Focus::World => Mode::World,
             Focus::Prompt(_) => Mode::Prompt,
             Focus::Help { .. } => Mode::Help,
-            Focus::Menu(..) | Focus::Chain(_) => Mode::Menu,
+            Focus::Menu(..) | Focus::Chain(_) | Focus::Slip(_) => Mode::Menu,
             Focus::Partition { .. } => Mode::Partition,
         }
     }
@@ -236,13 +263,58 @@ impl Model {
             self.toast_since = frame.serial;
         }
         let before = self.newest_outcome().map(|(at, _)| at);
-        self.frame = frame;
+        let old = std::mem::replace(&mut self.frame, frame);
+        self.follow(old.followed.as_deref());
         self.run = self.run.min(self.frame.runs.len() - 1);
         match self.newest_outcome() {
             Some((at, text)) if Some(at) > before => self.notice = Some(text),
             _ => {}
         }
         is_new
+    }
+
+    /// Looks where a recording's watcher looks, until somebody here looks elsewhere.
+    fn follow(&mut self, before: Option<&Followed>) {
+        let Some(now) = self.frame.followed.clone() else { return };
+        self.follows |= before.is_none();
+        if before.is_some_and(|before| before.serial == now.serial) {
+            return;
+        }
+        for key in &now.keys {
+            self.note_key(key.to_string());
+        }
+        if !self.follows {
+            return;
+        }
+        self.view = now.gaze.view.as_deref().and_then(View::of_word).unwrap_or(self.view);
+        self.run = now.gaze.run.unwrap_or(self.run);
+        self.target = now.gaze.target.unwrap_or(self.target);
+        if !self.is_presenter {
+            self.is_presenting = now.gaze.is_presenting.unwrap_or(self.is_presenting);
+        }
+    }
+
+    /// Remembers a key for the audience.
+    pub fn note_key(&mut self, key: String) {
+        if self.keys.len() == KEYS {
+            self.keys.remove(0);
+        }
+        self.keys.push((self.frame.serial, key));
+    }
+
+    /// What is looked at, as recordings note it.
+    pub fn watched(&self) -> String {
+        let target = self.target.map_or_else(|| "all".to_owned(), |node| self.name(node));
+        let presenting = if self.is_presenting { ", presenting" } else { "" };
+        let (view, run) = (self.view.word(), &self.frame.runs[self.run].id);
+        format!("view {view}, run {run}, target {target}{presenting}")
+    }
+
+    /// What a recording that has just begun must be told.
+    pub fn greeting(&mut self) -> Option<Request> {
+        let is_new = self.frame.recording.is_some() && self.cued != self.frame.recording;
+        self.cued = self.frame.recording.clone();
+        is_new.then(|| Request::Cue(self.watched()))
     }
 
     /// What became of the newest operation by hand, in the shown run.
@@ -284,8 +356,15 @@ impl Model {
             hints: keymap::hints(self),
             toast: self.toast(),
             coach: self.tour.and_then(menus::tour_line).map(str::to_owned),
+            stage: self.is_presenting.then(|| self.stage()),
             look: self.look,
         }
+    }
+
+    fn stage(&self) -> Stage {
+        let is_fresh = |since: u64| self.frame.serial.saturating_sub(since) < KEY_FRAMES;
+        let keys = self.keys.iter().filter(|(since, _)| is_fresh(*since));
+        Stage { keys: keys.map(|(_, key)| key.clone()).collect() }
     }
 
     fn overlay(&self) -> Option<Overlay> {
@@ -295,6 +374,7 @@ impl Model {
             Focus::Help { filter, selected } => Some(menus::help(self, filter, *selected)),
             Focus::Menu(menu, selected) => Some(menus::menu(self, *menu, *selected)),
             Focus::Chain(selected) => Some(menus::chain(self, *selected)),
+            Focus::Slip(text) => Some(menus::slip(text)),
             Focus::Partition { sides, cursor } => Some(menus::partition(self, sides, *cursor)),
         }
     }

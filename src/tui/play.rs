@@ -1,16 +1,18 @@
 //! The loop: signals, keys, frames; one picture at most every 33 ms, none while nothing changes.
 
+use super::again::Origin;
 use super::guard::{self, Guard};
 use super::model::{Complete, Exists, Model};
 use super::signals::{self, Asked};
 use super::update::{self, Effect};
 use crate::driver::Request;
 use crate::driver::frame::Frame;
-use crate::screen::draw;
 use crate::screen::look::Look;
+use crate::screen::{View, draw};
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{Event, EventStream, KeyEventKind};
-use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use crossterm::{execute, queue};
 use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, ClearType, CrosstermBackend};
@@ -36,6 +38,12 @@ pub struct Options {
     pub exists: Exists,
     /// Whether a newcomer's tour is offered.
     pub with_tour: bool,
+    /// What fills the screen first.
+    pub view: View,
+    /// Whether an audience watches from the beginning.
+    pub is_presenting: bool,
+    /// Where the playground came from.
+    pub origin: Origin,
 }
 
 /// How playing ended.
@@ -141,7 +149,8 @@ impl<'a> Player<'a> {
     ) -> io::Result<Self> {
         let first = Arc::clone(&frames.borrow_and_update());
         let mut model = Model::new(first, options.run, options.look, options.complete, options.with_tour);
-        model.exists = options.exists;
+        (model.exists, model.origin, model.view) = (options.exists, options.origin, options.view);
+        (model.is_presenting, model.is_presenter) = (options.is_presenting, options.is_presenting);
         let (drawn_at, output) = (Instant::now(), Output::default());
         Ok(Player {
             model,
@@ -158,6 +167,7 @@ impl<'a> Player<'a> {
     async fn live(&mut self) -> io::Result<End> {
         let mut signals = signals::listen()?;
         let mut input = EventStream::new();
+        self.greet().await;
         self.draw()?;
         loop {
             let draw_at = self.drawn_at + BETWEEN;
@@ -189,6 +199,7 @@ impl<'a> Player<'a> {
             Woken::Frame(true) => {
                 let frame = Arc::clone(&self.frames.borrow_and_update());
                 self.is_dirty |= self.model.take_frame(frame);
+                self.greet().await;
             }
             Woken::TimeToDraw => self.draw()?,
             // The terminal is gone; SIGHUP says so too, a moment earlier or later.
@@ -196,6 +207,13 @@ impl<'a> Player<'a> {
             Woken::Input(Some(Ok(event))) => return self.take(event).await,
         }
         Ok(if self.output.is_gone() { Flow::End(End::Signal(1)) } else { Flow::On })
+    }
+
+    /// Tells a recording that has just begun what is looked at.
+    async fn greet(&mut self) {
+        if let Some(request) = self.model.greeting() {
+            drop(self.requests.send(request).await);
+        }
     }
 
     async fn take(&mut self, event: Event) -> io::Result<Flow> {
@@ -210,6 +228,10 @@ impl<'a> Player<'a> {
                         Effect::Redraw => self.redraw()?,
                         Effect::Suspend => flow = Flow::Suspend,
                         Effect::Mouse(wanted) => self.mouse(wanted)?,
+                        // The terminal keeps it, if it has a clipboard to give.
+                        Effect::Copy(text) => {
+                            execute!(self.screen.backend_mut(), CopyToClipboard::to_clipboard_from(text))?;
+                        }
                         Effect::Quit => return Ok(Flow::End(End::Left)),
                     }
                 }

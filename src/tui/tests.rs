@@ -7,7 +7,7 @@ use super::update::{Effect, click as click_at, paste, press};
 use crate::base::ids::NodeId;
 use crate::base::time::VirtualTime;
 use crate::base::why::{About, Kind, Reason};
-use crate::driver::frame::Explained;
+use crate::driver::frame::{Explained, Followed, Gaze};
 use crate::driver::{Request, Seek};
 use crate::screen::View;
 use crate::screen::look::Look;
@@ -319,4 +319,101 @@ fn the_views_menu_leads_to_the_differences() {
     press_all(&mut model, "v");
     type_line(&mut model, "6");
     assert_eq!(model.view, View::Differences);
+}
+
+/// A model that records, as after `R`.
+fn recording(millis: u64) -> Model {
+    let mut model = model(millis, &[]);
+    let mut frame = (*model.frame).clone();
+    frame.recording = Some("mine.toml".into());
+    model.take_frame(Arc::new(frame));
+    model
+}
+
+#[test]
+fn a_recording_hears_what_is_looked_at_and_which_keys_were_pressed() {
+    let mut model = recording(1_000);
+    let look = "view cluster, run majority, target n1";
+    assert_eq!(model.greeting(), Some(Request::Cue(look.to_owned())));
+    assert_eq!(model.greeting(), None, "once");
+    let asked = press_all(&mut model, "c t shift-left P");
+    assert_eq!(
+        asked,
+        [
+            "Ask(Cue(\"key c\"))",
+            "crash n1",
+            "Ask(Cue(\"key t\"))",
+            "Ask(Cue(\"view cluster, run unsafe, target n1\"))",
+            "Ask(Cue(\"key shift-left\"))",
+            "Ask(Seek(By(-5000000)))",
+            "Ask(Cue(\"key P\"))",
+            "Ask(Present(true))",
+            "Ask(Cue(\"view cluster, run unsafe, target n1, presenting\"))",
+        ]
+    );
+}
+
+#[test]
+fn on_stage_the_last_keys_are_shown_and_enter_goes_on() {
+    let mut model = model(1_000, &[]);
+    assert_eq!(press_all(&mut model, "P"), ["Ask(Present(true))"]);
+    assert_eq!(press_all(&mut model, "2 c enter space"), ["crash n2", "Ask(NextBeat)", "Ask(TogglePause)"]);
+    let keys = |model: &Model| model.watch().stage.map(|stage| stage.keys);
+    assert_eq!(keys(&model).expect("a stage"), ["2", "c", "enter", "space"]);
+    let mut later = (*model.frame).clone();
+    later.serial += 1_000;
+    model.take_frame(Arc::new(later));
+    assert_eq!(keys(&model).expect("a stage"), Vec::<String>::new(), "nobody looks at old keys");
+    // What is opened on top is used as ever.
+    press_all(&mut model, "v");
+    type_line(&mut model, "2");
+    assert_eq!(model.view, View::Log);
+    assert_eq!(press_all(&mut model, "P"), ["Ask(Present(false))"]);
+    assert_eq!(keys(&model), None);
+}
+
+#[test]
+fn a_followed_watcher_is_looked_along_with_until_somebody_looks_elsewhere() {
+    let mut model = model(1_000, &[]);
+    let mut serial = 0;
+    let mut look = |model: &mut Model, view: &str, run: usize| {
+        serial += 1;
+        let gaze = Gaze { view: Some(view.into()), run: Some(run), target: Some(None), ..Gaze::default() };
+        let mut frame = (*model.frame).clone();
+        frame.serial += 1;
+        frame.followed = Some(Arc::new(Followed { serial, gaze, keys: vec!["v".into()] }));
+        model.take_frame(Arc::new(frame));
+    };
+    look(&mut model, "log", 1);
+    assert_eq!((model.view, model.run, model.target), (View::Log, 1, None));
+    assert_eq!(model.keys.len(), 1);
+    press_all(&mut model, "t");
+    look(&mut model, "metrics", 0);
+    assert_eq!((model.view, model.run), (View::Log, 2), "this watcher looks elsewhere now");
+}
+
+#[test]
+fn the_command_line_that_leads_here_is_copied_and_shown_in_full() {
+    let mut model = model(1_000, &[]);
+    model.origin.scenario = Some("same-cut-four-answers".to_owned());
+    model.origin.changes = ["--set", "workload.rate=50"].map(str::to_owned).to_vec();
+    press_all(&mut model, "t");
+    let line = "splitbrain same-cut-four-answers --set workload.rate=50 --run unsafe --seek 1s";
+    assert_eq!(press_all(&mut model, "y"), [format!("Copy({line:?})")]);
+    assert_eq!(model.watch().overlay.and_then(|overlay| overlay.slip).as_deref(), Some(line));
+    press_all(&mut model, "esc");
+    assert!(model.watch().overlay.is_none());
+    let mut model = recording(1_000);
+    press_all(&mut model, ":");
+    type_line(&mut model, "copy");
+    let line = "splitbrain mine.toml --run majority --seek 1s";
+    assert!(press_all(&mut model, "enter").contains(&format!("Copy({line:?})")));
+}
+
+#[test]
+fn what_no_command_line_leads_to_says_so() {
+    let mut model = model(1_000, &[]);
+    model.origin.scenario = Some("-".to_owned());
+    assert!(press_all(&mut model, "y").is_empty());
+    assert!(model.watch().toast.is_some_and(|(text, _)| text.contains("save FILE")));
 }
