@@ -90,7 +90,7 @@ impl Film for Still {
 
     fn next(&mut self) -> Option<Shot<'_>> {
         let is_first = !std::mem::replace(&mut self.is_shown, true);
-        is_first.then_some(Shot { at: Span::ZERO, picture: &self.picture, chapters: &[] })
+        is_first.then_some(Shot { at: Span::ZERO, picture: &self.picture, chapters: &[], keys: &[] })
     }
 
     fn ending(&mut self) -> Ending {

@@ -54,7 +54,7 @@ fn simulation(scenario: &Scenario, tape: Option<Box<dyn Write + Send>>) -> Simul
     let mut edges =
         Edges::reading(Box::new(move |text| parse(text, &words).map_err(|error| error.to_string())));
     edges.tape = tape.map(|tape| ("bench".to_owned(), tape));
-    let begin = Start { speed_milli: 1_000, is_paused: true, host: HostKind::Tasks };
+    let begin = Start { is_paused: true, ..Start::default() };
     start(Arc::new(scenario.clone()), begin, edges).expect("a thread")
 }
 

@@ -178,8 +178,8 @@ pub struct Play {
     #[arg(long = "run", value_name = "ID", help_heading = "Playing")]
     pub run: Option<String>,
     /// Show this view first: cluster, log, network, metrics, side-by-side, differences, ledger, checks, keys.
-    #[arg(long, value_name = "VIEW", default_value = "cluster", value_parser = parse_view, help_heading = "Playing")]
-    pub view: View,
+    #[arg(long, value_name = "VIEW", value_parser = parse_view, help_heading = "Playing")]
+    pub view: Option<View>,
     /// No tour for newcomers.
     #[arg(long, help_heading = "Playing")]
     pub no_tour: bool,

@@ -119,6 +119,7 @@ fn live(scenario: Scenario, play: &Play, run: usize, look: Look, with_tour: bool
         complete: Box::new(completions),
         with_tour: with_tour && !play.present,
         view: play.view,
+        looks_along: play.run.is_none() && play.view.is_none(),
         is_presenting: play.present,
         origin: origin.clone(),
     };

@@ -22,6 +22,8 @@ pub(super) struct Following {
     at: Span,
     /// Whether the present leg has begun.
     has_begun: bool,
+    /// Whether its watcher was waited for himself.
+    has_waits: bool,
 }
 
 impl Following {
@@ -47,7 +49,8 @@ impl Pacer {
         let now = self.story.cursor().at;
         let leg = if now <= BOOTED { 0 } else { script.place_of(now) };
         let at = script.legs.get(leg).map_or(Span::ZERO, |leg| leg.shown_at(now));
-        self.following = Some(Following { script, leg, at, has_begun: false });
+        let has_waits = script.legs.iter().any(|leg| leg.waits);
+        self.following = Some(Following { script, leg, at, has_begun: false, has_waits });
     }
 
     /// Goes no longer by what the watcher did.
@@ -80,7 +83,6 @@ impl Pacer {
     }
 
     /// Plays what `elapsed` earns of the script.
-    #[expect(clippy::disallowed_methods, reason = "pacing is what the real clock is for")]
     pub(super) fn follow(&mut self, elapsed: Duration, began: Instant) -> io::Result<()> {
         let Some(mut following) = self.following.take() else { return Ok(()) };
         following.at = following.at + Span(u64::try_from(elapsed.as_micros()).unwrap_or(0));
@@ -95,6 +97,16 @@ impl Pacer {
                 }
             }
             let target = if following.at >= leg.end() { leg.to } else { leg.instant(following.at) };
+            // An audience that the watcher did not have is waited for all the same.
+            if !following.has_waits
+                && let Some(beat) = self.beat_before(target)
+            {
+                self.story.advance(beat);
+                following.at = leg.shown_at(beat);
+                self.following = Some(following);
+                self.wait();
+                return Ok(());
+            }
             while self.story.cursor().at < target && began.elapsed() < PATIENCE {
                 let next = target.min(self.story.cursor().at + SLICE);
                 self.story.advance(next);
@@ -145,7 +157,13 @@ impl Pacer {
         (self.followed, self.is_holding, self.speed_milli) = (None, false, 1_000);
         self.is_over = self.story.cursor().at >= self.end();
         self.stop();
-        self.publisher.toast("here the recording ends; space goes on beyond it".to_owned(), false);
+        match self.is_over {
+            true => self.say_over(),
+            false => {
+                let text = "here the recording's watcher stopped; space goes on".to_owned();
+                self.publisher.toast(text, false);
+            }
+        }
     }
 
     /// Time stands until somebody goes on.

@@ -2,7 +2,8 @@
 //! read-only [`frame::Frame`]s and sends [`Request`]s.
 //!
 //! Start with [`player`] (runs and timeline, no real time), then [`story`] (past, undo, other futures), [`thread`]
-//! (pace) and [`verdict`] (a scenario played to its end and judged). Must not know: terminals, drawing, files.
+//! (pace), [`script`] (whose time is whose: a recording's watcher, an audience) and [`verdict`] (a scenario played to
+//! its end and judged). Must not know: terminals, drawing, files.
 
 mod cue;
 mod follow;

@@ -135,6 +135,7 @@ pub fn start(scenario: Arc<Scenario>, start: Start, edges: Edges) -> std::io::Re
         pacer.begin_to_follow(pacer.speed_milli);
     }
     if pacer.is_presenting && pacer.is_running && pacer.story.player().narration().is_some() {
+        pacer.cue("wait");
         pacer.wait();
     }
     let (frames_in, frames) = watch::channel(Arc::new(pacer.frame(false)));

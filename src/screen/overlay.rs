@@ -62,8 +62,7 @@ const MORE: u16 = 3;
 fn folded(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_inclusive(' ') {
-        let line =
-            lines.last_mut().filter(|line| width(line) + width(word) + 1 <= columns || line.is_empty());
+        let line = lines.last_mut().filter(|line| width(line) + width(word) < columns || line.is_empty());
         match line {
             Some(line) => line.push_str(word),
             None => lines.push(word.to_owned()),

@@ -4,7 +4,6 @@ use crate::recordings::{Paper, replayed, wait};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use splitbrain::base::random::Keyed;
 use splitbrain::base::time::VirtualTime;
-use splitbrain::cluster::live::HostKind;
 use splitbrain::driver::replay::Replay;
 use splitbrain::driver::thread::{Edges, Simulation, Start, start};
 use splitbrain::driver::{Request, Seek};
@@ -106,7 +105,7 @@ fn recorded(preset: &str) -> String {
     let mut edges =
         Edges::reading(Box::new(move |text| parse(text, &reader).map_err(|error| error.to_string())));
     edges.tape = Some(("paper".to_owned(), Box::new(paper.clone())));
-    let begin = Start { speed_milli: 1_000, is_paused: true, host: HostKind::Tasks };
+    let begin = Start { is_paused: true, ..Start::default() };
     let simulation = start(Arc::new(scenario), begin, edges).expect("a thread");
     let first = Arc::clone(&simulation.frames.borrow());
     let complete = move |text: &str| {

@@ -5,7 +5,6 @@
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use splitbrain::driver::thread::{Edges, Parse, Start, start};
-use splitbrain::screen::View;
 use splitbrain::screen::look::Look;
 use splitbrain::tui;
 use splitbrain::tui::again::Origin;
@@ -306,7 +305,8 @@ fn a_playground_that_panics_when_told() {
         complete: Box::new(complete),
         exists: Box::new(|_| false),
         with_tour: false,
-        view: View::Cluster,
+        view: None,
+        looks_along: true,
         is_presenting: false,
         origin: Origin::default(),
     };

@@ -197,7 +197,7 @@ fn the_playground_follows_too_until_somebody_steers() {
     let back = wait(&mut live.frames, |frame| frame.is_past());
     assert!(!back.is_running, "his time stood still here");
     let last = wait(&mut live.frames, |frame| frame.followed.is_none());
-    assert!(last.toasts.iter().any(|toast| toast.text.contains("here the recording ends")));
+    assert!(last.toasts.iter().any(|toast| toast.text.contains("watcher stopped")));
     // The world is the one that was recorded.
     live.requests.blocking_send(Request::Seek(splitbrain::driver::Seek::Live)).expect("it listens");
     let last = wait(&mut live.frames, |frame| !frame.is_past());
@@ -278,4 +278,26 @@ fn a_note_in_the_past_begins_no_other_future_and_is_kept() {
     assert!(
         recording.timeline.iter().any(|entry| entry.at == VirtualTime(400_000) && entry.by_hand == Some(2))
     );
+}
+
+#[test]
+fn an_audience_is_waited_for_from_the_first_word_and_where_the_recordings_watcher_had_none() {
+    let paper = Paper::with_room(usize::MAX);
+    let begin = Start { is_presenting: true, ..Start::default() };
+    let mut live = simulation(&changed("playground", &[]), Some(("paper", &paper)), begin);
+    assert!(wait(&mut live.frames, |_| true).waits, "something is said at once");
+    live.requests.blocking_send(Request::Quit).expect("it listens");
+    live.thread.join().expect("it ends in peace");
+    assert!(read(&paper.text()).cues.iter().any(|cue| cue.text == "wait"));
+    // Recorded without an audience, shown to one.
+    let alone = Paper::with_room(usize::MAX);
+    let requests = [Request::SetSpeed(10_000), to(1_000), Request::Run, Request::TogglePause, to(3_000)];
+    recorded_under(&changed("pair-kill-one", &[]), Some(("paper", &alone)), &requests);
+    let text =
+        alone.text().replace("cue = \"seek", "cue = \"sought").replace("cue = \"pause", "cue = \"paused");
+    let mut shown = simulation(&read(&text), None, Start { follows: true, ..begin });
+    let frame = wait(&mut shown.frames, |frame| frame.waits && frame.at > VirtualTime(1_000));
+    assert_eq!((frame.at, frame.beat.map(|beat| beat.0)), (VirtualTime(2_000_001), Some(1)));
+    shown.requests.blocking_send(Request::NextBeat).expect("it listens");
+    wait(&mut shown.frames, |frame| frame.at > VirtualTime(2_100_000));
 }

@@ -1,7 +1,7 @@
 //! The living terminal: keys become actions, actions change the model or become requests to the driver, frames are
 //! drawn when something visible changed. The watching lives here; the world does not.
 //!
-//! Start with [`keymap`] (the only table of keys), then [`update`] (what they do), [`mod@play`] (the loop),
+//! Start with [`keymap`] (the only table of keys), then [`update`] (what they do), [`again`] (the command line of a moment), [`mod@play`] (the loop),
 //! [`signals`] (what ends it from outside), [`cinema`] (films from files) and [`guard`] (the terminal, and how it comes back). Must not know: clusters, protocols, hosts.
 
 pub mod again;

@@ -180,6 +180,8 @@ pub struct Model {
     pub keys: Vec<(u64, String)>,
     /// Whether to look where a recording's watcher looked.
     pub follows: bool,
+    /// Whether that is wanted at all: who names a run or a view means it.
+    pub looks_along: bool,
     /// The recording that knows what is looked at.
     pub cued: Option<Arc<str>>,
 }
@@ -217,6 +219,7 @@ impl Model {
             is_presenter: false,
             keys: Vec::new(),
             follows: false,
+            looks_along: true,
             cued: None,
         }
     }
@@ -276,7 +279,7 @@ impl Model {
     /// Looks where a recording's watcher looks, until somebody here looks elsewhere.
     fn follow(&mut self, before: Option<&Followed>) {
         let Some(now) = self.frame.followed.clone() else { return };
-        self.follows |= before.is_none();
+        self.follows |= before.is_none() && self.looks_along;
         if before.is_some_and(|before| before.serial == now.serial) {
             return;
         }

@@ -38,8 +38,10 @@ pub struct Options {
     pub exists: Exists,
     /// Whether a newcomer's tour is offered.
     pub with_tour: bool,
-    /// What fills the screen first.
-    pub view: View,
+    /// What fills the screen first, if anything else than the nodes was asked for.
+    pub view: Option<View>,
+    /// Whether to look where a recording's watcher looked.
+    pub looks_along: bool,
     /// Whether an audience watches from the beginning.
     pub is_presenting: bool,
     /// Where the playground came from.
@@ -149,7 +151,9 @@ impl<'a> Player<'a> {
     ) -> io::Result<Self> {
         let first = Arc::clone(&frames.borrow_and_update());
         let mut model = Model::new(first, options.run, options.look, options.complete, options.with_tour);
-        (model.exists, model.origin, model.view) = (options.exists, options.origin, options.view);
+        (model.exists, model.origin, model.view) =
+            (options.exists, options.origin, options.view.unwrap_or(View::Cluster));
+        model.looks_along = options.looks_along;
         (model.is_presenting, model.is_presenter) = (options.is_presenting, options.is_presenting);
         let (drawn_at, output) = (Instant::now(), Output::default());
         Ok(Player {
