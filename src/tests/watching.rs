@@ -197,7 +197,7 @@ fn the_playground_follows_too_until_somebody_steers() {
     let back = wait(&mut live.frames, |frame| frame.is_past());
     assert!(!back.is_running, "his time stood still here");
     let last = wait(&mut live.frames, |frame| frame.followed.is_none());
-    assert!(last.toasts.iter().any(|toast| toast.text.contains("watcher stopped")));
+    assert!(last.toasts.iter().any(|toast| toast.text.contains("it came out the same")));
     // The world is the one that was recorded.
     live.requests.blocking_send(Request::Seek(splitbrain::driver::Seek::Live)).expect("it listens");
     let last = wait(&mut live.frames, |frame| !frame.is_past());
