@@ -49,6 +49,7 @@ metrics! {
     DetectMs "detect_ms" "ms" 1 "of that failover: fault to first suspicion; peer-to-peer: longest that a node had been gone when it was first suspected";
     ElectMs "elect_ms" "ms" 1 "of that failover: suspicion to new primary";
     DiscoverMs "discover_ms" "ms" 1 "of that failover: new primary to first ok client write";
+    OutageMs "outage_ms" "ms" 0 "longest time in which, 100 ms after 100 ms, fewer than half of the operations scheduled were answered ok within 1 s; what is still open is not counted";
     Elections "elections" "" 0 "elections started";
     WritableNodes "writable_nodes" "" 2 "nodes that acknowledged a write within the last 500 ms, on average over time";
     WritableNodesMax "writable_nodes_max" "" 0 "most nodes acknowledging writes within the same 500 ms";
@@ -58,7 +59,7 @@ metrics! {
     LostConcurrent "lost_concurrent" "ops" 0 "effects that must survive any order, dropped by a concurrent write";
     LostInverted "lost_inverted" "ops" 0 "beaten by a write that had returned before this one began";
     LostVanished "lost_vanished" "ops" 0 "acknowledged, then on no replica";
-    Conflicts "conflicts" "" 0 "pairs of concurrent versions met at a merge";
+    Conflicts "conflicts" "" 0 "pairs of writes of which neither had seen the other, met at a merge, whether one stayed or both";
     IdCollisions "id_collisions" "" 0 "multi-leader: rows that two sites inserted under one id: two acknowledged inserts, one row";
     SiblingsMax "siblings_max" "" 0 "largest number of versions kept side by side for one key";
     DivergedEntries "diverged_entries" "entries" 0 "log entries cut off when a node rejoined";

@@ -193,6 +193,8 @@ pub enum Refusal {
     SessionLost,
     /// What the key holds is of another kind than the update.
     WrongKind,
+    /// The node holds nothing to delete, and its kind is not known (Riak's data types: `not_present`).
+    NothingThere,
     /// There would be more siblings than the store takes.
     TooManySiblings,
     /// The client was to change what it reads, and could not read it.
@@ -213,6 +215,7 @@ impl Refusal {
             Refusal::NobodyAccepted => "no node accepted it",
             Refusal::SessionLost => "session lost",
             Refusal::WrongKind => "not of that kind",
+            Refusal::NothingThere => "nothing there to delete",
             Refusal::TooManySiblings => "too many siblings",
             Refusal::NotRead => "it could not be read first",
         }

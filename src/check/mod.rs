@@ -25,7 +25,6 @@ mod totals;
 
 pub use evidence::{Evidence, Interval};
 pub use linearizable::Order;
-pub use outages::{Outage, outages};
 pub use set_full::SetFull;
 
 use crate::base::data::Data;

@@ -9,6 +9,7 @@ use crate::base::operation::{Action, Doubt, Found, Outcome, Success};
 use crate::cluster::fates::{Copies, Decided};
 use crate::cluster::ledger::{Marks, OpRecord};
 use crate::cluster::measure::WHOLE;
+use crate::cluster::outages::{Outage, outages};
 
 const A: Key = Key(1);
 const B: Key = Key(2);

@@ -208,7 +208,7 @@ impl Clients {
     }
 
     /// The group with a primary of its own that `client` asks for `key`.
-    fn group(&self, client: ClientId, key: Key) -> usize {
+    pub fn group(&self, client: ClientId, key: Key) -> usize {
         usize::from(match self.routing.is_by_site {
             true => self.site(self.home(client)),
             false => partition_of(key, self.routing.partitions),
@@ -334,6 +334,7 @@ impl Clients {
     }
 
     /// The next node in turn that the client can reach, starting beside itself; of its own site, where it stays there.
+    /// An operation for one node goes to that one again.
     pub fn in_turn(
         &mut self,
         op: OpId,
@@ -343,6 +344,9 @@ impl Clients {
         let sites = &self.sites;
         let place = |node: NodeId| sites.get(node.index());
         let Some(open) = self.open.get_mut(&op) else { return Next::GiveUp };
+        if let Some(node) = open.pinned {
+            return Next::Ask(node);
+        }
         let client = &self.clients[open.request.client.index()];
         for _ in 0..self.members {
             let node = NodeId::at((client.home.index() + usize::from(open.turns)) % self.members);

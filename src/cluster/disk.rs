@@ -118,9 +118,10 @@ impl<D: Durable> Disk<D> {
         self.flushed.clone()
     }
 
-    /// Puts another content in the place of this one's, as an operator restores a backup.
-    pub fn replace(&mut self, content: D) {
-        *self = Disk { flushed: content, ..Disk::default() };
+    /// What is flushed, on a disk of its own that nobody is writing to.
+    #[must_use]
+    pub fn backup(&self) -> Disk<D> {
+        Disk { flushed: self.flushed.clone(), kept: self.kept, ..Disk::default() }
     }
 
     /// Records on the disk.

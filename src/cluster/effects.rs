@@ -60,10 +60,8 @@ fn stories(ledger: &Ledger) -> BTreeMap<Key, Story<'_>> {
         }
         match change {
             Change::Update(Update::Resolve(_)) | Change::Write(_) | Change::Delete => {
-                // Only where something is updated does it matter who wrote over it.
-                if let Some(story) = stories.get_mut(&record.key) {
-                    story.overwritten = story.overwritten.max(Some(record.closed()));
-                }
+                let story = stories.entry(record.key).or_default();
+                story.overwritten = story.overwritten.max(Some(record.closed()));
             }
             Change::Update(update) => {
                 let story = stories.entry(record.key).or_default();
@@ -71,6 +69,8 @@ fn stories(ledger: &Ledger) -> BTreeMap<Key, Story<'_>> {
             }
         }
     }
+    // Only where something is updated does it matter who wrote over it.
+    stories.retain(|_, story| !story.updates.is_empty());
     stories
 }
 

@@ -13,7 +13,8 @@ use super::measure::WHOLE;
 use super::view::Health;
 use super::world::World;
 use crate::base::fate::{FateCounts, WriteFate};
-use crate::base::ids::OpId;
+use crate::base::ids::{NodeId, OpId};
+use crate::base::knob::Topology;
 use crate::base::operation::{Outcome, Success, Written};
 use crate::protocol::{Protocol, Remains, Sought, Survivors, Truth};
 use std::collections::BTreeSet;
@@ -27,6 +28,8 @@ pub struct Copies {
     pub flushed: u16,
     /// Of these, nodes that are up.
     pub flushed_up: u16,
+    /// Whether it is on the disks of most members of a site, where there are sites.
+    pub is_on_most_of_a_site: bool,
 }
 
 /// One acknowledged write and what became of it.
@@ -126,6 +129,8 @@ fn ending_in_merge(ledger: &Ledger, remains: &Remains, op: OpId, record: &OpReco
 enum Enough {
     /// So many, up or not: whoever wins a vote has it.
     Voters(u16),
+    /// A majority of the members of one site: whoever wins a vote there has it.
+    VotersOfASite,
     /// So many that are up: one may fail.
     Up(u16),
     /// Disks keep nothing.
@@ -136,6 +141,7 @@ impl Enough {
     fn is_met(self, copies: Copies) -> bool {
         match self {
             Enough::Voters(count) => copies.flushed >= count,
+            Enough::VotersOfASite => copies.is_on_most_of_a_site,
             Enough::Up(count) => copies.flushed_up >= count,
             Enough::Never => false,
         }
@@ -143,21 +149,37 @@ impl Enough {
 }
 
 impl<P: Protocol> World<P> {
-    /// What became of every acknowledged write, given what has survived.
-    pub fn fates(&self, cells: &[NodeCell<P>], truth: &Truth) -> Fates {
-        let numbered = || (0_u32..).map(OpId).zip(self.ledger.records());
-        let acked = numbered().filter(|(_, record)| record.is_acked_write());
-        let endings: Vec<(OpId, &OpRecord, Option<WriteFate>)> =
+    /// The acknowledged writes, in the order of invocation, with what has put an end to each, effects included.
+    fn endings(&self, truth: &Truth) -> Vec<(OpId, &OpRecord, Option<WriteFate>)> {
+        let numbered = (0_u32..).map(OpId).zip(self.ledger.records());
+        let acked = numbered.filter(|(_, record)| record.is_acked_write());
+        let mut endings: Vec<(OpId, &OpRecord, Option<WriteFate>)> =
             acked.map(|(op, record)| (op, record, ending(&self.ledger, truth, op, record))).collect();
-        let is_gone = |ending: &Option<WriteFate>| ending.is_some_and(WriteFate::is_lost);
-        let gone: BTreeSet<OpId> =
-            endings.iter().filter(|(_, _, ending)| is_gone(ending)).map(|(op, ..)| *op).collect();
+        let gone: BTreeSet<OpId> = endings
+            .iter()
+            .filter(|(.., ending)| ending.is_some_and(WriteFate::is_lost))
+            .map(|(op, ..)| *op)
+            .collect();
         let effects = Effects::of(&self.ledger, &truth.values, &gone, WHOLE);
         let without: BTreeSet<OpId> = effects.lost.into_iter().collect();
+        for (.., ending) in endings.iter_mut().filter(|(op, ..)| without.contains(op)) {
+            *ending = Some(WriteFate::EffectGone);
+        }
+        endings
+    }
+
+    /// The acknowledged writes that did not survive as a whole, with what became of them, in the order of invocation.
+    pub fn lost_ops(&self, truth: &Truth) -> Vec<(OpId, WriteFate)> {
+        let ended = self.endings(truth).into_iter().filter_map(|(op, _, ending)| Some((op, ending?)));
+        ended.filter(|(_, fate)| fate.is_lost()).collect()
+    }
+
+    /// What became of every acknowledged write, given what has survived.
+    pub fn fates(&self, cells: &[NodeCell<P>], truth: &Truth) -> Fates {
+        let endings = self.endings(truth);
         let enough = self.enough(truth);
         let mut fates = Fates::default();
         for (op, record, ending) in endings {
-            let ending = if without.contains(&op) { Some(WriteFate::EffectGone) } else { ending };
             let decided = self.decide(cells, op, record, (ending, enough));
             fates.counts.add(decided.fate);
             fates.decided.push(decided);
@@ -194,24 +216,34 @@ impl<P: Protocol> World<P> {
         let mut copies = Copies::default();
         let Some(written) = acknowledged(record) else { return copies };
         let sought = Sought { op, key: record.key, written };
-        for (machine, cell) in self.machines.iter().zip(cells).take(self.started) {
+        let sites = &self.setup.cluster.sites;
+        let mut flushed_in = vec![0; sites.len()];
+        for (node, (machine, cell)) in
+            (0..).map(NodeId).zip(self.machines.iter().zip(cells)).take(self.started)
+        {
             let is_up = machine.health != Health::Down;
             let state = cell.state_in(machine.incarnation).filter(|_| is_up);
             let is_flushed = crate::protocol::Durable::holding(machine.disk.flushed(), &sought).is_some();
             copies.memory += u16::from(state.is_some_and(|state| state.holding(&sought).is_some()));
             copies.flushed += u16::from(is_flushed);
             copies.flushed_up += u16::from(is_flushed && is_up);
+            if let Some(site) = self.setup.cluster.site_of(node).filter(|_| is_flushed) {
+                flushed_in[site] += 1;
+            }
         }
+        copies.is_on_most_of_a_site =
+            sites.iter().zip(flushed_in).any(|(site, flushed)| flushed > site.nodes.len() / 2);
         copies
     }
 
     /// The rule in force: with promotion by votes a write survives whoever is elected once it is on a majority of the
-    /// members' disks; anyone else promotes who is left, so that it must be on two disks that are up. Where nodes
+    /// members' disks, of one site where each has votes of its own; anyone else promotes who is left, so that it must be on two disks that are up. Where nodes
     /// keep nothing over a restart, it is never safe.
     fn enough(&self, truth: &Truth) -> Enough {
         let word = |key: &str| self.knobs.get(key).map(ToString::to_string);
         match (word("promotion").as_deref(), word("persistence").as_deref()) {
             (_, Some("none")) => Enough::Never,
+            _ if self.knobs.topology() == Topology::MultiLeader => Enough::VotersOfASite,
             (Some("auto-quorum"), _) => Enough::Voters((truth.copies / 2 + 1) as u16),
             _ => Enough::Up(2),
         }

@@ -33,6 +33,7 @@ impl<P: Protocol> World<P> {
             Event::Answer { node: by, .. } => format!("an answer of {} reaches its client", node(by)),
             Event::Probe { write } => format!("a read looks for {}", self.spelled(write)),
             Event::Deadline { op } => format!("the client of {} has waited long enough", self.spelled(op)),
+            Event::FaultOver { number } => format!("fault f{number} is over"),
             Event::Fence { by, target, .. } => format!("the fencer of {} acts on {}", node(by), node(target)),
         })
     }

@@ -211,9 +211,10 @@ impl Ledger {
 
     /// A merge met two writes of which neither had seen the other, and shows `winner`: a conflict, however long the one
     /// may have been acknowledged before the other began. Unless the loser stays readable this may be news of an
-    /// inverted loss, as in [`Ledger::discard`].
+    /// inverted loss, as in [`Ledger::discard`]. Versions that the store cannot tell apart from concurrent ones are none.
     pub fn clash(&mut self, now: VirtualTime, winner: OpId, loser: OpId, is_kept: bool) -> bool {
-        if self.conflicts.insert((winner, loser)) {
+        let has_seen = self.had_seen(winner, loser) || self.had_seen(loser, winner);
+        if !has_seen && self.conflicts.insert((winner, loser)) {
             self.conflict_times.push(now);
         }
         !is_kept && self.discard(now, winner, loser)

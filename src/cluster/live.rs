@@ -2,6 +2,7 @@
 
 use super::facts::Noting;
 use super::fates::Fates;
+use super::faults::Faults;
 use super::footprints::Footprints;
 use super::host::inline::Inline;
 use super::host::tasks::Tasks;
@@ -75,6 +76,8 @@ pub trait Cluster: Send {
     fn stints(&self) -> Vec<Stint>;
     /// When another node became primary.
     fn failovers(&self) -> Vec<VirtualTime>;
+    /// Every fault there ever was, and which are active.
+    fn faults(&self) -> &Faults;
     /// How often each rule of its logs was broken.
     fn breaches(&self) -> Breaches;
     /// Operations whose clients still wait.
@@ -267,6 +270,10 @@ impl<P: Protocol, H: Host<P>> Cluster for Hosted<P, H> {
 
     fn failovers(&self) -> Vec<VirtualTime> {
         self.host.world().tally().failovers_in(WHOLE).map(|failover| failover.primary_at).collect()
+    }
+
+    fn faults(&self) -> &Faults {
+        &self.host.world().faults
     }
 
     fn breaches(&self) -> Breaches {

@@ -4,6 +4,7 @@
 use super::effects::Effects;
 use super::fates::ending;
 use super::ledger::{Ledger, OpRecord};
+use super::outages::{longest, outages};
 use super::promises::Promises;
 use super::staleness::Staleness;
 use super::tally::{Bucket, Failover};
@@ -66,6 +67,9 @@ impl<P: Protocol> World<P> {
                 _ => false,
             };
             set.put(Metric::DirtyReads, records.iter().filter(is_dirty).count() as f64);
+        }
+        if set.get(Metric::ScheduledOps).is_some_and(|asked| asked > 0.0) {
+            set.put(Metric::OutageMs, longest(&outages(&self.ledger), window).as_millis());
         }
         put_staleness(&mut set, &Staleness::of(&self.ledger, window));
         put_promises(&mut set, promises);
@@ -334,14 +338,6 @@ pub fn losses(ledger: &Ledger, truth: &Truth, window: Window) -> Losses {
     (losses.concurrent, losses.counted_twice) =
         (effects.lost.len() as u32, effects.overcounted + effects.repeated);
     losses
-}
-
-/// The acknowledged writes that did not survive as a whole, in the order in which they were asked for.
-pub fn lost_ops(ledger: &Ledger, truth: &Truth) -> Vec<OpId> {
-    let numbered = ledger.records().enumerate().map(|(number, record)| (OpId(number as u32), record));
-    let is_lost =
-        |(op, record): &(OpId, &OpRecord)| ending(ledger, truth, *op, record).is_some_and(WriteFate::is_lost);
-    numbered.filter(is_lost).map(|(op, _)| op).collect()
 }
 
 /// Versions that stand beside one whose writer had seen them, each with that one.

@@ -30,6 +30,7 @@ pub mod machine;
 pub mod measure;
 pub mod network;
 pub mod orders;
+pub mod outages;
 pub mod pasts;
 mod pictures;
 pub mod promises;

@@ -58,9 +58,20 @@ enum Lane {
 struct Link {
     chance: Keyed,
     sent: u64,
+    /// Messages let go after they had been held.
+    released: u64,
     free_at: VirtualTime,
     last_arrival: VirtualTime,
     quiet: Quiet,
+}
+
+/// The delay of a message's class: its own, or that of all.
+fn delay_of<'a, M: Message>(
+    message: &M,
+    own: &'a [(&'static str, DelayTable)],
+    all: &'a DelayTable,
+) -> &'a DelayTable {
+    own.iter().find(|(name, _)| message.label().name == *name).map_or(all, |(_, delay)| delay)
 }
 
 /// How long a message stays visible after it arrived or was lost.
@@ -103,6 +114,7 @@ impl<M: Message> Network<M> {
         let link = |(from, to): (NodeId, NodeId)| Link {
             chance: Keyed::new(seed, &format!("net:{from}->{to}")),
             sent: 0,
+            released: 0,
             free_at: VirtualTime::ZERO,
             last_arrival: VirtualTime::ZERO,
             quiet: Quiet::default(),
@@ -234,8 +246,7 @@ impl<M: Message> Network<M> {
     ) -> Option<(VirtualTime, FlightRef)> {
         let at = flight.from.index() * self.members + flight.to.index();
         let condition = self.conditions[at];
-        let own = self.delays.iter().find(|(name, _)| flight.message.label().name == *name);
-        let delay = own.map_or(&self.delay, |(_, delay)| delay);
+        let delay = delay_of(&flight.message, &self.delays, &self.delay);
         let link = &mut self.links[at];
         let mut arrival = leaves_at
             + delay.sample(link.chance.bits(number, lane as u64))
@@ -297,9 +308,7 @@ impl<M: Message> Network<M> {
     /// Takes new conditions. Messages on links that are cut now are lost; gives when each message that is no
     /// longer held arrives.
     pub fn impose(&mut self, now: VirtualTime, conditions: Vec<Condition>) -> Vec<(VirtualTime, FlightRef)> {
-        self.conditions = conditions;
         let members = self.members;
-        let conditions = std::mem::take(&mut self.conditions);
         self.lose(now, DropReason::Cut, |flight| {
             conditions[flight.from.index() * members + flight.to.index()].is_cut
         });
@@ -319,8 +328,10 @@ impl<M: Message> Network<M> {
             if !is_free(&self.conditions[at], flight) {
                 continue;
             }
+            let delay = delay_of(&flight.message, &self.delays, &self.delay);
             let link = &mut self.links[at];
-            let delay = self.delay.sample(link.chance.bits(flight.id.0, Lane::Release as u64));
+            link.released += 1;
+            let delay = delay.sample(link.chance.bits(link.released, Lane::Release as u64));
             let way = delay + self.conditions[at].extra + self.site_delay[at];
             flight.is_held = false;
             flight.arrives_at = flight.arrives_at.max(now + way).max(link.last_arrival);

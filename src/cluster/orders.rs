@@ -2,14 +2,15 @@
 //! reason; it never fails the world.
 
 use super::causes::Cause;
-use super::faults::{is_healed_by, is_neutral, replaces};
+use super::disk::Disk;
+use super::faults::{ActiveFault, is_healed_by, is_neutral, replaces};
 use super::machine::Work;
 use super::resolve::{directed, named, resolve};
 use super::spec::SPARES;
 use super::trace::Mark;
 use super::view::Health;
 use super::world::surroundings;
-use super::world::{Backup, Event, World};
+use super::world::{Event, World};
 use crate::base::command::{Command, CrashKind, Group, Healed, Links, NodeRef, TypedUpdate};
 use crate::base::data::{Change, Update};
 use crate::base::ids::{Key, NodeId};
@@ -17,7 +18,7 @@ use crate::base::knob::{Topology, knob_row};
 use crate::base::line::Line;
 use crate::base::movement::Move;
 use crate::base::operation::Action;
-use crate::protocol::{Input, Order, Protocol};
+use crate::protocol::{Durable, Input, Order, Protocol};
 use std::sync::Arc;
 
 /// What came of a command.
@@ -37,6 +38,15 @@ pub enum Applied {
         /// Why not.
         why: Arc<str>,
     },
+}
+
+/// A backup.
+#[derive(Clone, Debug)]
+pub(super) struct Backup<D: Durable> {
+    /// What was flushed on every disk.
+    disks: Vec<Disk<D>>,
+    /// The primary it was taken from, where there was one: any node is restored from that.
+    primary: Option<NodeId>,
 }
 
 /// How a command's way to a host's nodes looks: who owns a key.
@@ -96,6 +106,9 @@ impl<P: Protocol> World<P> {
             | Command::Read { .. }
             | Command::Delete { .. }
             | Command::Update { .. } => self.operate(command),
+            Command::Workload { .. } | Command::Burst { .. } if self.workload.is_none() => {
+                Err("this scenario's load is `none`: there is nothing to change".to_owned())
+            }
             Command::Workload { change } => {
                 self.workload.change(*change);
                 self.reschedule_arrival();
@@ -115,7 +128,7 @@ impl<P: Protocol> World<P> {
                 self.move_in(Move::Replace(named(node)), *is_forced, text)
             }
             Command::Backup => {
-                let disks = self.machines.iter().map(|machine| machine.disk.image()).collect();
+                let disks = self.machines.iter().map(|machine| machine.disk.backup()).collect();
                 self.backup = Some(Backup { disks, primary: self.tally.latest_primary() });
                 self.done(text)
             }
@@ -137,7 +150,7 @@ impl<P: Protocol> World<P> {
                 None => Err(format!("{message} is not in flight")),
             },
             Command::Say { .. } | Command::Mark { .. } => Ok(None),
-            fault => Ok(self.impose(fault, text)),
+            fault => self.impose(fault, text),
         }
     }
 
@@ -147,21 +160,42 @@ impl<P: Protocol> World<P> {
     }
 
     /// A fault whose whole effect follows from the list of active faults.
-    fn impose(&mut self, command: &Command, text: &Arc<str>) -> Option<u32> {
-        let replaced = self.faults.end(|fault| replaces(command, &fault.command));
+    fn impose(&mut self, command: &Command, text: &Arc<str>) -> Result<Option<u32>, String> {
+        let replaced = self.end_faults(|fault| replaces(command, &fault.command));
         let is_change = !is_neutral(command);
-        for fault in replaced {
-            self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
+        if !is_change && replaced.is_empty() {
+            return Err("there is no such fault to end".to_owned());
         }
         let number = is_change.then(|| self.begin_fault(command, text));
         if is_change {
             self.tally.fault(self.now);
         }
-        if let Command::Clock { node, jump_us } = command {
-            self.say(Some(named(node)), Line::Clock { jump_us: *jump_us });
+        match (command, number) {
+            (Command::Clock { node, jump_us }, _) => {
+                self.say(Some(named(node)), Line::Clock { jump_us: *jump_us });
+            }
+            (Command::ClockStrobe { lasting, .. }, Some(number)) => {
+                self.agenda.push(self.now + *lasting, Event::FaultOver { number });
+            }
+            _ => {}
         }
         self.refresh();
-        number
+        Ok(number)
+    }
+
+    /// A fault that was to last so long is over, if nobody has ended it before.
+    pub(super) fn fault_over(&mut self, number: u32) {
+        self.end_faults(|fault| fault.number == number);
+        self.refresh();
+    }
+
+    /// Ends the faults for which `is_ended` holds, and says so.
+    fn end_faults(&mut self, is_ended: impl FnMut(&ActiveFault) -> bool) -> Vec<ActiveFault> {
+        let ended = self.faults.end(is_ended);
+        for fault in &ended {
+            self.say(None, Line::FaultOff { number: fault.number, what: Arc::clone(&fault.text) });
+        }
+        ended
     }
 
     fn begin_fault(&mut self, command: &Command, text: &Arc<str>) -> u32 {
@@ -224,8 +258,9 @@ impl<P: Protocol> World<P> {
             }
             return Err(format!("{} is down already", self.names.node(node)));
         }
-        self.faults
-            .end(|fault| matches!(&fault.command, Command::Pause { node: paused } if named(paused) == node));
+        self.end_faults(
+            |fault| matches!(&fault.command, Command::Pause { node: paused } if named(paused) == node),
+        );
         let number = self.begin_fault(command, text);
         self.crash(node, kind);
         Ok(Some(number))
@@ -260,9 +295,7 @@ impl<P: Protocol> World<P> {
             Command::Pause { node: hit } => health == Health::Paused && named(hit) == node,
             _ => false,
         };
-        for fault in self.faults.end(|fault| is_its(&fault.command)) {
-            self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
-        }
+        self.end_faults(|fault| is_its(&fault.command));
         self.revive(node);
         Ok(None)
     }
@@ -371,9 +404,10 @@ impl<P: Protocol> World<P> {
         if self.machines[node.index()].health != Health::Down {
             return Err(format!("{} is running: crash or wipe it first", self.names.node(node)));
         }
-        let from = backup.primary.unwrap_or(node);
-        let content = backup.disks[from.index()].clone();
-        self.machines[node.index()].disk.replace(content);
+        // Where each node holds groups of keys of its own, it gets back what it had itself.
+        let has_groups = P::routing(&self.config).partitions > 1;
+        let from = backup.primary.filter(|_| !has_groups).unwrap_or(node);
+        self.machines[node.index()].disk = backup.disks[from.index()].clone();
         self.end_on_node(node, Health::Down)
     }
 
@@ -401,7 +435,7 @@ impl<P: Protocol> World<P> {
 
     fn heal(&mut self, what: &Healed) -> Result<Option<u32>, String> {
         let members = self.members();
-        let ended = self.faults.end(|fault| is_healed_by(fault, what, members));
+        let ended = self.end_faults(|fault| is_healed_by(fault, what, members));
         let revived: Vec<NodeId> = match what {
             Healed::Everything => (0..members).map(NodeId::at).collect(),
             Healed::Node(node) => vec![named(node)],
@@ -413,9 +447,6 @@ impl<P: Protocol> World<P> {
                 Healed::Everything => Ok(None),
                 _ => Err("there is no such fault".to_owned()),
             };
-        }
-        for fault in ended {
-            self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
         }
         self.tally.last_heal = Some(self.now);
         self.refresh();
@@ -430,12 +461,8 @@ impl<P: Protocol> World<P> {
             Command::Hold { links } => directed(links, members).iter().any(|link| released.contains(link)),
             _ => false,
         };
-        let ended = self.faults.end(|fault| is_released(&fault.command));
-        if ended.is_empty() {
+        if self.end_faults(|fault| is_released(&fault.command)).is_empty() {
             return Err("nothing is held there".to_owned());
-        }
-        for fault in ended {
-            self.say(None, Line::FaultOff { number: fault.number, what: fault.text });
         }
         self.refresh();
         Ok(None)

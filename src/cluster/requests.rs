@@ -206,6 +206,11 @@ impl<P: Protocol> World<P> {
 
     fn answer_arrives(&mut self, node: NodeId, reply: Reply) {
         let op = reply.op;
+        // The client has given up, or its way to the node is cut by now.
+        let Some(open) = self.clients.get(op) else { return };
+        if self.network.is_parted(self.clients.home(open.request.client), node) {
+            return;
+        }
         let reads_first = self.clients.get(op).and_then(|open| open.then);
         let outcome = match (reply.answer, reads_first) {
             (Answer::NotPrimary { hint }, _) => {

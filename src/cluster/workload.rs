@@ -116,6 +116,11 @@ impl Workload {
         }
     }
 
+    /// Whether there is no load, whatever its rate.
+    pub fn is_none(&self) -> bool {
+        self.kind == WorkloadKind::None
+    }
+
     /// Turns the load's own knobs.
     pub fn change(&mut self, change: WorkloadChange) {
         self.rate = change.rate.unwrap_or(self.rate);

@@ -67,6 +67,8 @@ pub(super) enum Event {
     Probe { write: OpId },
     /// An operation's time is up.
     Deadline { op: OpId },
+    /// A fault that was to last so long is over.
+    FaultOver { number: u32 },
     /// The fencer acts.
     Fence { by: NodeId, target: NodeId, success_ppm: u32 },
 }
@@ -108,15 +110,6 @@ pub enum Turn<P: Protocol> {
     Idle,
 }
 
-/// A backup.
-#[derive(Clone, Debug)]
-pub(super) struct Backup<D> {
-    /// The flushed content of every disk.
-    pub(super) disks: Vec<D>,
-    /// The primary it was taken from, where there was one: any node is restored from that.
-    pub(super) primary: Option<NodeId>,
-}
-
 /// The world of one run.
 #[derive(Clone, Debug)]
 pub struct World<P: Protocol> {
@@ -154,7 +147,7 @@ pub struct World<P: Protocol> {
     /// Each node's fencer, with how often it has been used.
     fencers: Vec<(Keyed, u64)>,
     /// What was on the disks when an operator took a backup.
-    pub(super) backup: Option<Backup<P::Durable>>,
+    pub(super) backup: Option<super::orders::Backup<P::Durable>>,
     token: u64,
     handled: u64,
     /// When the last event was handled.
@@ -347,6 +340,7 @@ impl<P: Protocol> World<P> {
             Event::Answer { node, number } => self.delayed_answer_arrives(node, number),
             Event::Probe { write } => self.probe(write),
             Event::Deadline { op } => self.deadline(op),
+            Event::FaultOver { number } => self.fault_over(number),
             Event::Fence { by, target, success_ppm } => self.shoot(by, target, success_ppm),
         }
         Turn::Handled

@@ -251,7 +251,7 @@ pub struct Explained {
 pub struct Toast {
     /// Grows with every toast.
     pub serial: u64,
-    /// The words, in the grammar where a command is named.
+    /// The words, in the grammar where a command is named; none where what was said before is no answer any more.
     pub text: String,
     /// Whether something was refused.
     pub is_error: bool,

@@ -143,6 +143,12 @@ impl Lane {
         self.live
     }
 
+    /// What lies beyond `live` was only looked at, and has not been lived through.
+    pub fn lived_to(&mut self, live: Cursor) {
+        self.live = live.max(self.player.cursor());
+        self.shelf = self.shelf.up_to(self.live.at);
+    }
+
     /// Whether its runs stand in its past.
     pub fn is_past(&self) -> bool {
         self.cursor() < self.live

@@ -418,9 +418,13 @@ impl Player {
     pub fn markers(&mut self) -> Vec<Marker> {
         let mut markers = self.done.clone();
         for (run, cluster) in self.clusters.iter().enumerate() {
-            // The first stint is how the run began.
-            for stint in cluster.stints().iter().skip(1) {
-                let label = format!("{} becomes primary, term {}", stint.node, stint.term).into();
+            let (stints, names) = (cluster.stints(), cluster.names());
+            for (place, stint) in stints.iter().enumerate() {
+                // The first of a group of keys or a site is how the run began.
+                if stints[..place].iter().all(|before| before.partition != stint.partition) {
+                    continue;
+                }
+                let label = format!("{} becomes primary, term {}", names.node(stint.node), stint.term).into();
                 markers.push(Marker {
                     at: stint.since,
                     kind: MarkerKind::Failover,

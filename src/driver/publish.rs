@@ -59,6 +59,8 @@ pub struct Publisher {
     watchers: Vec<Watcher>,
     toasts: Vec<Toast>,
     toasts_said: u64,
+    /// Whether something was said since [`Publisher::begin_answer`].
+    has_answered: bool,
     why: Option<Arc<Explained>>,
     serial: u64,
     /// How often a run was measured.
@@ -87,6 +89,7 @@ impl Publisher {
             watchers: Vec::new(),
             toasts: Vec::new(),
             toasts_said: 0,
+            has_answered: false,
             why: None,
             serial: 0,
             measured: 0,
@@ -132,8 +135,21 @@ impl Publisher {
         Some((run, Arc::new(told)))
     }
 
+    /// A request is about to be served.
+    pub(super) fn begin_answer(&mut self) {
+        self.has_answered = false;
+    }
+
+    /// It was, and if nothing was said of it, what went wrong before is no answer to it.
+    pub(super) fn end_answer(&mut self) {
+        if !self.has_answered && self.toasts.last().is_some_and(|toast| toast.is_error && !toast.stays) {
+            self.toast(String::new(), false);
+        }
+    }
+
     /// Answers a request in the frames to come.
     pub(super) fn toast(&mut self, text: String, is_error: bool) {
+        self.has_answered = true;
         self.say(text, is_error, false);
     }
 

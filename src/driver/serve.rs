@@ -33,6 +33,9 @@ impl Pacer {
         if Pacer::takes_over(&request) {
             self.take_over();
         }
+        // What the screen asks on its own account answers nobody.
+        let is_asked_for = !matches!(request, Request::Cue(_) | Request::Tell(_) | Request::Why { .. });
+        self.publisher.begin_answer();
         let result = match request {
             Request::TogglePause if self.is_running => {
                 self.stop();
@@ -122,10 +125,14 @@ impl Pacer {
         };
         self.is_over = self.is_over && self.story.cursor().at >= self.end();
         self.sync_tape();
-        result.unwrap_or_else(|error| {
+        let has_jumped = result.unwrap_or_else(|error| {
             self.publisher.toast(format!("the operating system refuses: {error}"), true);
             false
-        })
+        });
+        if is_asked_for {
+            self.publisher.end_answer();
+        }
+        has_jumped
     }
 
     fn step_back(&mut self) -> io::Result<bool> {
@@ -176,7 +183,11 @@ impl Pacer {
         };
         let Some(to) = to else {
             let side = if matches!(seek, Seek::Next(_)) { "later" } else { "earlier" };
-            self.publisher.toast(format!("no {side} marker"), true);
+            let what = match seek {
+                Seek::Next(Stop::Fault) | Seek::Previous(Stop::Fault) => "fault",
+                _ => "marker",
+            };
+            self.publisher.toast(format!("no {side} {what}"), true);
             return Ok(false);
         };
         let steps = if let Seek::Within(_, steps) = seek { steps } else { 0 };
@@ -205,10 +216,10 @@ impl Pacer {
     }
 
     fn until(&mut self, text: &str) {
-        let scenario = Arc::clone(self.story.player().scenario());
+        let (scenario, live) = (Arc::clone(self.story.player().scenario()), self.story.live());
         match Until::parse(text, &scenario) {
             Err(problem) => self.publisher.toast(problem, true),
-            Ok(mut until) => match until.begin(self.story.player()) {
+            Ok(mut until) => match until.begin(self.story.player(), live) {
                 Some(already) => self.publisher.toast(format!("it is so already: {already}"), false),
                 None => (self.goal, self.is_running) = (Some(Goal::Until(Box::new(until))), true),
             },
@@ -236,6 +247,8 @@ impl Pacer {
             }
             self.story.seek(Cursor { at: after, steps: 0 })?;
         }
+        // What came after it within the slice was not watched.
+        self.story.lived_to(until.lived());
         let (at, what) = (self.story.cursor().at, until.look(self.story.player()));
         self.stop();
         self.has_jumped();
@@ -286,6 +299,13 @@ impl Pacer {
         if self.story.switch(number)? {
             self.publisher.forget_figures();
             self.publisher.toast(format!("acting on ~{number}; T shows the other beside it"), false);
+        } else if self.story.numbers().0 == number {
+            self.publisher.toast(format!("~{number} is the one that you act on"), false);
+        } else {
+            let known: Vec<String> =
+                self.story.lanes().iter().map(|lane| format!("~{}", lane.number)).collect();
+            self.publisher
+                .toast(format!("there is no future {number}; there are {}", known.join(", ")), true);
         }
         Ok(true)
     }

@@ -182,6 +182,11 @@ impl Story {
         self.lane().act(Arc::new(entry))
     }
 
+    /// What lies beyond `live` on the active lane was only looked at, and has not been lived through.
+    pub fn lived_to(&mut self, live: Cursor) {
+        self.lane().lived_to(live);
+    }
+
     /// Says or notes something at the present instant, in the past too: words begin no other future.
     pub fn annotate(&mut self, words: Vec<Scoped>) -> Vec<Outcome> {
         self.undone.clear();

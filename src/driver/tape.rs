@@ -187,8 +187,8 @@ impl Pacer {
 
     /// What stands at the end of a recording that ends where the active lane does.
     fn ending(&mut self) -> io::Result<String> {
-        let here = self.story.cursor();
-        self.story.seek(self.story.live())?;
+        let (here, live) = (self.story.cursor(), self.story.live());
+        self.story.seek(live)?;
         // A recording ends before an instant, never in the middle of one.
         if self.story.cursor().steps > 0 {
             let after = VirtualTime(self.story.cursor().at.0 + 1);
@@ -197,7 +197,8 @@ impl Pacer {
         let scenario = self.as_played();
         let end = replay::ending(&scenario, self.story.player());
         let measured = self.measured();
-        self.story.seek(Cursor { at: here.at, steps: here.steps })?;
+        self.story.seek(here)?;
+        self.story.lived_to(live);
         Ok(write::ending(&scenario, &end, &measured))
     }
 

@@ -281,7 +281,8 @@ impl Pacer {
             }
             Some(Goal::Until(mut until)) => {
                 self.story.advance(target);
-                if until.is_due(self.story.cursor()) && until.look(self.story.player()).is_some() {
+                let is_time = stops_at_end || until.is_due(self.story.cursor());
+                if is_time && until.look(self.story.player()).is_some() {
                     if let Err(error) = self.arrive(*until) {
                         self.publisher.toast(format!("the operating system refuses: {error}"), true);
                     }
@@ -291,6 +292,11 @@ impl Pacer {
                 if stops_at_end {
                     self.publisher.toast(format!("`{}` has not come by the end", until.words()), true);
                     self.is_over = true;
+                    return self.stop();
+                }
+                if self.is_over && until.is_in_vain(self.story.cursor(), Span(end.0)) {
+                    let text = format!("`{}` has not come, and the scenario ended long ago", until.words());
+                    self.publisher.toast(text, true);
                     return self.stop();
                 }
                 self.goal = Some(Goal::Until(until));

@@ -29,6 +29,8 @@ pub struct Until {
     counted: Vec<usize>,
     began: VirtualTime,
     looked_at: Cursor,
+    /// How far time had been lived through then.
+    lived: Cursor,
 }
 
 /// What is waited for.
@@ -86,7 +88,8 @@ impl Until {
         let what = what(rest)?;
         let words = text.to_owned();
         let (counted, began) = (Vec::new(), VirtualTime::ZERO);
-        Ok(Until { words, runs, what, counted, began, looked_at: Cursor::default() })
+        let (looked_at, lived) = (Cursor::default(), Cursor::default());
+        Ok(Until { words, runs, what, counted, began, looked_at, lived })
     }
 
     /// The condition as it was typed.
@@ -94,9 +97,14 @@ impl Until {
         &self.words
     }
 
-    /// Begins to wait. Gives what is so already, if it is.
-    pub fn begin(&mut self, player: &mut Player) -> Option<String> {
-        (self.began, self.looked_at) = (player.now(), player.cursor());
+    /// How far time had been lived through when the waiting began.
+    pub fn lived(&self) -> Cursor {
+        self.lived
+    }
+
+    /// Begins to wait, where time has been lived through up to `lived`. Gives what is so already, if it is.
+    pub fn begin(&mut self, player: &mut Player, lived: Cursor) -> Option<String> {
+        (self.began, self.looked_at, self.lived) = (player.now(), player.cursor(), lived);
         self.counted = (0..player.clusters().len()).map(|run| self.count(player, run)).collect();
         self.look(player)
     }
@@ -117,6 +125,11 @@ impl Until {
         if self.is_due(now) {
             self.looked_at = now;
         }
+    }
+
+    /// Whether it was waited for long enough where nothing else ends the waiting.
+    pub fn is_in_vain(&self, now: Cursor, duration: Span) -> bool {
+        now.at.since(self.began) > duration.max(Span::seconds(60))
     }
 
     /// Where it was last looked for in vain.
@@ -157,7 +170,10 @@ impl Until {
         match &self.what {
             What::Metric(..) => self.words.clone(),
             What::PrimaryChanges => match player.clusters()[run].stints().last() {
-                Some(stint) => format!("{} is primary of {id}, term {}", stint.node, stint.term),
+                Some(stint) => {
+                    let name = player.clusters()[run].names().node(stint.node);
+                    format!("{name} is primary of {id}, term {}", stint.term)
+                }
                 None => self.words.clone(),
             },
             What::Mark(_) => player.marks().last().map_or_else(String::new, |mark| mark.label.to_string()),

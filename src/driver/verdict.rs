@@ -139,7 +139,9 @@ struct Settled<'a> {
 
 /// Settles the runs where they stand and judges them.
 pub fn judge(scenario: &Scenario, player: &mut Player) -> Judgement {
-    judge_in(scenario, player, trouble(scenario))
+    let now = player.now();
+    let trouble = trouble(player.clusters(), now);
+    judge_in(scenario, player, trouble)
 }
 
 /// The same with other seconds of trouble than the scenario's own.

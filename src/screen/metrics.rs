@@ -15,7 +15,7 @@ const TELLING: &[(Metric, &str)] = &[
     (Metric::WriteP50Ms, "write p50"),
     (Metric::WriteP99Ms, "write p99"),
     (Metric::StaleReadPct, "stale reads"),
-    (Metric::FailoverMs, "longest outage"),
+    (Metric::OutageMs, "longest outage"),
     (Metric::WritableNodesMax, "most acking"),
     (Metric::Conflicts, "conflicts"),
     (Metric::SplitBrainMs, "split brain"),

@@ -257,3 +257,18 @@ fn nobody_joins_or_leaves_an_overlay() {
     assert_eq!(judgement.refused.len(), 2, "{:?}", judgement.refused);
     assert!(judgement.expectations.iter().all(|met| met.is_met), "{:?}", judgement.expectations);
 }
+
+/// Three hundred keys change all the time, a message takes 64 of them: what was written once is told in its turn.
+#[test]
+fn what_changes_all_the_time_does_not_silence_the_rest() {
+    let text = scenario_of(
+        "peer-to-peer",
+        "[cluster]\nnodes = 5\n[workload]\nrate = 2000\nwrites = \"100%\"\nkeys = 300",
+        &[("ring", "spread = \"gossip\"\noverlay = \"ring\"\nfanout = \"all\"\nanti_entropy = \"off\"")],
+        &(at("2s", "write zzz=1 at n1") + &at("6s", "read zzz at n2")),
+        "",
+    )
+    .replace("duration = \"20s\"", "duration = \"7s\"");
+    let answers = told(&text, 7, "read zzz");
+    assert!(answers[0][0].contains("-> 1"), "{answers:?}");
+}

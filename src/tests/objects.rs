@@ -1,7 +1,7 @@
 //! What becomes of changes that must not be lost and must not be done twice: A29 to A31 of replication.md section 4
 //! with their cures, on the seeds 1 to 20. (A29 at its full length is the preset `sibling-explosion`.)
 
-use super::stage::{at, expect, holds, scenario_of};
+use super::stage::{at, expect, holds, scenario_of, told};
 
 const PRIMARY: &str = "primary-replica";
 const PEERS: &str = "peer-to-peer";
@@ -125,4 +125,20 @@ fn stale_reads_by_r_and_w_are_those_of_the_model() {
         let runs = ["r1w1", "r1w2", "r2w1", "r2w2"];
         holds(&(world + &runs.iter().zip(table).map(wanted).collect::<String>()));
     }
+}
+
+/// A tombstone would make a register of a key that may hold a counter or a set.
+#[test]
+fn what_is_not_there_is_not_deleted_from_a_store_of_data_types() {
+    let text = scenario_of(
+        "peer-to-peer",
+        "[cluster]\nnodes = 3\n[workload]\nkind = \"none\"",
+        &[("crdt", "conflict = \"crdt\"")],
+        &(at("1s", "delete c at n1") + &at("2s", "increment c at n1") + &at("3s", "delete c at n2")),
+        "",
+    );
+    let deletes = &told(&text, 1, "delete")[0];
+    assert_eq!(deletes[0], "delete c at n1: failed: nothing there to delete");
+    assert!(deletes[1].starts_with("delete c at n2: ok"), "{deletes:?}");
+    assert!(told(&text, 1, "c ")[0][0].contains("ok"), "{:?}", told(&text, 1, "c "));
 }

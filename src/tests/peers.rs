@@ -420,3 +420,31 @@ fn a_cassandra_cluster_is_a_word() {
         ],
     ));
 }
+
+/// With three nodes left for three copies, everyone keeps every key; the one that left keeps none.
+#[test]
+fn a_node_that_has_left_owes_no_copy() {
+    holds(&peers(
+        &conditions(4, ""),
+        &[("four", "")],
+        &at("5s", "decommission n4"),
+        &[("four", "checker = \"converged\"\nverdict = \"pass\"")],
+    ));
+}
+
+/// Four nodes a site, three of the near ones down: no local quorum, whoever keeps mail for the owners elsewhere.
+#[test]
+fn far_stand_ins_are_no_local_quorum() {
+    let world = "[cluster]\nnodes = 8\nsites = { east = [\"n1\",\"n2\",\"n3\",\"n4\"], west = [\"n5\",\"n6\",\"n7\",\"n8\"] }\n\
+                 [network]\nbetween_sites = \"20ms\"\n[workload]\nrate = 100\nwrites = \"100%\"\nkeys = 40\nattach = [\"n1\"]";
+    let knobs = "strategy = \"per-site\"\nn = 3\nlevel = \"local-quorum\"\n";
+    let (strict, sloppy) = (format!("{knobs}quorum = \"strict\""), format!("{knobs}quorum = \"sloppy\""));
+    let timeline: String = ["n2", "n3", "n4"].map(|node| at("5s", &format!("crash {node}"))).concat();
+    let late = "metric = \"avail_write_pct\"\nduring = [\"9s\", \"20s\"]\nequals = 0";
+    holds(&peers(
+        world,
+        &[("strict", &strict), ("sloppy", &sloppy)],
+        &timeline,
+        &[("strict", late), ("sloppy", late)],
+    ));
+}

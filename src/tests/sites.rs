@@ -2,9 +2,12 @@
 //! section 4 with its cure, and the promises of each site's own group, on the seeds 1 to 20.
 
 use super::stage::{at, expect, holds, loaded, scenario_of, told};
+use splitbrain::base::fate::WriteFate;
 use splitbrain::base::time::VirtualTime;
 use splitbrain::cluster::live::HostKind;
 use splitbrain::driver::player::Player;
+use splitbrain::driver::verdict::play_out;
+use splitbrain::scenario::presets::load;
 use std::sync::Arc;
 
 /// Two sites of three nodes, 40 ms apart, under a load of one kind.
@@ -267,4 +270,15 @@ fn a_file_without_sites_is_told_to_name_them() {
     assert!(none.contains("sites = { east = [\"n1\"], west = [\"n2\"] }"), "{none}");
     let one = load("nodes = 2\nsites = { east = [\"n1\", \"n2\"] }");
     assert!(one.contains("multi-leader with 1 site"), "{one}");
+}
+
+/// Once all is healed every write is on the disks of most members of its site, and the ledger finds it there.
+#[test]
+fn what_a_healed_site_keeps_is_safe() {
+    let judgement =
+        play_out(&Arc::new(load("two-sites").expect("a preset")), HostKind::Inline).expect("a world");
+    for run in &judgement.runs {
+        let (safe, at_risk) = (run.fates.of(WriteFate::Safe), run.fates.of(WriteFate::AtRisk));
+        assert!(safe > 50 && at_risk == 0, "{safe} safe, {at_risk} at risk");
+    }
 }

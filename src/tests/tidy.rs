@@ -16,6 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "cluster::ledger",
             "cluster::fates",
             "cluster::effects",
+            "cluster::outages",
             "cluster::sessions",
             "cluster::pasts",
             "cluster::promises",

@@ -259,3 +259,26 @@ proptest! {
         prop_assert_eq!(picture(&mut patient), picture(story.player()));
     }
 }
+
+/// A recording's end is measured, a condition is run to: both look ahead, and give the time back.
+#[test]
+fn what_was_only_looked_at_has_not_been_lived_through() {
+    let digests = [false, true].map(|looks| {
+        let mut story = Story::new(short("pair-kill-one"), HostKind::Inline).expect("a world");
+        story.advance(VirtualTime(SECOND));
+        act(&mut story, "pause n3");
+        let (here, live) = (story.cursor(), story.live());
+        if looks {
+            story.advance(VirtualTime(2 * SECOND));
+            story.seek(here).expect("a runtime");
+            assert!(story.is_past());
+            story.lived_to(live);
+        }
+        assert!(!story.is_past());
+        act(&mut story, "crash n2");
+        story.advance(VirtualTime(3 * SECOND));
+        assert_eq!(story.lanes().len(), 1, "no other future has begun");
+        story.player().digests()
+    });
+    assert_eq!(digests[0], digests[1]);
+}

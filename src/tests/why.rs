@@ -106,3 +106,10 @@ fn run_tells_the_chain_after_its_report_and_in_its_object() {
     assert!(object.contains(r#""why":[{"run":"async","about":"lost","chain":[{"at_us":"#), "{object}");
     assert_eq!(run(&["run", "async-gap", "--why", "everything"]).0, Some(2));
 }
+
+#[test]
+fn an_effect_that_is_gone_goes_back_to_the_write_that_did_not_know_of_it() {
+    let chain = ask("cart", "lww", 19, Kind::Lost);
+    let wanted = ["n1 . ", "n4 LOST ", "- FAULT `partition n1,n2 | n3,n4,n5` began (f1)"];
+    assert_links(&chain, &wanted);
+}

@@ -68,11 +68,9 @@ fn every_preset_meets_its_expectations_on_the_seeds_1_to_20() {
                     row.name, met.came, met.wanted
                 ));
             }
-            assert!(
-                judgement.is_as_expected() || !missed.is_empty(),
-                "{} seed {seed}: a mandatory check",
-                row.name
-            );
+            if !judgement.is_as_expected() && judgement.expectations.iter().all(|met| met.is_met) {
+                missed.push(format!("{} seed {seed}: a check that no run may ever fail", row.name));
+            }
         }
     }
     assert!(missed.is_empty(), "{}", missed.join("\n"));

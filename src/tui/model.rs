@@ -339,7 +339,7 @@ impl Model {
             return Some((notice.clone(), false));
         }
         let newest = self.frame.toasts.last().filter(is_unseen).filter(|_| is_fresh)?;
-        Some((newest.text.clone(), newest.is_error))
+        (!newest.text.is_empty()).then(|| (newest.text.clone(), newest.is_error))
     }
 
     /// Everything the screen needs to draw.

@@ -116,9 +116,13 @@ impl<P: Protocol> Tasks<P> {
             let mut cells = Vec::with_capacity(kernel.inboxes.len());
             for node in 0..kernel.inboxes.len() {
                 kernel.call(NodeId::at(node), Call::Look);
-                match kernel.answers.recv().await {
-                    Some(Answer::State(cell)) => cells.push(*cell),
-                    _ => unreachable!("between two advances no step is under way"),
+                loop {
+                    match kernel.answers.recv().await {
+                        Some(Answer::State(cell)) => break cells.push(*cell),
+                        // A step that a node was handed ahead of a crash that another node brought upon it.
+                        Some(Answer::Ran(by, ran)) => kernel.ran[by.index()] = Some(ran),
+                        None => unreachable!("a node's task lives as long as its inbox"),
+                    }
                 }
             }
             (kernel, cells)

@@ -20,7 +20,7 @@ use crate::base::line::Line;
 use crate::base::operation::Outcome;
 use crate::base::time::VirtualTime;
 use crate::base::why::{About, Chain, Kind, Reason};
-use crate::cluster::measure::{WHOLE, lost_ops};
+use crate::cluster::measure::WHOLE;
 use crate::protocol::{Protocol, Truth};
 
 /// A chain ends after so many links, whatever is still to be told.
@@ -66,10 +66,19 @@ impl<P: Protocol> World<P> {
                 newest(&|record| matches!(record.outcome, Outcome::Fail(_) | Outcome::Unknown(_)))
             }
             Kind::Stale => Staleness::of(&self.ledger, WHOLE).stale.last().map(|stale| stale.op),
-            Kind::Lost => lost_ops(&self.ledger, truth).last().copied(),
+            Kind::Lost => self.lost_ops(truth).last().map(|(op, _)| *op),
             Kind::Election => None,
         }
     }
+}
+
+/// Whether a node said a line for which `is_such` holds, in whatever partition.
+fn is_said(told: &Told, is_such: &impl Fn(NodeId, &Line) -> bool) -> bool {
+    let line = match &told.line.line {
+        Line::InPartition { line, .. } => line,
+        line => line,
+    };
+    told.line.node.is_some_and(|node| is_such(node, line))
 }
 
 fn is_of_role(line: &Line) -> bool {
@@ -95,13 +104,12 @@ impl<'a, P: Protocol> Telling<'a, P> {
 
     /// The newest line said at or before `at` for which `is_such` holds.
     fn told(&self, at: VirtualTime, is_such: impl Fn(NodeId, &Line) -> bool) -> Option<&'a Told> {
-        self.world.causes.told().rev().find(|told| {
-            let line = match &told.line.line {
-                Line::InPartition { line, .. } => line,
-                line => line,
-            };
-            told.line.at <= at && told.line.node.is_some_and(|node| is_such(node, line))
-        })
+        self.world.causes.told().rev().find(|told| told.line.at <= at && is_said(told, &is_such))
+    }
+
+    /// The first line said at or after `at` for which `is_such` holds.
+    fn told_after(&self, at: VirtualTime, is_such: impl Fn(NodeId, &Line) -> bool) -> Option<&'a Told> {
+        self.world.causes.told().find(|told| told.line.at >= at && is_said(told, &is_such))
     }
 
     /// The newest fault that was in force at some time from `from` to `to` and for which `is_such` holds.

@@ -2,14 +2,16 @@
 
 use super::Telling;
 use crate::base::command::Command;
+use crate::base::fate::WriteFate;
 use crate::base::ids::{NodeId, OpId};
 use crate::base::line::Line;
 use crate::base::operation::{Doubt, Outcome, Refusal, Success};
 use crate::base::time::VirtualTime;
-use crate::cluster::causes::Turned;
+use crate::cluster::causes::{Told, Turned};
+use crate::cluster::facts::What;
 use crate::cluster::faults::{parts, stops};
 use crate::cluster::ledger::OpRecord;
-use crate::cluster::measure::{WHOLE, lost_ops};
+use crate::cluster::measure::WHOLE;
 use crate::cluster::staleness::Staleness;
 use crate::protocol::{Protocol, Truth};
 
@@ -17,10 +19,11 @@ impl<P: Protocol> Telling<'_, P> {
     /// `op`, and why it ended as it did, or what became of it afterwards.
     pub(super) fn operation(&mut self, op: OpId, record: &OpRecord, truth: &Truth) {
         let story = format!("{op} of {}: {}", record.client, self.world.story_of(op));
-        if record.is_acked_write() && lost_ops(&self.world.ledger, truth).contains(&op) {
+        let lost = self.world.lost_ops(truth);
+        if let Some((_, fate)) = lost.iter().find(|(lost, _)| *lost == op) {
             let so_far = if self.world.faults.active().is_empty() { "" } else { ", as things stand" };
             self.push(record.ended, record.node, None, format!("{story}; and yet it is lost{so_far}"));
-            return self.lost(op, record);
+            return self.lost(op, record, *fate);
         }
         self.push(record.ended, record.node, Some("OP"), story);
         let stale = Staleness::of(&self.world.ledger, WHOLE);
@@ -176,24 +179,14 @@ impl<P: Protocol> Telling<'_, P> {
     }
 
     /// What became of a write that had been acknowledged.
-    fn lost(&mut self, op: OpId, record: &OpRecord) {
-        if record.marks.is_cut {
-            let cuts = |_: NodeId, line: &Line| {
-                matches!(
-                    line,
-                    Line::Truncate { .. }
-                        | Line::Diverged { .. }
-                        | Line::Rollback { .. }
-                        | Line::Rewind { .. }
-                )
-            };
-            let mut all = self.world.causes.told();
-            let cut = all.find(|told| {
-                told.line.at >= record.ended && told.line.node.is_some_and(|node| cuts(node, &told.line.line))
-            });
-            if let Some(told) = cut {
-                return self.line(told);
-            }
+    fn lost(&mut self, op: OpId, record: &OpRecord, fate: WriteFate) {
+        if fate == WriteFate::EffectGone {
+            return self.effect_gone(op, record);
+        }
+        if record.marks.is_cut
+            && let Some(told) = self.cut(op, record)
+        {
+            return self.line(told);
         }
         if record.marks.is_inverted {
             let is_clock = |command: &Command| {
@@ -207,24 +200,80 @@ impl<P: Protocol> Telling<'_, P> {
             return;
         }
         let Some(node) = record.node else { return };
-        let lost_memory =
-            self.world.causes.told().find(|told| told.line.at >= record.ended && is_crash(&told.line.line));
-        match lost_memory {
-            Some(told) => self.line(told),
-            None => {
-                let later = self.world.causes.told().find(|told| {
-                    told.line.at >= record.ended && matches!(told.line.line, Line::RolePrimary { .. })
-                });
-                match later {
-                    Some(told) => self.line(told),
-                    None => self.behind_another(node, record),
+        let lost_memory = self.told_after(record.ended, |who, line| who == node && is_crash(line));
+        let succeeded = || {
+            self.told_after(record.ended, |_, line| matches!(line, Line::RolePrimary { .. })).filter(|told| {
+                // Of its own group of keys, where there are several.
+                match &told.line.line {
+                    Line::InPartition { partition, .. } => {
+                        self.world.clients.group(record.client, record.key) == usize::from(*partition)
+                    }
+                    _ => true,
                 }
-            }
+            })
+        };
+        match lost_memory.or_else(succeeded) {
+            Some(told) => self.line(told),
+            None => self.behind_another(node, record),
         }
         if let Some(fault) = self.fault((record.ended, self.world.now), |command| stops(command, node)) {
             self.push_fault(fault);
         }
         debug_assert!(matches!(record.outcome, Outcome::Ok(Success::Written(_))));
+    }
+}
+
+impl<'a, P: Protocol> Telling<'a, P> {
+    /// What the first node that cut `op` off its log said of it.
+    fn cut(&self, op: OpId, record: &OpRecord) -> Option<&'a Told> {
+        let mut facts = self.world.facts.of(op, record.scheduled);
+        facts.find_map(|fact| {
+            let What::Cut { node } = fact.what else { return None };
+            let says = |who: NodeId, line: &Line| {
+                let is_cut = matches!(
+                    line,
+                    Line::Truncate { .. }
+                        | Line::Diverged { .. }
+                        | Line::Rollback { .. }
+                        | Line::Rewind { .. }
+                );
+                who == node && is_cut
+            };
+            let now = self.told_after(fact.at, says).filter(|told| told.line.at == fact.at);
+            now.or_else(|| self.told(fact.at, says))
+        })
+    }
+
+    /// Whose version stands where the effect of `op` is missing, and what kept the two apart.
+    fn effect_gone(&mut self, op: OpId, record: &OpRecord) {
+        let ledger = &self.world.ledger;
+        let rivals = || {
+            let numbered = (0_u32..).map(OpId).zip(ledger.records());
+            numbered.filter(|(rival, other)| {
+                *rival != op
+                    && other.key == record.key
+                    && other.is_acked_write()
+                    && !ledger.had_seen(*rival, op)
+            })
+        };
+        // The version that took its place; where none did on its own, the last that was made without having seen it.
+        let beaten_by = record.marks.beaten_by.and_then(|winner| Some((winner, ledger.get(winner)?)));
+        let Some((rival, other)) =
+            beaten_by.or_else(|| rivals().filter(|(_, other)| other.ended > record.scheduled).last())
+        else {
+            return;
+        };
+        let text = format!(
+            "{rival} ({}) was made without having seen {op}, and its version stayed",
+            self.world.asked(other)
+        );
+        self.push(other.ended, other.node, Some("LOST"), text);
+        let homes = [record, other].map(|record| self.world.clients.home(record.client));
+        let members = self.world.members();
+        let span = (record.scheduled.min(other.scheduled), other.ended.max(record.ended));
+        if let Some(fault) = self.fault(span, |command| parts(command, members, homes[0], homes[1])) {
+            self.push_fault(fault);
+        }
     }
 }
 

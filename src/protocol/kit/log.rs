@@ -238,6 +238,27 @@ impl Log {
         self.entries.iter_from(from.saturating_sub(1) as usize).take(count).cloned().collect()
     }
 
+    /// The index of the entry of `op`. Operations stand nearly in the order of their numbers: the search begins where it
+    /// would stand then, and goes outwards.
+    pub fn find(&self, op: OpId) -> Option<u64> {
+        let is_before =
+            |index: u64| self.get(index).and_then(Entry::operation).is_none_or(|other| other < op);
+        let (mut low, mut high) = (1, self.last_index() + 1);
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_before(middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        let below = (1..low).rev().map(Some).chain(std::iter::repeat(None));
+        let above = (low..=self.last_index()).map(Some).chain(std::iter::repeat(None));
+        let outwards = below.zip(above).take_while(|pair| *pair != (None, None));
+        let mut outwards = outwards.flat_map(|(below, above)| [above, below]).flatten();
+        outwards.find(|&index| self.get(index).and_then(Entry::operation) == Some(op))
+    }
+
     /// The entries from `from` on, with their indexes.
     pub fn iter_from(&self, from: u64) -> impl DoubleEndedIterator<Item = (u64, &Entry)> {
         let start = from.max(1);
@@ -311,6 +332,28 @@ mod tests {
             log.push(Entry { epoch: epoch(term), written_at: VirtualTime::ZERO, content: Content::Opening });
         }
         log
+    }
+
+    #[test]
+    fn an_operation_is_found_wherever_it_stands() {
+        let mut log = log(&[1]);
+        let order = [3, 1, 2, 9, 4, 6, 5, 8];
+        for op in order {
+            let write = Write {
+                op: OpId(op),
+                client: ClientId(0),
+                sequence: op,
+                key: Key(0),
+                change: Change::Delete,
+            };
+            let content = Content::Write(write);
+            log.push(Entry { epoch: epoch(1), written_at: VirtualTime::ZERO, content });
+        }
+        for (place, op) in (2..).zip(order) {
+            assert_eq!(log.find(OpId(op)), Some(place), "{op}");
+        }
+        assert_eq!([0, 7, 10].map(|op| log.find(OpId(op))), [None; 3]);
+        assert_eq!(Log::default().find(OpId(1)), None);
     }
 
     #[test]

@@ -255,11 +255,6 @@ impl Ring {
         if after == self.tokens.len() { 0 } else { after }
     }
 
-    /// The owners of the range of this number.
-    pub fn owners_of_range(&self, range: usize) -> &[NodeId] {
-        &self.lists[range * self.listed..][..self.copies]
-    }
-
     /// How many ranges there are.
     pub fn ranges(&self) -> usize {
         self.tokens.len()
@@ -272,7 +267,11 @@ impl Ring {
 
     /// Whether `node` keeps `key`.
     pub fn is_owner(&self, key: Key, node: NodeId) -> bool {
-        self.copies == self.shares.len() || self.owners(key).contains(&node)
+        match self.copies == self.shares.len() {
+            // Everyone on the ring keeps every key.
+            true => node.index() < self.shares.len(),
+            false => self.owners(key).contains(&node),
+        }
     }
 
     /// How much of the ring is `node`'s.

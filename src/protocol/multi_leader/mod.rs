@@ -231,13 +231,13 @@ impl Protocol for MultiLeader {
         truth::truth(nodes)
     }
 
-    /// In the log of the site that ordered it: in those of others it has another index.
+    /// In the log of its own site, wherever it came to stand there.
     fn holding(&self, sought: &Sought<'_>) -> Option<Holding> {
         self.group.holding(sought)
     }
 
     fn place_of(version: Version) -> String {
-        PrimaryReplica::place_of(version)
+        format!("version {} of its key", version.0)
     }
 }
 

@@ -33,8 +33,8 @@ use std::sync::Arc;
 enum Copy {
     /// Someone was asked and has not answered.
     Asked,
-    /// It is on the disk of a fallback that counts for the owner.
-    StoodIn,
+    /// It is on this node's disk, a fallback that counts for the owner.
+    StoodIn(NodeId),
     /// It is on the owner's disk.
     Acked,
     /// It was left as a hint that does not count.
@@ -82,7 +82,7 @@ pub(super) struct PendingWrite {
 
 impl PendingWrite {
     pub(super) fn acks(&self) -> usize {
-        self.copies.iter().filter(|(_, copy)| matches!(copy, Copy::Acked | Copy::StoodIn)).count()
+        self.copies.iter().filter(|(_, copy)| matches!(copy, Copy::Acked | Copy::StoodIn(_))).count()
     }
 
     /// Whether a hint is as good as a copy.
@@ -177,8 +177,7 @@ impl PeerToPeer {
         let nothing = Arc::default();
         let context = request.context.as_ref().unwrap_or(&nothing);
         let author = Author { op: request.op, actor, context, stamp: cell::stamp(cx.wall) };
-        let object = Object::put(held.as_ref(), change, &author, self.config.conflict);
-        let object = object.ok_or(Refusal::WrongKind)?;
+        let object = Object::put(held.as_ref(), change, &author, self.config.conflict)?;
         let is_more = object.sibling_count() > held.as_ref().map_or(0, Object::sibling_count);
         if is_more && object.sibling_count() > self.config.sibling_max {
             return Err(Refusal::TooManySiblings);
@@ -363,10 +362,10 @@ impl PeerToPeer {
         let place = pending.copies.iter().position(|(node, _)| *node == owner);
         let copy = match (ack.hint_for, self.config.quorum) {
             (None, _) => Copy::Acked,
-            (Some(_), Quorum::Sloppy { .. }) => Copy::StoodIn,
+            (Some(_), Quorum::Sloppy { .. }) => Copy::StoodIn(from),
             // What others keep for an owner counts for nothing.
             (Some(_), Quorum::Strict) if !pending.counts_hints() => return,
-            (Some(_), Quorum::Strict) => Copy::StoodIn,
+            (Some(_), Quorum::Strict) => Copy::StoodIn(from),
         };
         if let Some(place) = place.filter(|&place| pending.copies[place].1 != Copy::Acked) {
             pending.copies[place].1 = copy;
@@ -377,9 +376,13 @@ impl PeerToPeer {
     /// Answers the client when W copies are safe; forgets the write when no more can come.
     fn settle_write(&mut self, cx: &mut Cx<'_>, id: RequestId) {
         let Some(pending) = self.writes.get_mut(&id) else { return };
-        let is_near = |node: NodeId| self.config.counts(pending.level, self.me, node);
-        let far = pending.copies.iter().filter(|(node, copy)| *copy == Copy::Acked && !is_near(*node));
-        let counted = pending.acks() - far.count();
+        let counts = |node: NodeId| self.config.counts(pending.level, self.me, node);
+        let is_counted = |(owner, copy): &&(NodeId, Copy)| match copy {
+            Copy::Acked => counts(*owner),
+            Copy::StoodIn(keeper) => counts(*keeper),
+            Copy::Asked | Copy::Missed => false,
+        };
+        let counted = pending.copies.iter().filter(is_counted).count();
         let is_enough = counted >= pending.need && pending.acks_of_owners() >= pending.need_owners;
         if !pending.is_answered && is_enough {
             pending.is_answered = true;

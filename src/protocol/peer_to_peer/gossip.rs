@@ -207,7 +207,12 @@ impl PeerToPeer {
         let Some(settings) = &self.config.gossip else { return };
         let tells = tells && !self.gossip.flights.contains_key(&place);
         let news = self.gossip.hot.iter().filter(|(_, rumour)| tells && !rumour.knows.contains(place));
-        let told: Vec<(Key, u64)> = news.take(BATCH).map(|(&key, rumour)| (key, rumour.change)).collect();
+        let mut told: Vec<(Key, u64)> = news.map(|(&key, rumour)| (key, rumour.change)).collect();
+        if told.len() > BATCH {
+            // The oldest first: what changes again and again must not keep the rest from being told.
+            told.sort_unstable_by_key(|&(_, change)| change);
+            told.truncate(BATCH);
+        }
         if told.is_empty() && !asks {
             return;
         }

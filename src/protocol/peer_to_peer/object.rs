@@ -14,7 +14,7 @@ use super::config::{Conflict, CounterKind};
 use super::revision::ByRevision;
 use crate::base::data::{Change, Data, Update};
 use crate::base::ids::{Key, OpId, Value, Version};
-use crate::base::operation::{Found, Past, Written};
+use crate::base::operation::{Found, Past, Refusal, Written};
 use crate::base::time::{Span, WallTime};
 use crate::base::vector::{Actor, Event, Vector};
 use crate::protocol::kit::versions::{Counter, Dotted, Lumped, ObservedSet, Tagged};
@@ -92,16 +92,23 @@ impl Object {
         change: &Change,
         author: &Author<'_>,
         conflict: Conflict,
-    ) -> Option<Object> {
+    ) -> Result<Object, Refusal> {
         let &Author { op, actor, context, stamp } = author;
         if let (Conflict::Crdt(kind), Change::Update(update)) = (conflict, change) {
-            return Object::update(held, *update, (actor, op), kind);
+            return Object::update(held, *update, (actor, op), kind).ok_or(Refusal::WrongKind);
         }
-        if let (Some(Object::Counter(_) | Object::Set(_) | Object::Sum(_)), Change::Delete) = (held, change) {
-            return Object::empty(held?, (actor, op));
+        match (held, change) {
+            (Some(held @ (Object::Counter(_) | Object::Set(_) | Object::Sum(_))), Change::Delete) => {
+                return Object::empty(held, (actor, op)).ok_or(Refusal::WrongKind);
+            }
+            // A tombstone would make a register of it, for good.
+            (None, Change::Delete) if matches!(conflict, Conflict::Crdt(_)) => {
+                return Err(Refusal::NothingThere);
+            }
+            _ => {}
         }
         let sibling = Sibling { value: change.of(None), written_by: op, stamp };
-        Some(match (conflict, held) {
+        Ok(match (conflict, held) {
             (Conflict::VectorsOfNodes, None | Some(Object::Lumped(_))) => {
                 let mut lumped = match held {
                     Some(Object::Lumped(lumped)) => Lumped::clone(lumped),
@@ -136,7 +143,7 @@ impl Object {
                 dotted.put(context, actor, sibling);
                 Object::Dotted(Arc::new(dotted))
             }
-            _ => return None,
+            _ => return Err(Refusal::WrongKind),
         })
     }
 
@@ -519,7 +526,7 @@ mod tests {
                 let context = seen.and_then(|seen| seen.context()).unwrap_or_default();
                 let (op, actor) = (OpId(number as u32), Actor(at as u64));
                 let author = Author { op, actor, context: &context, stamp: number as u64 };
-                Object::put(copies[at].as_ref(), &change(kind, number as u32), &author, conflict)
+                Object::put(copies[at].as_ref(), &change(kind, number as u32), &author, conflict).ok()
             } else {
                 joined(&copies[at], &seen)
             };

@@ -124,6 +124,14 @@ impl PeerToPeer {
             return;
         }
         cx.ghost(Ghost::Siblings(count as u32));
+        let (old, new) = (before.writers(), after.writers());
+        for (nth, &one) in new.iter().enumerate() {
+            let is_pair = |other: &&OpId| **other != one && !(old.contains(&one) && old.contains(other));
+            for &other in new[nth + 1..].iter().filter(is_pair) {
+                let (winner, loser) = (one.max(other), one.min(other));
+                cx.ghost(Ghost::Clash { key, winner, loser, is_kept: true });
+            }
+        }
         let warn = self.config.sibling_warn;
         if had < warn && count >= warn {
             cx.say(Line::SiblingsWarn { key, siblings: count as u64, limit: warn as u64 });

@@ -118,8 +118,12 @@ impl crate::protocol::Durable for Durable {
     }
 }
 
-/// The entry of a write, if the log holds it where its acknowledgement placed it.
+/// The entry of a write, if the log holds it: where its acknowledgement placed it, or, where several sites write and have
+/// a log each, wherever it came to stand in this one.
 pub(super) fn place_in(log: &Log, sought: &Sought<'_>) -> Option<Holding> {
+    if sought.written.event.is_some() {
+        return log.find(sought.op).map(|index| Holding::Log { index });
+    }
     let (_, index) = Entry::place_of(sought.written.version);
     let is_there = log.get(index).and_then(Entry::operation) == Some(sought.op);
     is_there.then_some(Holding::Log { index })
