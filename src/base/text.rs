@@ -51,6 +51,38 @@ fn push_visible(out: &mut String, c: char) {
     }
 }
 
+/// So many of `what`: `1 entry`, `2 entries`.
+pub fn many(count: impl std::fmt::Display, what: &str) -> String {
+    let count = count.to_string();
+    let (stem, ending) = match what.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
+        _ if count == "1" => (what, ""),
+        Some(stem) => (stem, "ies"),
+        None if what.ends_with(['s', 'x']) => (what, "es"),
+        None => (what, "s"),
+    };
+    format!("{count} {stem}{ending}")
+}
+
+/// `text` in rows of at most `columns`, broken at blanks; a word that is too long is cut off.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match rows.last_mut().filter(|row| width(row) + 1 + width(word) <= columns) {
+            Some(row) => {
+                row.push(' ');
+                row.push_str(word);
+            }
+            None => rows.push(fit(word, columns).into_owned()),
+        }
+    }
+    rows
+}
+
+/// Whether `text` contains what was asked for, capitals or not.
+pub fn contains(text: &str, wanted: &str) -> bool {
+    text.to_lowercase().contains(&wanted.to_lowercase())
+}
+
 /// The columns `text` takes on a terminal.
 pub fn width(text: &str) -> usize {
     text.width()

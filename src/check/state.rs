@@ -4,6 +4,7 @@
 use super::evidence::{Evidence, told};
 use super::{Findings, Ruling};
 use crate::base::ids::OpId;
+use crate::base::text::many;
 use crate::cluster::ledger::OpRecord;
 
 pub(super) fn converged(findings: &Findings<'_>) -> Ruling {
@@ -12,7 +13,7 @@ pub(super) fn converged(findings: &Findings<'_>) -> Ruling {
         Some(1.0) => Ruling::pass(),
         Some(_) => Ruling::fail(Evidence::words(match findings.keys_diverged {
             0 => "live replicas differ after the settle phase".to_owned(),
-            keys => format!("live replicas differ in {keys} keys after the settle phase"),
+            keys => format!("live replicas differ in {} after the settle phase", many(keys, "key")),
         })),
         None => Ruling::unknown("it was not measured"),
     }

@@ -26,6 +26,7 @@ pub mod host;
 pub mod journal;
 pub mod ledger;
 pub mod live;
+mod logs;
 pub mod machine;
 pub mod measure;
 pub mod network;

@@ -1,9 +1,11 @@
 //! Views of a world: what screens and reports may see of it, made on demand.
 
 use super::host::NodeCell;
+use super::logs;
 use super::resolve::nodes_of;
 use super::view::{ClusterView, FLIGHTS_SHOWN, FaultView, Health, NodeView, OperationView};
 use super::world::World;
+use crate::base::command::{Command, CrashKind};
 use crate::base::ids::NodeId;
 use crate::protocol::Protocol;
 use std::sync::Arc;
@@ -11,17 +13,21 @@ use std::sync::Arc;
 impl<P: Protocol> World<P> {
     /// The picture of this world with the states of its nodes.
     pub fn picture(&self, cells: &[NodeCell<P>]) -> ClusterView {
+        let mut nodes: Vec<NodeView> = cells
+            .iter()
+            .take(self.started)
+            .enumerate()
+            .map(|(node, cell)| self.node_picture(NodeId::at(node), cell))
+            .collect();
+        let logs = logs::compare(&nodes);
+        logs::add_telling_entries(&logs, &mut nodes, cells);
         ClusterView {
             at: self.now,
             topology: self.knobs.topology(),
             knobs: Arc::clone(&self.knobs),
             names: Arc::clone(&self.names),
-            nodes: cells
-                .iter()
-                .take(self.started)
-                .enumerate()
-                .map(|(node, cell)| self.node_picture(NodeId::at(node), cell))
-                .collect(),
+            nodes,
+            logs,
             flights: self.network.pictures(self.now, FLIGHTS_SHOWN),
             messages: self.network.counts(),
             faults: self.fault_pictures(),
@@ -64,6 +70,11 @@ impl<P: Protocol> World<P> {
             since: fault.since,
             nodes: nodes_of(&fault.command),
             verb: fault.command.verb().word,
+            crash: match &fault.command {
+                Command::Crash { kind, .. } => Some(*kind),
+                Command::Wipe { .. } => Some(CrashKind::DiskLoss),
+                _ => None,
+            },
         };
         self.faults.active().iter().map(picture).collect()
     }

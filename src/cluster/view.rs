@@ -2,6 +2,7 @@
 
 use crate::base::Key;
 use crate::base::bits::Bits;
+use crate::base::command::CrashKind;
 use crate::base::fate::{FateCounts, WriteFate};
 use crate::base::ids::{ClientId, MessageId, NodeId, OpId};
 use crate::base::knob::{Knobs, Topology};
@@ -33,6 +34,8 @@ pub struct ClusterView {
     pub names: Arc<Names>,
     /// The nodes in order.
     pub nodes: Vec<NodeView>,
+    /// The replicated logs: of each site or partition that is shown one, else one; none for peers.
+    pub logs: Vec<LogView>,
     /// Messages in flight, oldest first; at most [`FLIGHTS_SHOWN`].
     pub flights: Vec<FlightView>,
     /// Counts of messages between nodes since the beginning.
@@ -47,7 +50,7 @@ pub struct ClusterView {
     pub operations: Vec<OperationView>,
     /// How far a write has spread, where nodes pass writes on.
     pub spread: Option<SpreadView>,
-    /// Events processed since the beginning.
+    /// Steps that nodes took since the beginning.
     pub steps: u64,
     /// Digest of the trace so far.
     pub digest: u64,
@@ -97,6 +100,75 @@ pub struct NodeView {
     pub clients: Vec<ClientId>,
     /// Its newest log lines, oldest first; at most [`LINES_SHOWN`].
     pub lines: Vec<Stamped>,
+}
+
+/// The copies of one log, compared as one who sees all compares them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogView {
+    /// The live primary with the highest term: its log counts.
+    pub authority: Option<NodeId>,
+    /// Its last index; while nobody reigns, that of the log which would win an election.
+    pub end: u64,
+    /// The nodes that have a copy, in order.
+    pub members: Vec<LogMember>,
+}
+
+/// One copy of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogMember {
+    /// Whose it is.
+    pub node: NodeId,
+    /// Its last index.
+    pub last: u64,
+    /// Up to here it has the entries of the log that counts; what lies beyond has left the common history.
+    pub agrees_upto: u64,
+}
+
+impl LogView {
+    /// The copy that `node` has.
+    pub fn member(&self, node: NodeId) -> Option<&LogMember> {
+        self.members.binary_search_by_key(&node, |member| member.node).ok().map(|at| &self.members[at])
+    }
+
+    /// Where copies end or leave the common history, most telling first: the end of the log that counts, the end of
+    /// the copy that is farthest behind, the forks, the other ends; each place once.
+    pub fn landmarks(&self) -> Vec<Landmark> {
+        let ends = || self.members.iter().map(|member| member.last).filter(|last| *last > 0);
+        let forks = self.members.iter().filter(|member| member.last > member.agrees_upto);
+        let mut places: Vec<Landmark> = Vec::new();
+        let first = [Some(self.end).filter(|end| *end > 0), ends().min()];
+        let all = first.into_iter().flatten().map(Landmark::End);
+        let all = all.chain(forks.map(|member| Landmark::Fork(member.agrees_upto)));
+        let mut others: Vec<u64> = ends().collect();
+        others.sort_unstable_by_key(|last| std::cmp::Reverse(*last));
+        for place in all.chain(others.into_iter().map(Landmark::End)) {
+            if places.len() < LANDMARKS_SHOWN && !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        places
+    }
+}
+
+/// The most landmarks of one log.
+pub const LANDMARKS_SHOWN: usize = 8;
+
+/// A place in a log that is worth being seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landmark {
+    /// The last index of a copy.
+    End(u64),
+    /// The last index before a copy leaves the common history.
+    Fork(u64),
+}
+
+impl Landmark {
+    /// Its index.
+    pub fn index(self) -> u64 {
+        match self {
+            Landmark::End(index) | Landmark::Fork(index) => index,
+        }
+    }
 }
 
 /// A write on its way through the cluster: a person's newest, or one of the load that is followed to its end.
@@ -220,6 +292,8 @@ pub struct FaultView {
     pub nodes: Vec<NodeId>,
     /// The verb's word.
     pub verb: &'static str,
+    /// What it takes from the nodes, if it crashed them.
+    pub crash: Option<CrashKind>,
 }
 
 /// A finished client operation.

@@ -1,7 +1,7 @@
 //! `splitbrain verify`: reads a client history, judges it, says what came out.
 
 use super::Exit;
-use crate::base::text::safe;
+use crate::base::text::{many, safe};
 use crate::check::history::{Datum, History, Kind, Operation, Outcome};
 use crate::check::linear::witness::words;
 use crate::check::linear::{Budget, FailedCas, Judged, KeyVerdict, Method, Model, Options, Witness, judge};
@@ -321,14 +321,6 @@ impl Told<'_> {
 }
 
 /// `1 key`, `2 keys`, `3 processes`.
-fn many(count: usize, what: &str) -> String {
-    let ending = match count {
-        1 => "",
-        _ if what.ends_with('s') => "es",
-        _ => "s",
-    };
-    format!("{count} {what}{ending}")
-}
 
 #[derive(Serialize)]
 struct Json<'a> {

@@ -57,6 +57,12 @@ pub trait Protocol: Clone + Debug + PartialEq + Send + 'static {
     /// What panels and checkers may see at `now`.
     fn view(&self, now: VirtualTime) -> view::ReplicaView;
 
+    /// The entries `from..=to` of its log (where it has several, of that of `partition`), as far as it has them; where
+    /// there is no log, none.
+    fn entries(&self, _partition: Option<u16>, _from: u64, _to: u64) -> Vec<view::LogCell> {
+        Vec::new()
+    }
+
     /// How clients find their way.
     fn routing(config: &Self::Config) -> Routing;
 

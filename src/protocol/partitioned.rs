@@ -11,7 +11,7 @@
 //! Must not know: what its members do. It carries inputs in and effects out, with the partition's number on them.
 
 use super::primary_replica::{self, PrimaryReplica};
-use super::view::{PartitionView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role};
+use super::view::{LogCell, PartitionView, PrimaryReplicaView, ReplicaDetail, ReplicaView, Role};
 use super::{
     Context, Effect, Ghost, Holding, Input, Label, LogRemains, Order, Protocol, Routing, Sizes, Sought,
     Storage, Surroundings, Survivors, Timer, Traffic, Truth,
@@ -302,11 +302,16 @@ impl Protocol for Partitioned {
             commit_index: detail.commit_index,
         };
         let partitions = details.iter().map(row).collect();
-        if let Some((_, detail)) = Self::foremost(&details) {
-            let detail = PrimaryReplicaView { partitions, ..detail.clone() };
+        if let Some((partition, detail)) = Self::foremost(&details) {
+            let detail = PrimaryReplicaView { partitions, partition: Some(*partition), ..detail.clone() };
             whole.detail = ReplicaDetail::PrimaryReplica(Box::new(detail));
         }
         whole
+    }
+
+    fn entries(&self, partition: Option<u16>, from: u64, to: u64) -> Vec<LogCell> {
+        let group = partition.and_then(|partition| self.groups.get(usize::from(partition))?.as_ref());
+        group.map_or(Vec::new(), |group| group.entries(None, from, to))
     }
 
     fn routing(config: &Config) -> Routing {

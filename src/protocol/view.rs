@@ -118,8 +118,8 @@ pub struct PrimaryReplicaView {
     pub voted_for: Option<NodeId>,
     /// Whom it believes to be primary.
     pub primary: Option<NodeId>,
-    /// Its history: (term, first index of that term), oldest first.
-    pub history: Vec<(u64, u64)>,
+    /// Its history: the reigns whose entries it has, oldest first.
+    pub history: Vec<ReignView>,
     /// Last index in the log, in the process's memory.
     pub last_index: u64,
     /// Last index flushed.
@@ -128,9 +128,12 @@ pub struct PrimaryReplicaView {
     pub applied_index: u64,
     /// Last index known committed.
     pub commit_index: u64,
+    /// As primary: last index acknowledged to its client; of its own reigns that counts.
+    pub acked_index: u64,
     /// First index it can still ship to others.
     pub first_index: u64,
-    /// The end of the log, oldest first; at most [`CELLS_SHOWN`].
+    /// Its entries in the order of their indexes: the last [`CELLS_SHOWN`], and in a cluster's view those around the
+    /// places where other nodes' logs end or leave the common history.
     pub cells: Vec<LogCell>,
     /// As primary: how far each replica is.
     pub followers: Vec<FollowerView>,
@@ -153,12 +156,40 @@ pub struct PrimaryReplicaView {
     pub in_sync: Vec<NodeId>,
     /// The monitor beside it.
     pub monitor: Option<MonitorView>,
-    /// What it is in each partition it has a part in, where there are several; this view is of one of them then.
+    /// What it is in each partition it has a part in, where there are several.
     pub partitions: Vec<PartitionView>,
+    /// Which partition this view is of, where there are several.
+    pub partition: Option<u16>,
     /// Where its group is one of several sites: how far it is with the others.
     pub site: Option<SiteView>,
     /// Branches that were cut off here and kept.
     pub archive: Vec<BranchView>,
+}
+
+/// A reign in the history of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReignView {
+    /// A number that names it: where nobody votes, two reigns may share a term.
+    pub epoch: u64,
+    /// Its term.
+    pub term: u64,
+    /// Who reigned.
+    pub primary: Option<NodeId>,
+    /// Its first index.
+    pub from: u64,
+}
+
+impl PrimaryReplicaView {
+    /// The reign in which the entry at `index` was written.
+    pub fn reign_at(&self, index: u64) -> Option<&ReignView> {
+        self.history.iter().rev().find(|reign| reign.from <= index)
+    }
+
+    /// How safe the entry at `index` is, as the node `me` knows it whose view this is.
+    pub fn state_at(&self, me: NodeId, index: u64) -> CellState {
+        let is_own = self.reign_at(index).is_some_and(|reign| reign.primary == Some(me));
+        CellState::of(index, is_own && index <= self.acked_index, self.flushed_index, self.commit_index)
+    }
 }
 
 /// One site among several, as one of its nodes sees it.
@@ -266,6 +297,17 @@ pub enum CellState {
 }
 
 impl CellState {
+    /// The state at `index` where so much is flushed and committed. It includes the earlier ones, so what was
+    /// acknowledged before it was flushed still shows as buffered.
+    pub fn of(index: u64, is_acked: bool, flushed: u64, commit: u64) -> CellState {
+        match index {
+            _ if index <= commit => CellState::Committed,
+            _ if index > flushed => CellState::Buffered,
+            _ if is_acked => CellState::Acked,
+            _ => CellState::Flushed,
+        }
+    }
+
     /// The word in legends.
     pub fn word(self) -> &'static str {
         match self {
@@ -292,8 +334,10 @@ pub struct FollowerView {
     pub applied: u64,
     /// Entries it misses.
     pub lag_entries: u64,
-    /// When it last answered.
+    /// When it last answered; before it has, when the reign began.
     pub heard_at: VirtualTime,
+    /// Whether it has answered in this reign: until then nothing is known of it.
+    pub has_answered: bool,
     /// Whether a snapshot is on its way.
     pub is_full_sync: bool,
 }

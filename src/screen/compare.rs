@@ -3,7 +3,8 @@
 use super::layout::{columns, split_top};
 use super::look::Token;
 use super::pen::Pen;
-use super::{Watch, metrics, nodes};
+use super::{Watch, crowd, metrics, nodes};
+use crate::base::text::many;
 use crate::driver::frame::Frame;
 use ratatui::layout::Rect;
 
@@ -25,7 +26,10 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
         return;
     };
     let members = [left, right].iter().map(|&run| frame.runs[run].view.nodes.len()).max().unwrap_or(0) as u16;
-    let upper_height = (members + 4).min(area.height.saturating_sub(6)).max(4);
+    // Where they are too many for a row each, they are a crowd in half of the height.
+    let is_crowd = members + 4 > area.height / 2 && members > 9;
+    let wanted = if is_crowd { area.height / 2 } else { members + 4 };
+    let upper_height = wanted.min(area.height.saturating_sub(6)).max(4);
     let (upper, lower) = split_top(area, upper_height);
     for (place, run) in columns(upper, 2).into_iter().zip([left, right]) {
         draw_run(pen, place, watch, frame, run);
@@ -52,13 +56,19 @@ fn draw_run(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame, run: us
     let border = if run == watch.run { Token::Chosen } else { Token::Border };
     let inside = pen.boxed(area, &title, border);
     let rows = inside.height.saturating_sub(2);
-    nodes::rows(pen, Rect { height: rows, ..inside }, &shown.view, watch);
+    let above = Rect { height: rows, ..inside };
+    if shown.view.nodes.len() > usize::from(rows) {
+        crowd::fill(pen, above, &shown.view, watch);
+    } else {
+        nodes::rows(pen, above, &shown.view, watch);
+    }
     if inside.height >= 2 {
         let faults = shown.view.faults.len();
-        let plural = if faults == 1 { "" } else { "s" };
         let text = format!(
-            "{} messages, {} dropped, {faults} fault{plural}",
-            shown.view.messages.sent, shown.view.messages.dropped
+            "{}, {} dropped, {}",
+            many(shown.view.messages.sent, "message"),
+            shown.view.messages.dropped,
+            many(faults, "fault")
         );
         pen.text(inside.x, inside.bottom() - 2, inside.width, &text, Token::Dim);
         metrics::draw_rate(pen, Rect { y: inside.bottom() - 1, height: 1, ..inside }, shown);

@@ -13,7 +13,7 @@
 
 use super::look::{Sign, Token};
 use super::pen::Pen;
-use super::{Watch, member, peer};
+use super::{Watch, member, nodes, peer};
 use crate::base::ids::NodeId;
 use crate::base::knob::KnobValue;
 use crate::base::time::{Span, VirtualTime};
@@ -62,19 +62,32 @@ pub(super) fn height(view: &ClusterView, columns: u16, rows: u16) -> u16 {
     view.nodes.len().div_ceil(Plan::of(view, columns, rows).per_row()) as u16 + AROUND
 }
 
-/// The crowd.
+/// The crowd in a box.
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, watch: &Watch) {
-    let news = News::latest(view);
     let plan = Plan::of(view, area.width, area.height);
-    let inside = pen.boxed(area, &census(view, plan), Token::Border);
+    let chosen = watch.target.and_then(|target| view.nodes.get(target.index())).map(|node| {
+        let (_, word, _) = nodes::state(node);
+        format!(" · {} {} {word}", pen.sign(Sign::Chosen), view.names.node(node.node)).trim_end().to_owned()
+    });
+    let title = census(view, plan) + &chosen.unwrap_or_default();
+    let inside = pen.boxed(area, &title, Token::Border);
+    fill(pen, inside, view, watch);
+}
+
+/// The crowd in what is inside of a box; the chosen node's cell has its colours turned around.
+pub(super) fn fill(pen: &mut Pen<'_>, inside: Rect, view: &ClusterView, watch: &Watch) {
+    let news = News::latest(view);
+    let plan = Plan::of(view, inside.width + 2, inside.height + 2);
     for (y, nodes) in (inside.y..inside.bottom()).zip(view.nodes.chunks(plan.per_row())) {
         let Some(first) = nodes.first() else { return };
         pen.text(inside.x, y, NAME, &view.names.node(first.node), Token::Title);
         for (place, nodes) in (0..).zip(nodes.chunks(plan.per_cell)) {
             let (sign, token) = shared_cell(view, nodes, news.as_ref());
             let x = inside.x + NAME + place + place / GROUP;
-            let is_chosen = nodes.iter().any(|node| watch.target == Some(node.node));
-            pen.put(x, y, pen.sign(if is_chosen { Sign::Chosen } else { sign }), token);
+            pen.put(x, y, pen.sign(sign), token);
+            if nodes.iter().any(|node| watch.target == Some(node.node)) {
+                pen.reverse(Rect { x, y, width: 1, height: 1 });
+            }
         }
     }
     let (text, token) = match (&view.spread, &news) {

@@ -33,9 +33,10 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     let cell =
         |nth: usize, y: u16| Rect { x: inside.x + NAME + nth as u16 * FIGURE, y, width: FIGURE, height: 1 };
     let heads = runs.iter().map(|run| &*run.id).chain(with_difference.then_some("difference"));
-    for (nth, head) in heads.enumerate() {
+    let heads: Vec<&str> = heads.collect();
+    for (nth, head) in metrics::heads(&heads, FIGURE - 3).iter().enumerate() {
         let place = Rect { width: FIGURE - 2, ..cell(nth, inside.y) };
-        pen.right(place, metrics::head_of(head, FIGURE - 3), Token::Title);
+        pen.right(place, head, Token::Title);
     }
     let rows = rows(&runs);
     let height = usize::from(inside.height.saturating_sub(1));

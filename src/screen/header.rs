@@ -4,7 +4,7 @@ use super::layout::{split_left, standing_note};
 use super::look::{Sign, Token};
 use super::pen::Pen;
 use super::{Watch, checks};
-use crate::base::text::width;
+use crate::base::text::{width, wrapped};
 use crate::driver::frame::{FULL_SPEED, Frame};
 use ratatui::layout::Rect;
 
@@ -85,7 +85,8 @@ pub(super) fn draw_faults(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &
     for (place, fault) in view.faults.iter().enumerate() {
         let text = format!("f{} {}   ", fault.number, fault.what);
         let left = area.right().saturating_sub(x);
-        let more = format!("+{} more", view.faults.len() - place);
+        let others = view.faults.len() - place;
+        let more = if left > 8 { format!("+{others} more") } else { format!("+{others}") };
         if width(&text) as u16 > left && place > 0 {
             pen.text(x, area.y, left, &more, Token::Warn);
             return;
@@ -95,12 +96,16 @@ pub(super) fn draw_faults(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &
 }
 
 pub(super) fn draw_narration(pen: &mut Pen<'_>, area: Rect, frame: &Frame) {
-    let Some(narration) = &frame.narration else { return };
     let mark = format!(" {} ", pen.sign(Sign::Chosen));
-    let lines = narration.text.trim().lines();
-    for (nth, (y, line)) in (area.y..area.bottom()).zip(lines).enumerate() {
+    let lines = narration(frame, area.width);
+    let left_out = lines.len().saturating_sub(usize::from(area.height));
+    for (nth, (y, line)) in (area.y..area.bottom()).zip(&lines).enumerate() {
         let lead = if nth == 0 { mark.as_str() } else { "   " };
-        pen.pieces(area.x, y, area.width, &[(lead, Token::Title), (line, Token::Plain)]);
+        let is_cut = left_out > 0 && y + 1 == area.bottom();
+        let ending = if is_cut { " …" } else { "" };
+        let room = area.width.saturating_sub(2);
+        let used = pen.pieces(area.x, y, room, &[(lead, Token::Title), (line, Token::Plain)]);
+        pen.text(area.x + used, y, area.width - used, ending, Token::Dim);
     }
 }
 
@@ -111,18 +116,37 @@ pub(super) fn draw_note(pen: &mut Pen<'_>, area: Rect, frame: &Frame) {
     pen.pieces(area.x, area.y, area.width, &[(&at, Token::Title), (&note.text, Token::Plain)]);
 }
 
-/// Toast (or coach) above, keys below; on one row the toast wins while it is fresh.
+/// What was said last, in rows for a screen of so many columns.
+pub(super) fn narration(frame: &Frame, columns: u16) -> Vec<String> {
+    let text = frame.narration.as_ref().map_or("", |narration| &*narration.text);
+    wrapped(text, usize::from(columns.saturating_sub(5)))
+}
+
+/// The most rows of a toast.
+const TOAST: usize = 4;
+
+/// Toast (or coach) above, keys below. A toast that is longer than a row lies over what is above it: a refusal ends
+/// with its cure.
 pub(super) fn draw_footer(pen: &mut Pen<'_>, area: Rect, watch: &Watch) {
     let keys = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
     draw_hints(pen, keys, &watch.hints);
     let line = match (&watch.toast, &watch.coach) {
-        (Some((text, true)), _) => Some((format!(" {text}"), Token::Bad)),
-        (Some((text, false)), _) => Some((format!(" {text}"), Token::Good)),
-        (None, Some(coach)) => Some((format!(" {coach}"), Token::Primary)),
+        (Some((text, true)), _) => Some((text.clone(), Token::Bad)),
+        (Some((text, false)), _) => Some((text.clone(), Token::Good)),
+        (None, Some(coach)) => Some((coach.clone(), Token::Primary)),
         (None, None) => None,
     };
-    if let Some((text, token)) = line.filter(|_| area.height > 1) {
-        pen.text(area.x, area.y, area.width, &text, token);
+    let Some((text, token)) = line.filter(|_| area.height > 1 || watch.toast.is_some()) else { return };
+    let mut rows = wrapped(&text, usize::from(area.width.saturating_sub(2)));
+    let most = if watch.toast.is_some() { TOAST } else { 1 };
+    if rows.len() > most {
+        rows.truncate(most);
+        rows[most - 1].push('…');
+    }
+    let top = keys.y.saturating_sub(rows.len() as u16);
+    for (y, row) in (top..keys.y).zip(&rows) {
+        pen.clear(Rect { y, height: 1, ..area });
+        pen.text(area.x + 1, y, area.width - 1, row, token);
     }
 }
 

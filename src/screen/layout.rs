@@ -1,6 +1,6 @@
 //! Which part of the screen gets which space: by width and height, most important first.
 
-use super::{View, Watch};
+use super::{View, Watch, header};
 use crate::driver::frame::{Frame, Narration};
 use ratatui::layout::Rect;
 
@@ -27,15 +27,14 @@ impl Layout {
     /// Divides `area`.
     pub fn of(area: Rect, watch: &Watch, frame: &Frame) -> Self {
         let row = |y: u16, height: u16| Rect { x: area.x, y, width: area.width, height };
-        let lines =
-            frame.narration.as_ref().map_or(0, |narration| narration.text.trim().lines().count() as u16);
+        let lines = header::narration(frame, area.width).len() as u16;
         let is_told =
             lines > 0 && matches!(watch.view, View::Cluster | View::SideBySide) && !watch.is_expanded;
         let narration_height = match area.height {
             _ if !is_told => 0,
-            ..22 => 1,
-            22..30 => lines.min(2),
-            _ => lines.min(5),
+            ..22 => lines.min(2),
+            22..30 => lines.min(4),
+            _ => lines.min(6),
         };
         let footer_height = if area.height >= 20 { 2 } else { 1 };
         let note_height = u16::from(standing_note(frame).is_some() && area.height >= 20);

@@ -7,6 +7,7 @@ use super::pen::Pen;
 use crate::base::fate::{FATES, WriteFate};
 use crate::base::ids::OpId;
 use crate::base::names::Names;
+use crate::base::text::contains;
 use crate::cluster::view::{HolderRow, LedgerView, StoryView, WriteRow};
 use crate::driver::frame::Frame;
 use ratatui::layout::Rect;
@@ -18,13 +19,12 @@ const LIST: u16 = 72;
 
 /// The writes that contain `filter`, in the order of the list.
 pub fn shown<'a>(ledger: &'a LedgerView, filter: &str, names: &Names) -> Vec<&'a WriteRow> {
-    let wanted = filter.to_lowercase();
-    let contains = |row: &&WriteRow| {
+    let is_wanted = |row: &&WriteRow| {
         let node = row.node.map_or(String::new(), |node| names.node(node));
         let text = format!("{} {} {} {node} {}", row.op, row.what, row.client, row.fate.word());
-        filter.is_empty() || text.to_lowercase().contains(&wanted)
+        filter.is_empty() || contains(&text, filter)
     };
-    ledger.rows.iter().filter(contains).collect()
+    ledger.rows.iter().filter(is_wanted).collect()
 }
 
 /// The place of the chosen write among those shown; the first if it is not there.
@@ -79,15 +79,15 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
 }
 
 fn draw_list(pen: &mut Pen<'_>, area: Rect, watch: &Watch, ledger: &LedgerView, names: &Names) {
+    let shown = shown(ledger, &watch.filter, names);
     let only = match watch.filter.as_str() {
         "" => String::new(),
-        filter => format!(" · only `{filter}`"),
+        filter => format!(" · {} of the {} listed contain `{filter}`", shown.len(), ledger.rows.len()),
     };
     let inside =
         pen.boxed(area, &format!("acknowledged writes: {}{only}", ledger.counts.total()), Token::Border);
     let (counts, rows) = split_top(inside, 2);
     draw_counts(pen, counts, ledger);
-    let shown = shown(ledger, &watch.filter, names);
     if shown.is_empty() {
         let words = if ledger.rows.is_empty() { "no write was acknowledged yet" } else { "none of them" };
         pen.text(rows.x, rows.y, rows.width, words, Token::Dim);

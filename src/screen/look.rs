@@ -5,39 +5,53 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// What a piece of text means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Token {
+/// An enum of names alone, and the list of all of them.
+macro_rules! listed {
+    ($(#[$about:meta])* $name:ident, $(#[$about_list:meta])* $list:ident, $($(#[$doc:meta])* $variant:ident)*) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$doc])* $variant),* }
+
+        $(#[$about_list])*
+        pub const $list: &[$name] = &[$($name::$variant),*];
+    };
+}
+
+listed! {
+    /// What a piece of text means.
+    Token,
+    /// Every token.
+    TOKENS,
     /// Text.
-    Plain,
+    Plain
     /// Text that matters less: axes, the past, hints.
-    Dim,
+    Dim
     /// A title.
-    Title,
+    Title
     /// A border.
-    Border,
+    Border
     /// The border of what is chosen.
-    Chosen,
+    Chosen
     /// A key to press.
-    Key,
+    Key
     /// Healthy, committed, passed.
-    Good,
+    Good
     /// The primary.
-    Primary,
+    Primary
     /// Not yet safe: buffered, pending.
-    Pending,
+    Pending
     /// On a disk, not yet acknowledged.
-    Flushed,
+    Flushed
     /// Acknowledged to its client.
-    Acked,
+    Acked
     /// Degraded, stale, isolated, slow.
-    Warn,
+    Warn
     /// Crashed, failed, dropped, lost.
-    Bad,
+    Bad
     /// Paused.
-    Paused,
+    Paused
     /// Diverged, in conflict.
-    Diverged,
+    Diverged
 }
 
 /// How many colours the terminal has.
@@ -109,25 +123,6 @@ struct Ink {
 const fn ink(dark: u32, light: u32, contrast: u32, sixteen: Color, extra: Modifier, mono: Modifier) -> Ink {
     Ink { dark, light, contrast, sixteen, extra, mono }
 }
-
-/// Every token.
-pub const TOKENS: [Token; 15] = [
-    Token::Plain,
-    Token::Dim,
-    Token::Title,
-    Token::Border,
-    Token::Chosen,
-    Token::Key,
-    Token::Good,
-    Token::Primary,
-    Token::Pending,
-    Token::Flushed,
-    Token::Acked,
-    Token::Warn,
-    Token::Bad,
-    Token::Paused,
-    Token::Diverged,
-];
 
 /// What the light theme has in place of a colour of the dark one, both `0xRRGGBB`; any other colour stays as it is.
 pub fn on_light(dark: u32) -> u32 {
@@ -243,81 +238,46 @@ impl Look {
     }
 }
 
-/// The signs of the screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the forms show what they are")]
-pub enum Sign {
-    Healthy,
-    Isolated,
-    Crashed,
-    Paused,
-    Suspect,
-    Chosen,
-    Buffered,
-    Flushed,
-    Acked,
-    Committed,
-    Diverged,
-    RolledBack,
-    Track,
-    Ahead,
-    Head,
-    Lost,
-    Dot,
-    Hollow,
-    Bar,
-    Arrow,
-    Run,
-    Back,
-    Cursor,
-    Line,
-    LeftEnd,
-    RightEnd,
-    Horizontal,
-    Vertical,
-    TopLeft,
-    TopRight,
-    BottomLeft,
-    BottomRight,
-    Middle,
+listed! {
+    /// The signs of the screen.
+    #[expect(missing_docs, reason = "the forms show what they are")]
+    Sign,
+    /// Every sign: a text in Unicode is turned into ASCII by it.
+    SIGNS,
+    Healthy
+    Isolated
+    Crashed
+    Paused
+    Suspect
+    Chosen
+    Buffered
+    Flushed
+    Acked
+    Committed
+    Diverged
+    RolledBack
+    Skip
+    Track
+    Ahead
+    Head
+    Lost
+    Dot
+    Hollow
+    Arrow
+    Run
+    Back
+    Cursor
+    Line
+    LeftEnd
+    RightEnd
+    Horizontal
+    Vertical
+    TopLeft
+    TopRight
+    BottomLeft
+    BottomRight
+    Middle
 }
-
-/// Every sign, for the test of their widths.
-pub const SIGNS: &[Sign] = &[
-    Sign::Healthy,
-    Sign::Isolated,
-    Sign::Crashed,
-    Sign::Paused,
-    Sign::Suspect,
-    Sign::Chosen,
-    Sign::Buffered,
-    Sign::Flushed,
-    Sign::Acked,
-    Sign::Committed,
-    Sign::Diverged,
-    Sign::RolledBack,
-    Sign::Track,
-    Sign::Ahead,
-    Sign::Head,
-    Sign::Lost,
-    Sign::Dot,
-    Sign::Hollow,
-    Sign::Bar,
-    Sign::Arrow,
-    Sign::Run,
-    Sign::Back,
-    Sign::Cursor,
-    Sign::Line,
-    Sign::LeftEnd,
-    Sign::RightEnd,
-    Sign::Horizontal,
-    Sign::Vertical,
-    Sign::TopLeft,
-    Sign::TopRight,
-    Sign::BottomLeft,
-    Sign::BottomRight,
-    Sign::Middle,
-];
 
 impl Sign {
     /// (Unicode, ASCII); each one column wide.
@@ -335,12 +295,12 @@ impl Sign {
             Sign::Committed => ('■', '#'),
             Sign::Diverged => ('◆', '!'),
             Sign::RolledBack => ('◇', '~'),
+            Sign::Skip => ('…', '-'),
             Sign::Track | Sign::Line | Sign::Horizontal => ('─', '-'),
             Sign::Ahead => ('·', '.'),
             Sign::Head => ('▶', '>'),
             Sign::Dot => ('●', '*'),
             Sign::Hollow => ('○', 'o'),
-            Sign::Bar => ('┃', '|'),
             Sign::Arrow => ('→', '>'),
             Sign::Run => ('▶', '>'),
             Sign::Back => ('◀', '<'),
@@ -379,7 +339,7 @@ mod tests {
 
     #[test]
     fn text_has_contrast_on_its_background() {
-        for token in TOKENS {
+        for &token in TOKENS {
             let ink = token.ink();
             // Terminals called dark are rarely lighter than #1e1e1e, light ones rarely darker than #f5f5f5.
             assert!(
@@ -398,7 +358,7 @@ mod tests {
 
     #[test]
     fn every_colour_of_the_dark_theme_has_one_in_the_light_theme() {
-        for token in TOKENS {
+        for &token in TOKENS {
             assert_eq!(on_light(token.ink().dark), token.ink().light, "{token:?}");
         }
         assert_eq!(on_light(0x123456), 0x123456);

@@ -133,7 +133,7 @@ fn opinion(view: &ClusterView, from: NodeId, to: NodeId) -> (&'static str, Sign,
         },
         ReplicaDetail::PrimaryReplica(detail) if detail.role == Role::Primary => {
             let follower = detail.followers.iter().find(|follower| follower.node == to);
-            match follower.map(|follower| follower.lag_entries) {
+            match follower.filter(|follower| follower.has_answered).map(|follower| follower.lag_entries) {
                 Some(0..=20) => ("in step", Sign::Healthy, Token::Good),
                 Some(_) => ("behind", Sign::Isolated, Token::Warn),
                 None => ("-", Sign::Middle, Token::Dim),

@@ -5,6 +5,7 @@ use super::cells;
 use super::look::{Sign, Token};
 use super::pen::Pen;
 use super::replica::Pad;
+use crate::base::knob::KnobValue;
 use crate::base::time::{Span, VirtualTime};
 use crate::cluster::view::{ClusterView, Health, NodeView};
 use crate::protocol::view::{
@@ -12,11 +13,8 @@ use crate::protocol::view::{
     SiteLinkView, SiteView,
 };
 
-/// A silence after which a replica is taken for lost.
-const LOST: Span = Span::seconds(1);
-/// Patience that is worth showing: with a healthy primary it never falls this low (demo timers: 500 ms or more,
-/// renewed every 100 ms).
-const ALARMING: Span = Span::millis(380);
+/// Signs of life that a replica may miss before it is taken for lost.
+const MISSED: u64 = 10;
 /// The most columns of a deadline's bar.
 const BAR: u16 = 10;
 /// Columns around a bar: its name, and the milliseconds that are left.
@@ -32,11 +30,15 @@ pub(super) fn draw(
     detail: &PrimaryReplicaView,
 ) {
     let term = format!(" term {}", detail.term);
-    let countdown = countdown(view, detail);
+    let countdown = countdown(view, node, detail);
     pad.row(
         pen,
         &[(detail.role.word(), badge(detail.role)), (&term, Token::Plain), (&countdown, Token::Warn)],
     );
+    if detail.role == Role::LeaseStore {
+        let (text, token) = standing(view, detail);
+        return pad.row(pen, &[(&text, token)]);
+    }
     if let Some(row) = pad.next() {
         cells::draw_strip(pen, row, view, node);
     }
@@ -59,7 +61,7 @@ pub(super) fn draw(
     draw_partitions(pen, pad, detail);
     let from = detail.history.len().saturating_sub(3);
     let history: Vec<String> =
-        detail.history[from..].iter().map(|(term, start)| format!("t{term}@{start}")).collect();
+        detail.history[from..].iter().map(|reign| format!("t{}@{}", reign.term, reign.from)).collect();
     pad.row(pen, &[("history ", Token::Dim), (&history.join(" "), Token::Dim)]);
     if let Some(branch) = detail.archive.last() {
         let cut = format!("cut {} from {} ({} acked)", branch.entries, branch.from, branch.acked);
@@ -77,10 +79,31 @@ pub(super) fn badge(role: Role) -> Token {
     }
 }
 
+/// A silence after which a replica is taken for lost.
+fn lost_after(view: &ClusterView) -> Span {
+    Span(view.knobs.span("heartbeat").0 * MISSED)
+}
+
+/// Patience that is worth showing: while the primary is heard as it should be, it never falls this low, for it is
+/// renewed with every sign of life, and the way of that takes a fifth of the time between two of them at most.
+fn alarming(view: &ClusterView) -> Span {
+    let span = |key: &str| view.knobs.span(key).0;
+    let (patience, renewed) = match view.knobs.get("promotion") {
+        Some(KnobValue::Word("auto-lease")) => {
+            (span("lease").saturating_sub(span("lease_margin")), span("loop_wait"))
+        }
+        Some(KnobValue::Word("auto-monitor")) => (span("down_after"), span("ping")),
+        Some(KnobValue::Word("auto-unsafe")) => (span("down_after"), span("heartbeat")),
+        _ => (span("election_timeout_min"), span("heartbeat")),
+    };
+    Span(patience.saturating_sub(renewed + renewed / 5))
+}
+
 /// How long a silent primary is still waited for; nothing while it is heard as it should be.
-fn countdown(view: &ClusterView, detail: &PrimaryReplicaView) -> String {
-    let left = detail.election_at.filter(|_| detail.role != Role::LeaseStore).map(|at| at.since(view.at));
-    left.filter(|left| *left < ALARMING)
+fn countdown(view: &ClusterView, node: &NodeView, detail: &PrimaryReplicaView) -> String {
+    let acts = node.health == Health::Up && detail.role != Role::LeaseStore;
+    let left = detail.election_at.filter(|_| acts).map(|at| at.since(view.at));
+    left.filter(|left| *left > Span::ZERO && *left < alarming(view))
         .map_or_else(String::new, |left| format!(" {:.0} ms", left.as_millis()))
 }
 
@@ -88,8 +111,13 @@ fn countdown(view: &ClusterView, detail: &PrimaryReplicaView) -> String {
 fn standing(view: &ClusterView, detail: &PrimaryReplicaView) -> (String, Token) {
     match detail.role {
         Role::Primary => {
-            // Who is not heard lags for ever; that says nothing about those who are.
-            let heard = detail.followers.iter().filter(|follower| view.at.since(follower.heard_at) < LOST);
+            // Who is not heard lags for ever, and of who never answered nothing is known; that says nothing about
+            // the others.
+            let lost = lost_after(view);
+            let heard = detail
+                .followers
+                .iter()
+                .filter(|follower| follower.has_answered && view.at.since(follower.heard_at) < lost);
             let slowest = heard.map(|follower| follower.lag_entries).max().unwrap_or(0);
             let degraded = if detail.is_degraded { " fallen back to async" } else { "" };
             let token = if detail.is_degraded || slowest > 50 { Token::Warn } else { Token::Dim };
@@ -99,23 +127,38 @@ fn standing(view: &ClusterView, detail: &PrimaryReplicaView) -> (String, Token) 
             let holder = detail.primary.map_or_else(|| "nobody".to_owned(), |node| view.names.node(node));
             let left = detail.election_at.map_or(Span::ZERO, |at| at.since(view.at));
             let token = if left == Span::ZERO { Token::Warn } else { Token::Dim };
-            return (format!("{holder} for {:.1} s more", left.as_millis() / 1e3), token);
+            return (format!("{holder} has the lease, {:.1} s left", left.as_millis() / 1e3), token);
         }
         _ => {}
     }
-    let follows = detail
-        .primary
-        .map_or_else(|| "no primary".to_owned(), |node| format!("follows {}", view.names.node(node)));
+    let Some(primary) = detail.primary else {
+        let is_alone = !matches!(detail.role, Role::Removed);
+        return ("no primary".to_owned(), if is_alone { Token::Warn } else { Token::Dim });
+    };
+    if detail.role == Role::Removed {
+        return ("follows nobody".to_owned(), Token::Dim);
+    }
     let behind = missing(view, detail);
-    let token = if detail.primary.is_none() || behind > 20 { Token::Warn } else { Token::Dim };
     let lag = if behind > 0 { format!(", lag {behind}") } else { String::new() };
-    (format!("{follows}{lag}"), token)
+    let token = if behind > 20 { Token::Warn } else { Token::Dim };
+    (format!("follows {}{lag}", view.names.node(primary)), token)
 }
 
-/// Entries between this replica and the longest log of the highest term's primary, as one who sees all would say.
+/// Entries between this replica's table and the log of the primary it follows, as one who sees both would say; what
+/// the replica itself knows to be missing where that node is down or reigns no more.
 fn missing(view: &ClusterView, detail: &PrimaryReplicaView) -> u64 {
-    cells::authority(view, detail)
-        .map_or(0, |primary| primary.last_index.saturating_sub(detail.applied_index))
+    if matches!(detail.role, Role::LeaseStore | Role::Removed | Role::Primary) {
+        return 0;
+    }
+    let followed = detail.primary.and_then(|primary| cells::detail(view.nodes.get(primary.index())?));
+    let reigns = |followed: &&PrimaryReplicaView| {
+        followed.role == Role::Primary
+            && followed.partition == detail.partition
+            && cells::share_a_log(followed, detail)
+    };
+    followed
+        .filter(reigns)
+        .map_or(detail.lag_entries, |primary| primary.last_index.saturating_sub(detail.applied_index))
 }
 
 /// When a primary stops by itself, and when the first of the others may take over.
@@ -139,8 +182,9 @@ impl Deadlines {
         (is_primary && (stops.is_some() || others.is_some())).then_some(Deadlines { stops, others })
     }
 
-    fn is_alarming(self, now: VirtualTime) -> bool {
-        [self.stops, self.others].into_iter().flatten().any(|at| at.since(now) < ALARMING)
+    fn is_alarming(self, view: &ClusterView) -> bool {
+        let alarming = alarming(view);
+        [self.stops, self.others].into_iter().flatten().any(|at| at.since(view.at) < alarming)
     }
 
     /// Whether the others may act while the old primary still believes in itself.
@@ -159,7 +203,7 @@ fn draw_deadlines(
     detail: &PrimaryReplicaView,
 ) {
     let Some(deadlines) = Deadlines::of(view, node, detail) else { return };
-    let is_alarming = deadlines.is_alarming(view.at);
+    let is_alarming = deadlines.is_alarming(view);
     let token = match (is_alarming, deadlines.overlap()) {
         (false, _) => Token::Dim,
         (true, true) => Token::Bad,
@@ -225,17 +269,20 @@ fn draw_sites(pen: &mut Pen<'_>, pad: &mut Pad, view: &ClusterView, detail: &Pri
 fn shipped(site: &SiteView, other: &SiteLinkView) -> (String, Token) {
     let has = other.shipped.map_or("?".to_owned(), |shipped| shipped.to_string());
     match other.is_lost {
-        true => (format!(" {has} of {} lost", site.own), Token::Bad),
-        false => (format!(" {has} of {}", site.own), Token::Plain),
+        true => (format!(" {has}/{} link lost", site.own), Token::Bad),
+        false => (format!(" {has}/{}", site.own), Token::Plain),
     }
 }
 
 /// The facts at the end of a condensed row.
 pub(super) fn facts(view: &ClusterView, node: &NodeView, detail: &PrimaryReplicaView) -> String {
+    if detail.role == Role::LeaseStore {
+        return standing(view, detail).0;
+    }
     let site = detail.site.as_ref().map_or(String::new(), |site| format!("{} ", view.names.site(site.place)));
     let mut facts = format!("{site}log {} c {}", detail.last_index, detail.commit_index);
     let behind = missing(view, detail);
-    if detail.role != Role::Primary && behind > 0 {
+    if behind > 0 {
         facts.push_str(&format!(" lag {behind}"));
     }
     let cut: u64 = detail.archive.iter().map(|branch| branch.entries).sum();
@@ -251,7 +298,7 @@ pub(super) fn facts(view: &ClusterView, node: &NodeView, detail: &PrimaryReplica
             facts.push_str(&format!(" {}{}", view.names.site(other.site), shipped(site, other).0));
         }
     }
-    let deadlines = Deadlines::of(view, node, detail).filter(|deadlines| deadlines.is_alarming(view.at));
+    let deadlines = Deadlines::of(view, node, detail).filter(|deadlines| deadlines.is_alarming(view));
     if let Some(stops) = deadlines.and_then(|deadlines| deadlines.stops) {
         facts.push_str(&format!(" stops {:.0} ms", stops.since(view.at).as_millis()));
     }
@@ -291,12 +338,16 @@ pub(super) fn rows_at_large(
 fn following(view: &ClusterView, follower: &FollowerView) -> (String, Token) {
     let silent = view.at.since(follower.heard_at);
     let name = view.names.node(follower.node);
+    let heard = format!("{:.0} ms", silent.as_millis());
+    if !follower.has_answered {
+        let text = format!("{name:<6}{:>8}{:>8}{:>8}{:>6}{:>10}", "?", "?", "?", "?", "not yet");
+        return (text, if silent >= lost_after(view) { Token::Warn } else { Token::Dim });
+    }
     let (written, flushed, applied, lag) =
         (follower.written, follower.flushed, follower.applied, follower.lag_entries);
-    let heard = format!("{:.0} ms", silent.as_millis());
     let snapshot = if follower.is_full_sync { " takes a snapshot" } else { "" };
     let text = format!("{name:<6}{written:>8}{flushed:>8}{applied:>8}{lag:>6}{heard:>10}{snapshot}");
-    (text, if silent >= LOST || follower.is_full_sync { Token::Warn } else { Token::Plain })
+    (text, if silent >= lost_after(view) || follower.is_full_sync { Token::Warn } else { Token::Plain })
 }
 
 /// A branch of the archive: when it was cut, and its entries, as many side by side as fit.

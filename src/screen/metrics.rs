@@ -4,14 +4,15 @@ use super::Watch;
 use super::look::Token;
 use super::pen::Pen;
 use crate::base::metric::{METRICS, Metric};
-use crate::driver::frame::{Frame, RunFrame};
+use crate::base::text::{fit, width};
+use crate::driver::frame::{Frame, RECENT, RunFrame};
 use ratatui::layout::Rect;
 
 /// The telling figures of the panel, most telling first.
 const TELLING: &[(Metric, &str)] = &[
     (Metric::AvailWritePct, "writes ok"),
     (Metric::AvailReadPct, "reads ok"),
-    (Metric::LostAcked, "lost or at risk"),
+    (Metric::LostAcked, "lost writes"),
     (Metric::WriteP50Ms, "write p50"),
     (Metric::WriteP99Ms, "write p99"),
     (Metric::StaleReadPct, "stale reads"),
@@ -56,12 +57,16 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
         width: column - 1,
         height: 1,
     };
-    for (nth, (run, figures)) in shown.iter().enumerate() {
-        let head = match figures {
-            Figures::Recent => "last 5 s",
-            Figures::Totals => &run.id,
-        };
-        pen.right(cell(nth, inside.y), head_of(head, column - 1), Token::Dim);
+    let seconds = format!("last {} s", RECENT.0 / 1_000_000);
+    let ids: Vec<&str> = shown
+        .iter()
+        .map(|(run, figures)| match figures {
+            Figures::Recent => seconds.as_str(),
+            Figures::Totals => &*run.id,
+        })
+        .collect();
+    for (nth, head) in heads(&ids, column - 1).iter().enumerate() {
+        pen.right(cell(nth, inside.y), head, Token::Dim);
     }
     let has_rate = inside.height > 9;
     let rows = inside.height - 1 - u16::from(has_rate);
@@ -73,7 +78,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
                 Figures::Recent => Token::Dim,
                 Figures::Totals => token(run, *metric),
             };
-            pen.right(cell(nth, y), &cut(&compact(run, *figures, *metric), column - 1), tone);
+            pen.right(cell(nth, y), &compact(run, *figures, *metric, column - 1), tone);
         }
     }
     if has_rate {
@@ -81,20 +86,21 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     }
 }
 
-/// A figure in few columns: units only where the number alone would mislead.
-fn compact(run: &RunFrame, figures: Figures, metric: Metric) -> String {
+/// A figure in at most `columns`: units only where the number alone would mislead, and milliseconds as seconds
+/// before any digit is cut off.
+fn compact(run: &RunFrame, figures: Figures, metric: Metric, columns: u16) -> String {
     let set = match figures {
         Figures::Totals => &run.totals,
         Figures::Recent => &run.recent,
     };
     let row = metric.row();
-    match set.get(metric) {
-        None => "-".to_owned(),
-        Some(value) => {
-            let unit = if ["%", "ms"].contains(&row.unit) { row.unit } else { "" };
-            format!("{value:.*}{unit}", usize::from(row.decimals))
-        }
-    }
+    let Some(value) = set.get(metric) else { return "-".to_owned() };
+    let unit = if ["%", "ms"].contains(&row.unit) { row.unit } else { "" };
+    let fits = |text: &String| width(text) <= usize::from(columns);
+    let fewer = (0..=usize::from(row.decimals)).rev().map(|digits| format!("{value:.digits$}{unit}"));
+    let seconds = (row.unit == "ms").then(|| format!("{:.1}s", value / 1e3));
+    let text = fewer.chain(seconds).find(fits).unwrap_or_else(|| format!("{value:.0}"));
+    cut(&text, columns)
 }
 
 /// Which of a run's figures.
@@ -104,18 +110,68 @@ enum Figures {
     Recent,
 }
 
-fn cut(text: &str, columns: u16) -> String {
-    crate::base::text::fit(text, usize::from(columns)).into_owned()
+/// A figure with its unit if that fits, else without: it stands in the figure's name or explanation.
+fn full(run: &RunFrame, metric: Metric, columns: u16) -> String {
+    let text = run.totals.text(metric);
+    if width(&text) <= usize::from(columns) { text } else { compact(run, Figures::Totals, metric, columns) }
 }
 
-/// As many of the hyphenated words of `id` as fit; a piece of the first if none does.
-pub(super) fn head_of(id: &str, columns: u16) -> &str {
-    let fits = |text: &&str| text.chars().count() <= usize::from(columns);
-    let prefixes = std::iter::once(id).chain(id.rmatch_indices('-').map(|(at, _)| &id[..at]));
-    prefixes.into_iter().find(fits).unwrap_or_else(|| {
-        let end = id.char_indices().nth(usize::from(columns)).map_or(id.len(), |(at, _)| at);
-        &id[..end]
-    })
+fn cut(text: &str, columns: u16) -> String {
+    fit(text, usize::from(columns)).into_owned()
+}
+
+/// The ids of runs in few columns each, no two alike: whole, or their first words, or their last ones, or cut off.
+/// Which future a run belongs to is never cut off.
+pub(super) fn heads(ids: &[&str], columns: u16) -> Vec<String> {
+    let ways: [fn(&str, usize) -> String; 4] = [first_words, last_words, cut_end, cut_beginning];
+    let in_way = |way: fn(&str, usize) -> String| -> Vec<String> {
+        let head = |id: &&str| match id.rsplit_once('~') {
+            Some((run, lane)) => {
+                let room = usize::from(columns).saturating_sub(lane.len() + 1);
+                format!("{}~{lane}", way(run, room))
+            }
+            None => way(id, usize::from(columns)),
+        };
+        ids.iter().map(head).collect()
+    };
+    let base = |id: &str| id.split('~').next().map_or(String::new(), str::to_owned);
+    // Neither alike, nor one the beginning of the other's id, unless that is all the id there is.
+    let is_clear = |heads: &[String], one: usize, other: usize| {
+        let (mine, whole, theirs) = (base(&heads[one]), base(ids[one]), base(ids[other]));
+        ids[one] == ids[other]
+            || heads[one] != heads[other] && (whole == theirs || mine == whole || !theirs.starts_with(&mine))
+    };
+    let tells_apart = |heads: &Vec<String>| {
+        let all = 0..ids.len();
+        all.clone().all(|one| all.clone().all(|other| is_clear(heads, one, other)))
+    };
+    ways.into_iter().map(in_way).find(tells_apart).unwrap_or_else(|| in_way(cut_end))
+}
+
+fn first_words(id: &str, columns: usize) -> String {
+    let words = std::iter::once(id).chain(id.rmatch_indices('-').map(|(at, _)| &id[..at]));
+    longest_fitting(words, id, columns)
+}
+
+fn last_words(id: &str, columns: usize) -> String {
+    let words = std::iter::once(id).chain(id.match_indices('-').map(|(at, _)| &id[at + 1..]));
+    longest_fitting(words, id, columns)
+}
+
+fn longest_fitting<'a>(mut words: impl Iterator<Item = &'a str>, id: &str, columns: usize) -> String {
+    words.find(|words| width(words) <= columns).map_or_else(|| cut_end(id, columns), str::to_owned)
+}
+
+fn cut_end(id: &str, columns: usize) -> String {
+    fit(id, columns).into_owned()
+}
+
+fn cut_beginning(id: &str, columns: usize) -> String {
+    if width(id) <= columns {
+        return id.to_owned();
+    }
+    let skip = id.chars().count().saturating_sub(columns.saturating_sub(1));
+    std::iter::once('…').chain(id.chars().skip(skip)).collect()
 }
 
 fn is_known(run: &RunFrame, metric: Metric) -> bool {
@@ -172,9 +228,10 @@ pub(super) fn draw_all(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Fra
     let fitting = (inside.width.saturating_sub(23) / column).max(1);
     let first = watch.run.saturating_sub(usize::from(fitting) - 1);
     let runs: Vec<&RunFrame> = frame.runs.iter().skip(first).take(usize::from(fitting)).collect();
-    for (nth, run) in runs.iter().enumerate() {
+    let ids: Vec<&str> = runs.iter().map(|run| &*run.id).collect();
+    for (nth, head) in heads(&ids, column - 1).iter().enumerate() {
         let cell = Rect { x: inside.x + 22 + nth as u16 * column, y: inside.y, width: column - 1, height: 1 };
-        pen.right(cell, &cut(&run.id, column - 1), Token::Title);
+        pen.right(cell, head, Token::Title);
     }
     let known = METRICS.iter().filter(|row| runs.iter().any(|run| is_known(run, row.metric)));
     let explained = inside.x + 22 + runs.len() as u16 * column + 1;
@@ -184,7 +241,7 @@ pub(super) fn draw_all(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Fra
         pen.text(inside.x, y, 21, row.name, Token::Plain);
         for (nth, run) in runs.iter().enumerate() {
             let cell = Rect { x: inside.x + 22 + nth as u16 * column, y, width: column - 1, height: 1 };
-            pen.right(cell, &cut(&run.totals.text(row.metric), column - 1), token(run, row.metric));
+            pen.right(cell, &full(run, row.metric, column - 1), token(run, row.metric));
         }
         let room = inside.right().saturating_sub(explained);
         if room > 20 {
@@ -193,38 +250,58 @@ pub(super) fn draw_all(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Fra
     }
 }
 
-/// A run's id in few columns; which future it belongs to is never cut off.
-fn short_id(id: &str, columns: u16) -> String {
-    match id.rsplit_once('~') {
-        Some((run, lane)) => format!("{}~{lane}", cut(run, columns.saturating_sub(lane.len() as u16 + 1))),
-        None => cut(id, columns),
-    }
-}
-
 /// The telling figures of two runs with their difference, for the view side by side.
 pub(super) fn draw_difference(pen: &mut Pen<'_>, area: Rect, a: &RunFrame, b: &RunFrame) {
     let inside = pen.boxed(area, "the difference, measured", Token::Border);
-    let column = 16;
-    let label = 26.min(inside.width.saturating_sub(2 * column));
-    let shown = TELLING.iter().filter(|(metric, _)| is_known(a, *metric) || is_known(b, *metric));
-    let per_row = if inside.width >= 2 * (label + 2 * column + 4) { 2 } else { 1 };
-    let wide = inside.width / per_row;
-    for (nth, (metric, words)) in shown.enumerate() {
-        let (place, side) = (nth as u16 / per_row, nth as u16 % per_row);
-        let y = inside.y + 1 + place;
-        if y >= inside.bottom() {
-            return;
+    // Two blocks where there is room for their figures, and the labels are whole in any case.
+    let blocks = if inside.width >= 2 * (LABEL + 2 * FIGURE) { 2 } else { 1 };
+    let wide = inside.width / blocks;
+    let column = ((wide.saturating_sub(LABEL)) / 2).clamp(FIGURE, 16);
+    let label = wide.saturating_sub(2 * column).min(26);
+    let known = |metric: Metric| is_known(a, metric) || is_known(b, metric);
+    let mut shown: Vec<&(Metric, &str)> = TELLING.iter().filter(|(metric, _)| known(*metric)).collect();
+    let rows = inside.height.saturating_sub(1);
+    if shown.len() > usize::from(blocks * rows) {
+        // Where there is not room for all, what is the same in both is left out first.
+        shown.sort_by_key(|(metric, _)| a.totals.get(*metric) == b.totals.get(*metric));
+        shown.truncate(usize::from(blocks * rows));
+    }
+    let ids = heads(&[&a.id, &b.id], column - 1);
+    for block in 0..blocks.min(shown.len() as u16) {
+        for (nth, id) in (0..).zip(&ids) {
+            let x = inside.x + block * wide + label + nth * column;
+            pen.right(Rect { x, y: inside.y, width: column - 1, height: 1 }, id, Token::Title);
         }
-        let x = inside.x + side * wide;
-        if place == 0 {
-            let head =
-                |nth: u16| Rect { x: x + label + nth * column, y: inside.y, width: column - 1, height: 1 };
-            pen.right(head(0), &short_id(&a.id, column - 1), Token::Title);
-            pen.right(head(1), &short_id(&b.id, column - 1), Token::Title);
-        }
+    }
+    for (nth, (metric, words)) in (0..).zip(shown) {
+        let (x, y) = (inside.x + nth % blocks * wide, inside.y + 1 + nth / blocks);
         pen.text(x, y, label, words, Token::Plain);
-        let cell = |nth: u16| Rect { x: x + label + nth * column, y, width: column - 1, height: 1 };
-        pen.right(cell(0), &cut(&compact(a, Figures::Totals, *metric), column - 1), token(a, *metric));
-        pen.right(cell(1), &cut(&compact(b, Figures::Totals, *metric), column - 1), token(b, *metric));
+        for (nth, run) in (0..).zip([a, b]) {
+            let cell = Rect { x: x + label + nth * column, y, width: column - 1, height: 1 };
+            pen.right(cell, &compact(run, Figures::Totals, *metric, column - 1), token(run, *metric));
+        }
+    }
+}
+
+/// Columns for a telling figure's label.
+const LABEL: u16 = 16;
+/// Columns for a figure, at least.
+const FIGURE: u16 = 11;
+
+#[cfg(test)]
+mod tests {
+    use super::heads;
+
+    #[test]
+    fn no_two_heads_of_different_runs_are_alike() {
+        assert_eq!(
+            heads(&["last 5 s", "primary-replica", "peer-to-peer"], 8),
+            ["last 5 s", "primary", "peer-to"]
+        );
+        assert_eq!(heads(&["one-in-sync", "one-unclean"], 8), ["in-sync", "unclean"]);
+        assert_eq!(heads(&["primary-replica", "primary-replica~2"], 9), ["primary", "primary~2"]);
+        assert_eq!(heads(&["coordinator-clock", "coordinator-hlc"], 8), ["clock", "hlc"]);
+        assert_eq!(heads(&["aaaaaaaaaa1", "aaaaaaaaaa2"], 5), ["…aaa1", "…aaa2"]);
+        assert_eq!(heads(&["coordinator"], 8), ["coordin…"]);
     }
 }

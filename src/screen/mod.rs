@@ -5,6 +5,7 @@
 //!
 //! Start with [`draw`], then [`layout`] (which panel gets which space) and [`look`] (what means what).
 
+mod axis;
 mod big;
 mod cells;
 mod checks;
@@ -16,6 +17,7 @@ mod header;
 mod keys;
 pub mod layout;
 pub mod ledger;
+mod log;
 pub mod look;
 mod matrix;
 mod member;
@@ -195,7 +197,7 @@ pub fn draw(watch: &Watch, frame: &Frame, buffer: &mut Buffer) {
 fn body(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     match watch.view {
         View::Cluster => nodes::draw(pen, area, watch, frame),
-        View::Log => cells::draw_table(pen, area, watch, frame),
+        View::Log => log::draw(pen, area, watch, frame),
         View::Network => matrix::draw(pen, area, watch, frame),
         View::Metrics => metrics::draw_all(pen, area, watch, frame),
         View::SideBySide => compare::draw(pen, area, watch, frame),

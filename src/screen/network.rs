@@ -14,8 +14,15 @@ use std::collections::BTreeMap;
 pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, view: &ClusterView) {
     let counts = view.messages;
     let held = if counts.held > 0 { format!(" · {} held", counts.held) } else { String::new() };
-    let title = format!("messages · {} in flight · {} dropped{held}", counts.in_flight, counts.dropped);
-    let inside = pen.boxed(area, &title, Token::Border);
+    let (flying, dropped) = (counts.in_flight, counts.dropped);
+    let titles = [
+        format!("messages · {flying} in flight · {dropped} dropped{held}"),
+        format!("{flying} in flight · {dropped} dropped{held}"),
+        format!("{flying} flying {dropped} dropped"),
+    ];
+    let fits = |title: &&String| width(title) + 4 <= usize::from(area.width);
+    let title = titles.iter().find(fits).unwrap_or(&titles[2]);
+    let inside = pen.boxed(area, title, Token::Border);
     let rows = usize::from(inside.height);
     if view.flights.len() <= rows {
         for (y, flight) in (inside.y..inside.bottom()).zip(&view.flights) {

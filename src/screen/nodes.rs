@@ -4,12 +4,13 @@ use super::layout::{columns, split_left, split_top};
 use super::look::{Sign, Token};
 use super::pen::Pen;
 use super::{Watch, cells, crowd, member, metrics, network, replica};
+use crate::base::command::CrashKind;
 use crate::base::line::{Level, Stamped};
 use crate::base::names::Names;
-use crate::base::text::width;
-use crate::cluster::view::{ClusterView, FaultView, Health, NodeView};
+use crate::base::text::{contains, many, width, wrapped};
+use crate::cluster::view::{ClusterView, Health, NodeView};
 use crate::driver::frame::Frame;
-use crate::protocol::view::ReplicaDetail;
+use crate::protocol::view::{ReplicaDetail, ReplicaView};
 use ratatui::layout::Rect;
 
 /// The least width of a node's card.
@@ -18,6 +19,8 @@ const CARD: u16 = 24;
 const CARDS_FROM: u16 = 22;
 /// The least width of a body in which a large card has two halves.
 const LARGE: u16 = 100;
+/// The least width of a strip in a row.
+const STRIP: u16 = 17;
 /// Rows that the lower panels get where cards are drawn.
 const LOWER: u16 = 12;
 
@@ -40,7 +43,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) 
     }
 }
 
-/// One row a node, or one cell where they are too many; below them the chosen one's log lines and the figures.
+/// One row a node, or one cell where they are too many; below them messages, events and figures.
 fn draw_rows(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     let view = &frame.runs[watch.run.min(frame.runs.len() - 1)].view;
     let room = area.height.saturating_sub(6).max(1);
@@ -73,7 +76,7 @@ fn draw_lower(pen: &mut Pen<'_>, area: Rect, watch: &Watch, frame: &Frame) {
     metrics::draw(pen, right, watch, frame);
 }
 
-/// What happened, newest at the bottom. With a target chosen by `e`, or a filter, only what fits it.
+/// What happened, newest at the bottom; with a filter, only what contains it.
 pub(super) fn draw_events(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, watch: &Watch) {
     let title = match watch.filter.as_str() {
         "" => "events".to_owned(),
@@ -81,13 +84,29 @@ pub(super) fn draw_events(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, wat
     };
     let inside = pen.boxed(area, &title, Token::Border);
     let is_wanted = |stamped: &&Stamped| {
-        watch.filter.is_empty() || line_words(stamped, &view.names).contains(&watch.filter)
+        watch.filter.is_empty() || contains(&line_words(stamped, &view.names), &watch.filter)
     };
-    let newest: Vec<&Stamped> =
-        view.events.iter().rev().filter(is_wanted).take(usize::from(inside.height)).collect();
-    for (y, stamped) in (inside.y..inside.bottom()).zip(newest.into_iter().rev()) {
-        line(pen, Rect { y, height: 1, ..inside }, stamped, &view.names);
+    // A line ends with its reason: where it does not fit, it goes on in the next row.
+    let mut rows: Vec<(&Stamped, usize, String)> = Vec::new();
+    for stamped in view.events.iter().rev().filter(is_wanted) {
+        let lead = width(&event_lead(stamped, &view.names).join("")) as u16;
+        let text = broken(&stamped.line.text(&view.names), usize::from(inside.width.saturating_sub(lead)));
+        let is_full = rows.len() + text.len() > usize::from(inside.height);
+        if is_full && (!rows.is_empty() || inside.height == 0) {
+            break;
+        }
+        rows.extend(text.into_iter().enumerate().rev().map(|(nth, text)| (stamped, nth, text)));
     }
+    let top = inside.bottom().saturating_sub(rows.len() as u16).max(inside.y);
+    for (y, (stamped, nth, text)) in (top..inside.bottom()).zip(rows.iter().rev()) {
+        line(pen, Rect { y, height: 1, ..inside }, stamped, *nth == 0, text, &view.names);
+    }
+}
+
+/// What stands before the text of an event: when it was, and where.
+fn event_lead(stamped: &Stamped, names: &Names) -> [String; 2] {
+    let who = stamped.node.map_or_else(|| "world".to_owned(), |node| names.node(node));
+    [seconds(stamped), format!(" {who:<5} ")]
 }
 
 fn line_words(stamped: &Stamped, names: &Names) -> String {
@@ -105,14 +124,15 @@ fn level_token(level: Level) -> Token {
     }
 }
 
-/// One log line: instant, node, text.
-fn line(pen: &mut Pen<'_>, area: Rect, stamped: &Stamped, names: &Names) {
-    let at = seconds(stamped);
-    let who = stamped.node.map_or_else(|| "world".to_owned(), |node| names.node(node));
-    let who = format!(" {who:<5} ");
-    let text = stamped.line.text(names);
+/// A row of a log line: instant and node in the first, then its text.
+fn line(pen: &mut Pen<'_>, area: Rect, stamped: &Stamped, is_first: bool, text: &str, names: &Names) {
     let token = level_token(stamped.line.level());
-    pen.pieces(area.x, area.y, area.width, &[(&at, Token::Dim), (&who, Token::Title), (&text, token)]);
+    let [at, who] = event_lead(stamped, names);
+    let lead = width(&at) as u16 + width(&who) as u16;
+    if is_first {
+        pen.pieces(area.x, area.y, area.width, &[(&at, Token::Dim), (&who, Token::Title)]);
+    }
+    pen.text(area.x + lead, area.y, area.width.saturating_sub(lead), text, token);
 }
 
 /// State in a word with its sign.
@@ -141,7 +161,7 @@ pub(super) fn ailments(node: &NodeView) -> String {
         words.push(format!("clock {:+.0} ms", node.clock_error_us as f64 / 1e3));
     }
     if node.queued > 20 {
-        words.push(format!("{} inputs queued", node.queued));
+        words.push(format!("{} queued", many(node.queued, "input")));
     }
     words.join(", ")
 }
@@ -213,17 +233,15 @@ fn card(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watc
 
 /// What the crash of a node has left on its disk.
 fn left_on_disk(view: &ClusterView, node: &NodeView) -> &'static str {
-    let is_its =
-        |fault: &&FaultView| fault.nodes.contains(&node.node) && ["crash", "wipe"].contains(&fault.verb);
-    let crash = view.faults.iter().rfind(is_its);
-    match crash.map(|fault| (fault.verb, fault.what.split_whitespace().nth(2))) {
-        Some(("wipe", _) | (_, Some("disk-loss"))) => "its disk is lost",
-        Some((_, Some("power"))) => "its disk keeps what was flushed",
-        _ => "its disk keeps what was written",
+    let crashes = view.faults.iter().filter(|fault| fault.nodes.contains(&node.node));
+    match crashes.filter_map(|fault| fault.crash).next_back() {
+        Some(CrashKind::DiskLoss) => "its disk is lost",
+        Some(CrashKind::Power) => "its disk keeps what was flushed",
+        Some(CrashKind::Process) | None => "its disk keeps what was written",
     }
 }
 
-/// A node's newest log lines, the last one at the bottom; a narrow card breaks each into two rows.
+/// A node's newest log lines, the last one at the bottom; a narrow card breaks what does not fit.
 fn draw_lines(pen: &mut Pen<'_>, area: Rect, node: &NodeView, names: &Names) {
     let is_narrow = area.width < 44;
     let mut rows: Vec<(String, Token)> = Vec::new();
@@ -231,31 +249,27 @@ fn draw_lines(pen: &mut Pen<'_>, area: Rect, node: &NodeView, names: &Names) {
         let token = level_token(stamped.line.level());
         let text = format!("{} {}", seconds(stamped), stamped.line.text(names));
         let broken = if is_narrow { broken(&text, usize::from(area.width)) } else { vec![text] };
-        if rows.len() + broken.len() > usize::from(area.height) {
+        if rows.len() + broken.len() > usize::from(area.height) && !rows.is_empty() {
             break;
         }
         rows.extend(broken.into_iter().rev().map(|row| (row, token)));
     }
+    let surplus = rows.len().saturating_sub(usize::from(area.height));
+    rows.drain(..surplus);
     let top = area.bottom() - rows.len() as u16;
     for (y, (text, token)) in (top..area.bottom()).zip(rows.into_iter().rev()) {
         pen.text(area.x, y, area.width, &text, token);
     }
 }
 
-/// `text` in at most two rows of `columns`, broken at a blank.
+/// `text` in rows of `columns`, those after the first set in by a blank.
 fn broken(text: &str, columns: usize) -> Vec<String> {
     if width(text) <= columns {
         return vec![text.to_owned()];
     }
-    let border = text
-        .char_indices()
-        .filter(|(at, c)| *c == ' ' && width(&text[..*at]) <= columns)
-        .map(|(at, _)| at)
-        .next_back();
-    match border {
-        Some(at) => vec![text[..at].to_owned(), format!(" {}", text[at..].trim_start())],
-        None => vec![text.to_owned()],
-    }
+    let mut rows = wrapped(text, columns.saturating_sub(1));
+    rows.iter_mut().skip(1).for_each(|row| row.insert(0, ' '));
+    rows
 }
 
 /// When a line was said; minutes only once there are any.
@@ -270,40 +284,33 @@ pub(super) fn rows(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, watch: &Wa
     let first =
         watch.target.map_or(0, |target| (target.index() + 1).saturating_sub(usize::from(area.height)));
     let shown: Vec<&NodeView> = view.nodes.iter().skip(first).take(usize::from(area.height)).collect();
-    let widest = shown.iter().map(|node| width(&facts(view, node))).max().unwrap_or(0) as u16;
-    for (y, node) in (area.y..area.bottom()).zip(shown) {
-        row(pen, Rect { y, height: 1, ..area }, view, node, watch, widest);
-    }
-}
-
-/// What stands at the right of a row.
-fn facts(view: &ClusterView, node: &NodeView) -> String {
-    let Some(held) = &node.replica else { return String::new() };
-    let (_, word, _) = state(node);
-    let mut facts = replica::facts(view, node, held);
-    for extra in [word.to_owned(), ailments(node)] {
-        if !extra.is_empty() {
-            facts = format!("{extra}  {facts}");
-        }
-    }
-    facts
-}
-
-fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch, facts_width: u16) {
-    let is_chosen = watch.target == Some(node.node) || watch.target.is_none();
-    let (sign, word, token) = state(node);
-    let chosen = if is_chosen { pen.sign(Sign::Chosen) } else { ' ' };
-    let head = format!("{chosen}{} {:<4} ", pen.sign(sign), view.names.node(node.node));
-    let used = pen.text(area.x, area.y, area.width, &head, token);
-    let rest = Rect { x: area.x + used, width: area.width.saturating_sub(used), ..area };
-    let Some(held) = &node.replica else {
-        let text = format!("{word} since {}", node.since);
-        pen.text(rest.x, rest.y, rest.width, &text, token);
-        return;
+    let widest = |text: &dyn Fn(&NodeView) -> String| {
+        shown.iter().map(|node| width(&text(node)) as u16).max().unwrap_or(0)
     };
-    let role = match &held.detail {
+    let columns = Columns {
+        name: widest(&|node| view.names.node(node.node)).max(4),
+        role: widest(&|node| node.replica.as_ref().map_or(String::new(), |held| role(held).0)),
+        facts: widest(&|node| facts(view, node)),
+    };
+    let width = area.width.saturating_sub(1);
+    for (y, node) in (area.y..area.bottom()).zip(shown) {
+        row(pen, Rect { y, height: 1, width, ..area }, view, node, watch, columns);
+    }
+}
+
+/// Widths that all rows have in common, so that their strips stand below each other.
+#[derive(Clone, Copy)]
+struct Columns {
+    name: u16,
+    role: u16,
+    facts: u16,
+}
+
+/// What a node is, in a row.
+fn role(held: &ReplicaView) -> (String, Token) {
+    match &held.detail {
         ReplicaDetail::PrimaryReplica(detail) => {
-            (format!("{:<9} t{:<2} ", detail.role.word(), detail.term), member::badge(detail.role))
+            (format!("{:<7} t{:<2} ", detail.role.word(), detail.term), member::badge(detail.role))
         }
         ReplicaDetail::PeerToPeer(detail) if detail.gossip.is_some() => {
             ("all keys ".to_owned(), Token::Plain)
@@ -311,11 +318,36 @@ fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch
         ReplicaDetail::PeerToPeer(detail) => {
             (format!("{:>3}% of keys ", detail.ring_permille / 10), Token::Plain)
         }
+    }
+}
+
+/// What stands at the right of a row.
+fn facts(view: &ClusterView, node: &NodeView) -> String {
+    let Some(held) = &node.replica else { return String::new() };
+    let (_, word, _) = state(node);
+    let facts = [word.to_owned(), replica::facts(view, node, held), ailments(node)];
+    facts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("  ")
+}
+
+fn row(pen: &mut Pen<'_>, area: Rect, view: &ClusterView, node: &NodeView, watch: &Watch, columns: Columns) {
+    let is_chosen = watch.target == Some(node.node) || watch.target.is_none();
+    let (sign, word, token) = state(node);
+    let chosen = if is_chosen { pen.sign(Sign::Chosen) } else { ' ' };
+    let name = usize::from(columns.name);
+    let head = format!("{chosen}{} {:<name$} ", pen.sign(sign), view.names.node(node.node));
+    let used = pen.text(area.x, area.y, area.width, &head, token);
+    let rest = Rect { x: area.x + used, width: area.width.saturating_sub(used), ..area };
+    let Some(held) = &node.replica else {
+        let text = format!("{word} since {}", node.since);
+        pen.text(rest.x, rest.y, rest.width, &text, token);
+        return;
     };
-    let used = pen.text(rest.x, rest.y, rest.width, &role.0, role.1);
-    let rest = Rect { x: rest.x + used, width: rest.width.saturating_sub(used), ..rest };
+    let (text, token_of_role) = role(held);
+    let (text_at, rest) = split_left(rest, columns.role);
+    pen.text(text_at.x, text_at.y, text_at.width, &text, token_of_role);
     let facts = facts(view, node);
-    let facts_width = facts_width.min(rest.width.saturating_sub(12));
+    // The strip has a few columns at least, or half of them where there are few.
+    let facts_width = columns.facts.min((rest.width / 2).max(rest.width.saturating_sub(STRIP)));
     let (bar, right) = split_left(rest, rest.width.saturating_sub(facts_width + 1));
     match &held.detail {
         ReplicaDetail::PrimaryReplica(_) => cells::draw_strip(pen, bar, view, node),

@@ -6,6 +6,7 @@ use super::pen::Pen;
 use super::replica::Pad;
 use crate::base::ids::NodeId;
 use crate::base::line::size;
+use crate::base::text::{many, width};
 use crate::cluster::view::{ClusterView, NodeView, SpreadView};
 use crate::protocol::view::{GossipView, PeerStatus, PeerToPeerView, ReplicaDetail, RootView, Standing};
 use ratatui::layout::Rect;
@@ -34,7 +35,12 @@ pub(super) fn draw(
     let busy = format!("coordinates {}", detail.pending_total);
     pad.row(pen, &[(&busy, Token::Dim)]);
     for hint in detail.hints.iter().take(3) {
-        let text = format!("{} hints {} {}", view.names.node(hint.target), hint.count, size(hint.bytes));
+        let text = format!(
+            "{} for {}, {}",
+            many(hint.count, "hint"),
+            view.names.node(hint.target),
+            size(hint.bytes)
+        );
         pad.row(pen, &[(&text, Token::Warn)]);
     }
     if let Some(text) = kept_for(view, me) {
@@ -49,7 +55,7 @@ pub(super) fn draw(
         pad.row(pen, &[(&text, Token::Pending)]);
     }
     if detail.tombstones > 0 {
-        let text = format!("{} tombstones", detail.tombstones);
+        let text = many(detail.tombstones, "tombstone");
         pad.row(pen, &[(&text, Token::Dim)]);
     }
 }
@@ -88,7 +94,7 @@ pub(super) fn movement(view: &ClusterView, detail: &PeerToPeerView) -> Option<St
         Standing::Joining => {
             let (keys, sources) = ring.arrived;
             let pending = percent(ring.pending_permille);
-            Some(format!("joining +{pending}: {keys} keys, {sources} sent all"))
+            Some(format!("joining +{pending}: {}, {sources} sent all", many(keys, "key")))
         }
         Standing::TakingOver => Some(format!("taking over {}", percent(detail.copies_permille))),
         Standing::Leaving => Some(format!("leaving{streams}")),
@@ -113,7 +119,7 @@ fn kept_for(view: &ClusterView, me: NodeId) -> Option<String> {
             keepers.push(view.names.node(keeper));
         }
     }
-    (count > 0).then(|| format!("hints in {count}: {}", keepers.join(" ")))
+    (count > 0).then(|| format!("{} for it at {}", many(count, "hint"), keepers.join(" ")))
 }
 
 fn peer(node: &NodeView) -> Option<&PeerToPeerView> {
@@ -169,7 +175,8 @@ fn status_look(status: PeerStatus) -> (Sign, Token) {
     }
 }
 
-/// What the peer `me` thinks of the others: `sees n2+ n3x`.
+/// What the peer `me` thinks of the others: `sees n2+ n3x`; where names have no room, a sign each in the order of the
+/// nodes.
 pub(super) fn draw_opinions(
     pen: &mut Pen<'_>,
     area: Rect,
@@ -178,6 +185,17 @@ pub(super) fn draw_opinions(
     detail: &PeerToPeerView,
 ) {
     let mut x = area.x + pen.text(area.x, area.y, area.width, "sees ", Token::Dim);
+    let names: usize = view.nodes.iter().map(|other| width(&view.names.node(other.node)) + 2).sum();
+    let room = usize::from(area.right().saturating_sub(x));
+    if names > room && view.nodes.len() <= room {
+        for (x, other) in (x..).zip(&view.nodes) {
+            let is_me = other.node == me;
+            let (sign, token) =
+                if is_me { (Sign::Middle, Token::Dim) } else { status_look(detail.opinion(other.node)) };
+            pen.put(x, area.y, pen.sign(sign), token);
+        }
+        return;
+    }
     for other in view.nodes.iter().map(|other| other.node).filter(|&other| other != me) {
         let (sign, token) = status_look(detail.opinion(other));
         let text = format!("{}{} ", view.names.node(other), pen.sign(sign));

@@ -5,6 +5,7 @@ use super::pen::Pen;
 use super::{keys, member, peer};
 use crate::base::data::Data;
 use crate::base::ids::NodeId;
+use crate::base::knob::Topology;
 use crate::base::text::width;
 use crate::cluster::view::{ClusterView, NodeView};
 use crate::protocol::view::{KeyRow, ReplicaDetail, ReplicaView};
@@ -132,8 +133,17 @@ fn key_text(view: &ClusterView, key: &KeyRow) -> String {
     format!("{name} {} siblings: {}{mark}", siblings.len(), siblings.join(" | "))
 }
 
-/// Whether another live node shows a newer version of this key.
+/// Whether another live node shows a newer version of this key. Where versions are no line, but may be side by side,
+/// a larger number says nothing.
 fn is_stale(view: &ClusterView, key: &KeyRow) -> bool {
+    let is_line = match view.topology {
+        Topology::PrimaryReplica => true,
+        Topology::PeerToPeer => view.knobs.word("conflict") == "lww",
+        Topology::MultiLeader => false,
+    };
+    if !is_line {
+        return false;
+    }
     let shown = view.nodes.iter().filter_map(|node| node.replica.as_ref()).flat_map(|replica| &replica.keys);
     shown.filter(|other| other.key == key.key).any(|other| other.version > key.version)
 }

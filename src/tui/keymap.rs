@@ -342,9 +342,13 @@ pub fn fault_on<'a>(model: &'a Model, verb: &str, node: NodeId) -> Option<&'a Fa
 /// What keys do at this moment, most useful first: the words follow the target's state.
 pub fn hints(model: &Model) -> Vec<(String, String)> {
     let mode = model.mode();
+    let worth = |binding: &Binding| match in_view(model, binding.action) {
+        Some((_, worth)) if mode == Mode::World => worth,
+        _ => binding.hint.1,
+    };
     let mut rows: Vec<&Binding> =
-        BINDINGS.iter().filter(|binding| binding.mode == mode && binding.hint.1 > 0).collect();
-    rows.sort_by_key(|binding| std::cmp::Reverse(binding.hint.1));
+        BINDINGS.iter().filter(|binding| binding.mode == mode && worth(binding) > 0).collect();
+    rows.sort_by_key(|binding| std::cmp::Reverse(worth(binding)));
     let is_useful = |binding: &&Binding| match binding.action {
         Action::NextRun | Action::SideBySide => model.frame.runs.len() > 1,
         Action::HealAll => !model.cluster().faults.is_empty(),
@@ -361,7 +365,41 @@ pub fn hints(model: &Model) -> Vec<(String, String)> {
         .collect()
 }
 
+/// What a key does in the view that is open, and how useful that is; nothing where it does what it always does.
+fn in_view(model: &Model, action: Action) -> Option<(&'static str, u8)> {
+    let is_list = matches!(model.view, View::Ledger | View::Checks | View::Metrics | View::Differences);
+    match (model.view, action) {
+        (View::Cluster, Action::Expand) if model.is_expanded => Some(("back", 99)),
+        (View::Cluster, Action::Down) if model.is_expanded => Some(("scroll", 97)),
+        (View::Cluster | View::SideBySide, _) => None,
+        (_, Action::Leave) => Some(("back", 94)),
+        (View::Ledger, Action::Why) if !model.shows_story => Some(("its story", 100)),
+        (View::Ledger, Action::Down) if !model.shows_story => Some(("next write", 99)),
+        (View::Ledger, Action::Filter) if !model.shows_story => Some(("filter", 93)),
+        (View::Checks, Action::Down) => Some(("next guarantee", 99)),
+        (View::Log, Action::Up) => Some(("scroll back", 93)),
+        (_, Action::Down) if !matches!(model.view, View::Network | View::Log) => Some(("scroll", 93)),
+        // What is done to a node is not seen there.
+        (
+            _,
+            Action::Crash
+            | Action::Isolate
+            | Action::PauseNode
+            | Action::Partition
+            | Action::Loss
+            | Action::Slow
+            | Action::Clock
+            | Action::Write
+            | Action::Read,
+        ) if is_list => Some(("", 0)),
+        _ => None,
+    }
+}
+
 fn words(model: &Model, binding: &Binding) -> String {
+    if let Some((words, _)) = in_view(model, binding.action).filter(|_| binding.mode == Mode::World) {
+        return words.to_owned();
+    }
     let node = model.node();
     let name = node.map_or_else(|| "all".to_owned(), |node| model.name(node.node));
     let is = |health: Health| node.is_some_and(|node: &NodeView| node.health == health);
@@ -383,7 +421,6 @@ fn words(model: &Model, binding: &Binding) -> String {
             let next = (model.run + 1) % model.frame.runs.len();
             format!("show {}", model.frame.runs[next].id)
         }
-        Action::Why if model.view == View::Ledger && !model.shows_story => "its story".to_owned(),
         _ => binding.hint.0.to_owned(),
     }
 }

@@ -257,6 +257,11 @@ fn hints_are_true_for_the_moment() {
     assert!(calm.contains(&"c crash n1".to_owned()) && !calm.iter().any(|hint| hint.starts_with("H ")));
     let down = words(&model(1_000, &["0.5s crash n1"]));
     assert!(down.contains(&"c restart n1".to_owned()) && down.contains(&"H heal all".to_owned()));
+    let mut ledger = model(1_000, &[]);
+    ledger.view = View::Ledger;
+    let ledger = words(&ledger);
+    assert_eq!(ledger[..2], ["enter its story", "down next write"]);
+    assert!(ledger.contains(&"esc back".to_owned()) && !ledger.iter().any(|hint| hint.starts_with("c ")));
     let known: Vec<&str> = BINDINGS.iter().flat_map(keys_of).collect();
     assert!(hints(&model(1_000, &[])).iter().all(|(key, _)| known.contains(&key.as_str())));
 }

@@ -3,6 +3,7 @@
 use super::Line;
 use crate::base::movement::{Move, Objection};
 use crate::base::names::Names;
+use crate::base::text::many;
 
 /// The text of a line about a movement; empty for any other.
 pub(super) fn text(line: &Line, names: &Names) -> String {
@@ -22,18 +23,18 @@ pub(super) fn text(line: &Line, names: &Names) -> String {
             format!("not {}: {}", doing(*how, names), objection(*why, *how, names))
         }
         Line::MoveFetched { keys, took } => {
-            format!("{keys} keys came in {took}: reads go here now, writes to old and new owners")
+            format!("{} came in {took}: reads go here now, writes to old and new owners", many(keys, "key"))
         }
         Line::MoveDone { how: how @ (Move::Join | Move::Replace(_)), copies, took } => {
-            format!("done {} after {took}: {copies} copies moved here", doing(*how, names))
+            format!("done {} after {took}: {} moved here", doing(*how, names), many(copies, "copy"))
         }
         Line::MoveDone { how: Move::Leave, copies, took } => {
-            format!("left the ring after {took}: {copies} copies moved to others")
+            format!("left the ring after {took}: {} moved to others", many(copies, "copy"))
         }
         Line::GivenUp { node } => {
             format!("{} is given up: the ring is as it was before it came", names.node(*node))
         }
-        Line::RangesDropped { keys } => format!("{keys} keys dropped: others own them now"),
+        Line::RangesDropped { keys } => format!("{} dropped: others own them now", many(keys, "key")),
         _ => String::new(),
     }
 }

@@ -5,6 +5,7 @@ use crate::base::command::CrashKind;
 use crate::base::ids::{Key, NodeId};
 use crate::base::names::Names;
 use crate::base::rule::Rule;
+use crate::base::text::many;
 
 impl Line {
     /// The line in an operator's words.
@@ -104,7 +105,7 @@ impl Line {
             }
             Line::LinkOk { peer } => format!("replication link to {} is up", n(peer)),
             Line::PartialOk { peer, from, entries } => {
-                format!("partial resync of {} from index {from}, {entries} entries", n(peer))
+                format!("partial resync of {} from index {from}, {}", n(peer), many(entries, "entry"))
             }
             Line::PartialNo { peer, why: PartialRefusal::BacklogStartsAt(first) } => {
                 format!("partial resync of {} refused: backlog starts at {first}", n(peer))
@@ -113,27 +114,34 @@ impl Line {
                 format!("partial resync of {} refused: unknown history", n(peer))
             }
             Line::FullStart { peer, index, rows } => {
-                format!("full resync of {}: snapshot {index}, {rows} keys", n(peer))
+                format!("full resync of {}: snapshot {index}, {}", n(peer), many(rows, "key"))
             }
-            Line::FullDone { index, rows } => format!("full resync done: snapshot {index}, {rows} keys"),
+            Line::FullDone { index, rows } => {
+                format!("full resync done: snapshot {index}, {}", many(rows, "key"))
+            }
             Line::Diverged { at, entries, acked, primary } => {
                 format!(
                     "history forks at {at}: {entries} local entries not in {} ({acked} acked)",
                     n(primary)
                 )
             }
-            Line::Rewind { from, keys } => format!("rewinding to {from}: fetching {keys} old keys"),
+            Line::Rewind { from, keys } => format!("rewinding to {from}: fetching {}", many(keys, "old key")),
             Line::Rollback { entries, archive } => {
-                format!("rolled back {entries} entries to archive #{archive}")
+                format!("rolled back {} to archive #{archive}", many(entries, "entry"))
             }
             Line::MergeList { archive, both, only_here } => {
                 format!(
-                    "archive #{archive} to merge: {both} keys changed on both sides, {only_here} only here"
+                    "archive #{archive} to merge: {} changed on both sides, {only_here} only here",
+                    many(both, "key")
                 )
             }
             Line::StaysOut => "not following: rejoin=refuse, an operator must act".to_owned(),
             Line::FullAbort { peer, behind } => {
-                format!("full resync of {} begins again: {behind} entries overflow its buffer", n(peer))
+                format!(
+                    "full resync of {} begins again: its buffer overflows by {}",
+                    n(peer),
+                    many(behind, "entry")
+                )
             }
             Line::Truncate { from, to, archive } => {
                 format!("truncated {from}..{to}, kept as archive #{archive}")
@@ -157,7 +165,7 @@ impl Line {
             }
             Line::PeerSuspect { peer } => format!("suspect {}: no ack, direct or indirect", n(peer)),
             Line::PeerDown { peer, confirmations } => {
-                format!("marking {} down ({confirmations} confirmations)", n(peer))
+                format!("marking {} down ({})", n(peer), many(confirmations, "confirmation"))
             }
             Line::PeerConvicted { peer, phi_tenths } => {
                 format!("{} is down: phi {}.{}", n(peer), phi_tenths / 10, phi_tenths % 10)
@@ -175,7 +183,7 @@ impl Line {
             Line::HintStore { target, queued, bytes } => {
                 format!("hint for {} ({queued} queued, {})", n(target), size(*bytes))
             }
-            Line::HintReplay { target, sent } => format!("replayed {sent} hints to {}", n(target)),
+            Line::HintReplay { target, sent } => format!("replayed {} to {}", many(sent, "hint"), n(target)),
             Line::HintDrop { target, down_for } => {
                 format!(
                     "{} down for {:.0} s: hint window exceeded, not hinted",
@@ -190,12 +198,14 @@ impl Line {
             Line::LwwDrop { key, stored_is_newer_by } => {
                 format!("{} write discarded, stored timestamp is {stored_is_newer_by} newer", k(key))
             }
-            Line::Siblings { key, siblings } => format!("{} now has {siblings} siblings", k(key)),
+            Line::Siblings { key, siblings } => format!("{} now has {}", k(key), many(siblings, "sibling")),
             Line::SiblingsWarn { key, siblings, limit } => {
-                format!("{} has {siblings} siblings, {limit} are worth a warning", k(key))
+                format!("{} has {}, {limit} are worth a warning", k(key), many(siblings, "sibling"))
             }
             Line::Tombstone { key } => format!("tombstone for {}", k(key)),
-            Line::Purged { tombstones, grace } => format!("{tombstones} tombstones purged after {grace}"),
+            Line::Purged { tombstones, grace } => {
+                format!("{} purged after {grace}", many(tombstones, "tombstone"))
+            }
             Line::Resurrected { key, by: Some(by) } => format!("{} resurrected by {}", k(key), n(by)),
             Line::Resurrected { key, by: None } => {
                 format!("{} resurrected: a read shows what was deleted", k(key))
@@ -203,22 +213,30 @@ impl Line {
             Line::HintFull { target, bytes } => {
                 format!("{} of hints for {}: no room, not hinted", size(*bytes), n(target))
             }
-            Line::RepairStart { peer, keys } => format!("repair with {}: comparing {keys} keys", n(peer)),
+            Line::RepairStart { peer, keys } => {
+                format!("repair with {}: comparing {}", n(peer), many(keys, "key"))
+            }
             Line::RepairDiff { peer, leaves, came, changed } => {
                 format!(
-                    "repair with {}: {leaves} leaves differ, {came} keys came ({changed} different)",
-                    n(peer)
+                    "repair with {}: {}, {} came ({changed} different)",
+                    n(peer),
+                    if *leaves == 1 {
+                        "1 leaf differs".to_owned()
+                    } else {
+                        format!("{leaves} leaves differ")
+                    },
+                    many(came, "key")
                 )
             }
             Line::RepairDone { peer, keys } => {
-                format!("repair with {}: {keys} keys, nothing differs", n(peer))
+                format!("repair with {}: {}, nothing differs", n(peer), many(keys, "key"))
             }
             Line::RepairFailed { peer } => format!("repair with {} given up: it stood still", n(peer)),
             Line::SiteLost { site, silent } => {
                 format!("replication to {} lost (silent {:.0} ms)", names.site(*site), silent.as_millis())
             }
             Line::SiteBack { site, missing } => {
-                format!("replication to {} is back, {missing} writes to ship", names.site(*site))
+                format!("replication to {} is back, {} to ship", names.site(*site), many(missing, "write"))
             }
             Line::SiteResume { site, from } => {
                 format!("{} has {from} of our writes: shipping from there", names.site(*site))
@@ -252,11 +270,13 @@ impl Line {
                 CrashKind::Power => format!("power lost; {lost_records} unflushed records gone"),
                 CrashKind::DiskLoss => "crashed and lost its disk".to_owned(),
             },
-            Line::Restart { kept_records } => format!("restarting from disk, {kept_records} records"),
+            Line::Restart { kept_records } => {
+                format!("restarting from disk, {}", many(kept_records, "record"))
+            }
             Line::Panicked { text } => format!("the node's code panicked: {text}"),
             Line::Paused => "process paused".to_owned(),
             Line::Resumed { after, queued } => {
-                format!("process resumes after {after}, {queued} inputs queued")
+                format!("process resumes after {after}, {} queued", many(queued, "input"))
             }
             Line::FaultOn { number, what } => format!("f{number} {what}"),
             Line::FaultOff { number, what } => format!("f{number} healed: {what}"),

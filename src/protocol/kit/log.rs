@@ -37,6 +37,11 @@ impl Epoch {
         self.0 >> 32
     }
 
+    /// A number that names it.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
     /// Its primary; nobody before the first reign.
     pub fn primary(self) -> Option<NodeId> {
         (self.0 > 0).then(|| NodeId(u16::MAX - (self.0 >> 16) as u16))
@@ -281,15 +286,15 @@ impl Log {
     /// The largest index at which this log and one with `history` that ends at `last` hold the same entry, found
     /// from the histories alone (replication.md 1.6; Redis PSYNC, Kafka OffsetsForLeaderEpoch).
     pub fn common_point(&self, history: &[Position], last: u64) -> u64 {
-        let end_of = |history: &[Position], place: usize, last: u64| {
-            history.get(place + 1).map_or(last, |next| next.index - 1)
-        };
-        let shared = self.history.iter().zip(history).take_while(|(ours, theirs)| ours == theirs).count();
-        match shared.checked_sub(1) {
-            None => 0,
-            Some(place) => end_of(&self.history, place, self.last_index()).min(end_of(history, place, last)),
-        }
+        common_point((&self.history[..], self.last_index()), (history, last), |opening| opening.index)
     }
+}
+
+/// The same of two histories with the ends of their logs; `start` says where a reign begins.
+pub fn common_point<R: PartialEq>(ours: (&[R], u64), theirs: (&[R], u64), start: impl Fn(&R) -> u64) -> u64 {
+    let shared = ours.0.iter().zip(theirs.0).take_while(|(ours, theirs)| ours == theirs).count();
+    let end_of = |(history, last): (&[R], u64)| history.get(shared).map_or(last, |next| start(next) - 1);
+    if shared == 0 { 0 } else { end_of(ours).min(end_of(theirs)) }
 }
 
 /// Entries with their indexes, from either end.

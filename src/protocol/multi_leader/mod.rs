@@ -34,7 +34,7 @@ pub use config::Config;
 pub use message::{Message, Ship};
 
 use super::primary_replica::{self, PrimaryReplica};
-use super::view::{ReplicaDetail, ReplicaView, SiteLinkView, SiteView};
+use super::view::{LogCell, ReplicaDetail, ReplicaView, SiteLinkView, SiteView};
 use super::{
     Context, Effect, Ghost, Holding, Input, Order, Protocol, Routing, Sought, Surroundings, Timer, Truth,
     Updates,
@@ -216,6 +216,10 @@ impl Protocol for MultiLeader {
             detail.site = Some(self.site_view());
         }
         view
+    }
+
+    fn entries(&self, partition: Option<u16>, from: u64, to: u64) -> Vec<LogCell> {
+        self.group.entries(partition, from, to)
     }
 
     fn routing(config: &Config) -> Routing {

@@ -56,7 +56,7 @@ use crate::base::knob::Knobs;
 use crate::base::line::Line;
 use crate::base::time::{Span, VirtualTime, WallTime};
 use crate::protocol::kit::log::{Content, Entry, Epoch, Log};
-use crate::protocol::view::ReplicaView;
+use crate::protocol::view::{LogCell, ReplicaView};
 use crate::protocol::{
     self, DiskPosition, Holding, Input, Order, Protocol, Routing, Sought, Surroundings, Timer, Traffic, Truth,
 };
@@ -267,6 +267,10 @@ impl Protocol for PrimaryReplica {
 
     fn view(&self, now: VirtualTime) -> ReplicaView {
         self.picture(now)
+    }
+
+    fn entries(&self, _partition: Option<u16>, from: u64, to: u64) -> Vec<LogCell> {
+        self.cells(from, to)
     }
 
     fn routing(config: &Config) -> Routing {

@@ -6,11 +6,11 @@ use super::ship::Flow;
 use super::{PrimaryReplica, Promotion, Role};
 use crate::base::ids::NodeId;
 use crate::base::time::{Span, VirtualTime};
-use crate::protocol::kit::log::{Content, Entry, Write};
+use crate::protocol::kit::log::{Content, Entry, Position, Write};
 use crate::protocol::kit::quorum::{majority, reached_by};
 use crate::protocol::view::{
     BranchView, CELLS_SHOWN, CUT_SHOWN, CellContent, CellState, FollowerView, LogCell, PrimaryReplicaView,
-    ReplicaDetail, ReplicaView, Role as Badge,
+    ReignView, ReplicaDetail, ReplicaView, Role as Badge,
 };
 
 impl PrimaryReplica {
@@ -31,13 +31,14 @@ impl PrimaryReplica {
             term: self.term,
             voted_for: self.voted_for,
             primary: self.primary,
-            history: log.history().iter().map(|opening| (opening.epoch.term(), opening.index)).collect(),
+            history: log.history().iter().map(reign_view).collect(),
             last_index: log.last_index(),
             flushed_index: self.flushed,
             applied_index: self.store.applied(),
             commit_index: self.commit,
             first_index: log.first_index(),
-            cells: self.cells(),
+            acked_index: self.acked,
+            cells: self.cells((log.last_index() + 1).saturating_sub(CELLS_SHOWN as u64), log.last_index()),
             followers: reign.map_or(Vec::new(), |reign| self.followers(reign)),
             waiting: reign.map_or(0, |reign| reign.waiters.len()),
             is_degraded: reign.is_some_and(|reign| reign.is_degraded),
@@ -51,6 +52,7 @@ impl PrimaryReplica {
                 .map_or(Vec::new(), members_in_sync),
             monitor: self.watch().map(|(view, _)| view),
             partitions: Vec::new(),
+            partition: None,
             site: None,
             archive: self.archive.iter().map(|branch| self.branch_view(branch)).collect(),
         }
@@ -118,9 +120,9 @@ impl PrimaryReplica {
         }
     }
 
-    fn cells(&self) -> Vec<LogCell> {
-        let first = (self.log().last_index() + 1).saturating_sub(CELLS_SHOWN as u64);
-        self.log().iter_from(first).map(|(index, entry)| self.cell(index, entry)).collect()
+    pub(super) fn cells(&self, from: u64, to: u64) -> Vec<LogCell> {
+        let entries = self.log().iter_from(from).take_while(|(index, _)| *index <= to);
+        entries.map(|(index, entry)| self.cell(index, entry)).collect()
     }
 
     fn cell(&self, index: u64, entry: &Entry) -> LogCell {
@@ -163,15 +165,9 @@ impl PrimaryReplica {
         }
     }
 
-    /// A state includes the earlier ones, so what was acknowledged before it was flushed still shows as buffered.
     fn cell_state(&self, index: u64, entry: &Entry) -> CellState {
         let is_acked = index <= self.acked && entry.epoch.primary() == Some(self.me);
-        match index {
-            _ if index <= self.commit => CellState::Committed,
-            _ if index > self.flushed => CellState::Buffered,
-            _ if is_acked => CellState::Acked,
-            _ => CellState::Flushed,
-        }
+        CellState::of(index, is_acked, self.flushed, self.commit)
     }
 
     fn followers(&self, reign: &Reign) -> Vec<FollowerView> {
@@ -185,11 +181,17 @@ impl PrimaryReplica {
                 applied: follower.applied,
                 lag_entries: last.saturating_sub(follower.applied),
                 heard_at: follower.heard,
+                has_answered: follower.life > 0,
                 is_full_sync: matches!(follower.flow, Flow::Snapshot(_)),
             }
         };
         self.peers().map(picture).collect()
     }
+}
+
+fn reign_view(opening: &Position) -> ReignView {
+    let epoch = opening.epoch;
+    ReignView { epoch: epoch.number(), term: epoch.term(), primary: epoch.primary(), from: opening.index }
 }
 
 fn members_in_sync(reign: &Reign) -> Vec<NodeId> {
