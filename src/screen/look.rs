@@ -192,6 +192,11 @@ fn hue(r: u8, g: u8, b: u8) -> Color {
     }
 }
 
+/// The ink of the dark theme that the cube shows by this colour.
+fn ours(colour: Color) -> Option<Ink> {
+    TOKENS.iter().map(|token| token.ink()).find(|ink| indexed(ink.dark) == colour)
+}
+
 impl Look {
     /// The style of a token.
     pub fn style(&self, token: Token) -> Style {
@@ -220,6 +225,10 @@ impl Look {
                 indexed(u32::from(r) << 16 | u32::from(g) << 8 | u32::from(b))
             }
             (Depth::Sixteen, Color::Rgb(r, g, b)) => hue(r, g, b),
+            // What the cube has made of one of our own colours may have lost its hue.
+            (Depth::Sixteen, Color::Indexed(16..)) if ours(colour).is_some() => {
+                ours(colour).map_or(Color::Reset, |ink| ink.sixteen)
+            }
             (Depth::Sixteen, Color::Indexed(index @ 16..)) => match index - 16 {
                 cube @ 0..216 => {
                     let [r, g, b] = [cube / 36, cube / 6 % 6, cube % 6].map(|step| step * 51);
