@@ -135,6 +135,17 @@ fn write_and_read_come_filled_in_and_keep_their_key() {
 }
 
 #[test]
+fn what_is_pasted_goes_where_it_would_be_typed() {
+    let mut model = model(1_000, &[]);
+    press_all(&mut model, "2 w");
+    paste(&mut model, "k7=pasted\n");
+    assert_eq!(press_all(&mut model, "enter"), ["write k7=pasted at n2"]);
+    press_all(&mut model, "?");
+    paste(&mut model, "undo");
+    assert!(matches!(&model.focus, Focus::Help { filter, .. } if filter == "undo"));
+}
+
+#[test]
 fn what_is_only_offered_is_typed_over() {
     let mut model = model(1_000, &[]);
     press_all(&mut model, "2 w");

@@ -12,9 +12,8 @@ use crate::base::ids::NodeId;
 use crate::driver::frame::FULL_SPEED;
 use crate::driver::{Request, Seek, Stop};
 use crate::screen::{View, instant_at};
-use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
-use tui_input::Input;
 
 /// What the loop must do after a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,10 +86,10 @@ pub fn click(model: &mut Model, event: &MouseEvent, area: Rect) -> Option<Reques
 
 /// Text was pasted: it lands in the line being typed, without control characters.
 pub fn paste(model: &mut Model, text: &str) {
-    if let Focus::Prompt(prompt) = &mut model.focus {
-        let plain: String = text.chars().filter(|c| !c.is_control()).take(1_000).collect();
-        let value = format!("{}{plain}", prompt.input.value());
-        prompt.input = Input::new(value);
+    if matches!(model.focus, Focus::Prompt(_) | Focus::Help { .. }) {
+        for letter in text.chars().filter(|c| !c.is_control()).take(1_000) {
+            type_into(model, &KeyEvent::from(KeyCode::Char(letter)));
+        }
     }
 }
 

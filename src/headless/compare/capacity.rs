@@ -101,6 +101,8 @@ fn theory(setup: &RunSetup, load: Load) -> Option<Theory> {
     let spread = |copies: f64| nodes * c / (1.0 + 2.0 * (copies - copies / nodes));
     let (formula, rate) = match (knobs.topology(), load) {
         (Topology::PrimaryReplica, _) if !is_plain(knobs) => return None,
+        // Nobody coordinates: what a write costs depends on the overlay and on how much a rumour carries.
+        (Topology::PeerToPeer, _) if knobs.word("spread") == "gossip" => return None,
         // What a site receives from the others depends on how many writes a shipment carries.
         (Topology::MultiLeader, _) => return None,
         (Topology::PrimaryReplica, Load::Writes) => ("c/n", c / nodes),

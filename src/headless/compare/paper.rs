@@ -151,10 +151,12 @@ fn capacity(scenario: &Scenario, found: &Capacity) -> String {
     };
     let theory = match (&found.theory, found.rate) {
         (Some(theory), Some(rate)) => format!(
-            "; {} gives {:.0}/s for messages alone, without flushes and timers: this is {:.2} of it",
+            "; {} gives {:.0}/s for messages alone, without flushes and timers: this is {:.2} of it{}",
             theory.formula,
             theory.rate,
-            f64::from(rate) / theory.rate
+            f64::from(rate) / theory.rate,
+            // The formula takes a message for each write.
+            if theory.rate < f64::from(rate) { ", as a message carries what has come meanwhile" } else { "" }
         ),
         _ => String::new(),
     };
