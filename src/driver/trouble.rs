@@ -70,4 +70,12 @@ mod tests {
         assert_eq!(of(&[cut, crash[0], crash[1], ("20s", "do = \"heal\"")]), Some((5_000, 20_000)));
         assert_eq!(of(&[cut, crash[0], crash[1]]), Some((5_000, 30_000)));
     }
+
+    #[test]
+    fn faults_end_by_themselves_or_with_what_takes_their_place() {
+        let strobe = ("2s", "do = \"clock-strobe n1 +-200ms every 100ms for 1s\"");
+        assert_eq!(of(&[strobe]), Some((2_000, 3_000)));
+        let crash = [("2s", "do = \"pause n1\""), ("3s", "do = \"crash n1\""), ("5s", "do = \"restart n1\"")];
+        assert_eq!(of(&crash), Some((2_000, 5_000)));
+    }
 }

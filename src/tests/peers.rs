@@ -448,3 +448,12 @@ fn far_stand_ins_are_no_local_quorum() {
         &[("strict", late), ("sloppy", late)],
     ));
 }
+
+/// A client that was told which node to ask waits for that one, however often it asks again.
+#[test]
+fn an_operation_for_one_node_is_answered_by_no_other() {
+    let world = "[cluster]\nnodes = 3\n[workload]\nkind = \"none\"\ntimeout = \"1s\"\nretries = 4";
+    let timeline = at("1s", "pause n1") + &at("2s", "write x=5 at n1");
+    let answers = told(&peers(world, &[("peers", "")], &timeline, &[]), 1, "write x=5 at n1");
+    assert_eq!(answers[0], ["write x=5 at n1: unknown: no answer"]);
+}

@@ -5,6 +5,7 @@ use super::stage::{at, expect, holds, loaded, scenario_of, told};
 use splitbrain::base::fate::WriteFate;
 use splitbrain::base::time::VirtualTime;
 use splitbrain::cluster::live::HostKind;
+use splitbrain::driver::frame::MarkerKind;
 use splitbrain::driver::player::Player;
 use splitbrain::driver::verdict::play_out;
 use splitbrain::scenario::presets::load;
@@ -281,4 +282,14 @@ fn what_a_healed_site_keeps_is_safe() {
         let (safe, at_risk) = (run.fates.of(WriteFate::Safe), run.fates.of(WriteFate::AtRisk));
         assert!(safe > 50 && at_risk == 0, "{safe} safe, {at_risk} at risk");
     }
+}
+
+/// Each site begins with a leader; that is no failover.
+#[test]
+fn first_leaders_are_no_failovers() {
+    let mut player =
+        Player::new(Arc::new(load("two-sites").expect("a preset")), HostKind::Inline).expect("a world");
+    player.advance(VirtualTime(1_000_000));
+    let failovers = player.markers().into_iter().filter(|marker| marker.kind == MarkerKind::Failover);
+    assert_eq!(failovers.map(|marker| marker.label.to_string()).collect::<Vec<_>>(), [""; 0]);
 }
