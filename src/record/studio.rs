@@ -27,6 +27,9 @@ use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// The instant of the first picture, as in the playground: before it no node has started.
+const FIRST: VirtualTime = VirtualTime(1_000);
+
 /// What is filmed, and how.
 #[derive(Clone, Debug)]
 pub struct Direction {
@@ -242,6 +245,7 @@ impl Studio {
 
     /// Goes to an instant; only a film that jumps needs to remember its past.
     fn go(&mut self, stop: VirtualTime) {
+        let stop = stop.max(FIRST);
         let is_back = stop < self.world.cursor().at;
         if is_back && self.world.seek(Cursor { at: stop, steps: 0 }).is_err() {
             unreachable!("nodes that are called inline need no runtime");
