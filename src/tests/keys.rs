@@ -77,6 +77,8 @@ impl Hand {
                 Some(Request::Seek(Seek::To(VirtualTime(now.0 + us).min(self.far))))
             }
             Request::Seek(Seek::By(us)) if us > 0 => on(us as u64),
+            // Who hurries to the next words of a scenario that tells no more plays it to its end.
+            Request::NextBeat | Request::Follow(true) => None,
             Request::Seek(Seek::Next(_)) | Request::Until(_) | Request::Quit | Request::Restart => None,
             Request::StepMessage { is_back: false, .. } if now >= self.far => None,
             request => Some(request),
