@@ -124,6 +124,20 @@ impl Terminal {
         self.child.0.wait().expect("the child can be waited for").exit_code()
     }
 
+    /// Presses `q` until the program has left, which does not hear who is quicker than its first picture. Gives the exit
+    /// code.
+    pub(super) fn leave(&mut self) -> u32 {
+        let deadline = Deadline::new();
+        loop {
+            self.press("q");
+            while self.take(Duration::from_millis(200)) {}
+            if let Some(status) = self.child.0.try_wait().expect("the child can be waited for") {
+                return status.exit_code();
+            }
+            deadline.check("the end", self);
+        }
+    }
+
     /// Sends a signal to the child and everything in its process group.
     fn signal(&self, name: &str) {
         let group = format!("-{}", self.child.0.process_id().expect("it runs"));
