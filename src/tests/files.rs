@@ -7,8 +7,7 @@ use std::fs;
 fn plays_on_and_ends(mut terminal: Terminal) {
     terminal.press("2c");
     terminal.wait_for("crash n2");
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
     terminal.assert_restored();
 }
 

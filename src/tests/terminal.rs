@@ -118,10 +118,19 @@ impl Terminal {
     /// Waits for the end; gives the exit code.
     pub(super) fn end(&mut self) -> u32 {
         let deadline = Deadline::new();
-        while self.take(LIMIT) {
+        loop {
+            if let Some(code) = self.ended() {
+                return code;
+            }
             deadline.check("the end", self);
         }
-        self.child.0.wait().expect("the child can be waited for").exit_code()
+    }
+
+    /// The exit code, once all is said and the child has ended.
+    fn ended(&mut self) -> Option<u32> {
+        while self.take(Duration::from_millis(200)) {}
+        let status = self.child.0.try_wait().expect("the child can be waited for");
+        status.map(|status| status.exit_code())
     }
 
     /// Presses `q` until the program has left, which does not hear who is quicker than its first picture. Gives the exit
@@ -130,9 +139,8 @@ impl Terminal {
         let deadline = Deadline::new();
         loop {
             self.press("q");
-            while self.take(Duration::from_millis(200)) {}
-            if let Some(status) = self.child.0.try_wait().expect("the child can be waited for") {
-                return status.exit_code();
+            if let Some(code) = self.ended() {
+                return code;
             }
             deadline.check("the end", self);
         }
@@ -206,8 +214,7 @@ fn a_newcomer_crashes_the_primary_and_sees_how_the_peers_lived_on() {
     // Escape and a key at once would be that key with Alt.
     terminal.press("\x1b");
     terminal.wait("the help to go", |screen| !screen.contains("type to narrow"));
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
     terminal.assert_restored();
 }
 
@@ -233,8 +240,7 @@ fn a_small_window_says_so_and_a_large_one_is_used() {
     terminal.master.resize(size).expect("the window grows");
     terminal.screen.screen_mut().set_size(nonzero(50), nonzero(200));
     terminal.wait_for("PRIMARY");
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
     terminal.assert_restored();
 }
 
@@ -270,8 +276,7 @@ fn suspending_gives_the_terminal_back_and_coming_back_takes_it_again() {
         terminal.take(Duration::from_millis(200));
     }
     terminal.wait_for("PRIMARY");
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
     terminal.assert_restored();
 }
 
@@ -282,8 +287,7 @@ fn without_a_shell_to_go_back_to_nothing_is_suspended() {
     terminal.wait_for("PRIMARY");
     terminal.press("\x1a");
     terminal.wait_for("no shell");
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
 }
 
 #[cfg(unix)]
@@ -385,8 +389,7 @@ fn a_film_plays_pauses_goes_from_marker_to_marker_and_gives_the_terminal_back() 
     terminal.wait_for("the file ends in the middle");
     terminal.press("?");
     terminal.wait_for("next marker");
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
     terminal.assert_restored();
     std::fs::remove_file(&film).expect("the film is there");
 }
@@ -418,8 +421,7 @@ fn what_was_recorded_at_the_keys_replays_the_same_and_is_not_overwritten() {
     terminal.wait_for("isolate n3");
     terminal.press(" ,,,");
     terminal.wait_for("past");
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
     let (code, said) = run(&file);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("replayed the same"), "{said}");
@@ -428,8 +430,7 @@ fn what_was_recorded_at_the_keys_replays_the_same_and_is_not_overwritten() {
     assert!(again.text().contains("--force overwrites it"), "{}", again.text());
     let mut played = Terminal::open(120, 40, &[&path]);
     played.wait_for("crash n1");
-    played.press("q");
-    assert_eq!(played.end(), 0);
+    assert_eq!(played.leave(), 0);
 }
 
 #[cfg(unix)]
@@ -463,8 +464,7 @@ fn an_audience_is_presented_to_and_enter_goes_on() {
     terminal.wait_for("splitbrain");
     terminal.press("P");
     terminal.wait("the stage again", |screen| !screen.contains("splitbrain"));
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
     terminal.assert_restored();
 }
 
@@ -502,8 +502,7 @@ fn the_command_line_of_the_moment_goes_to_the_clipboard_and_stands_on_the_screen
     assert!(whole(&shown).contains(&whole(&line)), "{line}\n{shown}");
     terminal.press("\x1b");
     terminal.wait("the line to go", |screen| !screen.contains("leads to this moment"));
-    terminal.press("q");
-    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.leave(), 0);
     terminal.assert_restored();
     assert!(terminal.text().contains(" --seek "), "it is said again at the end: {}", terminal.text());
 }
