@@ -237,8 +237,8 @@ impl<P: Protocol> World<P> {
     }
 
     /// The rule in force: with promotion by votes a write survives whoever is elected once it is on a majority of the
-    /// members' disks, of one site where each has votes of its own; anyone else promotes who is left, so that it must be on two disks that are up. Where nodes
-    /// keep nothing over a restart, it is never safe.
+    /// members' disks, of one site where each has votes of its own; anyone else promotes who is left, so that it must be
+    /// on two disks that are up. Where nodes keep nothing over a restart, it is never safe.
     fn enough(&self, truth: &Truth) -> Enough {
         let word = |key: &str| self.knobs.get(key).map(ToString::to_string);
         match (word("promotion").as_deref(), word("persistence").as_deref()) {

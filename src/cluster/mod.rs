@@ -1,6 +1,7 @@
 //! The world a run lives in: agenda, network, machines, disks, clocks, faults, clients, and the judges' ledger.
 //!
-//! Start with [`live`] (the face of a cluster), [`world`] (the loop of turns), then [`host`] (where nodes live), then [`orders`] (what commands do).
+//! Start with [`live`] (the face of a cluster), [`world`] (the loop of turns), then [`host`] (where nodes live), then [`orders`]
+//! (what commands do; `operators` has those about members, disks and knobs).
 //! [`view`] is all that screens may see of it; `why` tells what caused what, from [`causes`].
 //!
 //! Must not know: files, terminals, the real clock, what any protocol means by its messages.
@@ -22,6 +23,7 @@ pub mod faults;
 pub mod footprints;
 mod foretell;
 mod ghosts;
+mod hearing;
 pub mod host;
 pub mod journal;
 pub mod ledger;
@@ -30,6 +32,7 @@ mod logs;
 pub mod machine;
 pub mod measure;
 pub mod network;
+mod operators;
 pub mod orders;
 pub mod outages;
 pub mod pasts;

@@ -9,7 +9,7 @@
 
 use super::agenda::Agenda;
 use super::catch_up::CatchUps;
-use super::causes::{Cause, Causes, Quiet, is_telling};
+use super::causes::{Cause, Causes};
 use super::clients::Clients;
 use super::facts::{Facts, Noting, What};
 use super::faults::Faults;
@@ -20,7 +20,7 @@ use super::network::{FlightRef, Network};
 use super::rules::RuleWatch;
 use super::spec::{RunSetup, Site};
 use super::spread::Spread;
-use super::suspicions::{Opinion, Standing, Suspicions, opinion};
+use super::suspicions::Suspicions;
 use super::tally::Tally;
 use super::trace::{Mark, Trace};
 use super::view::{DropReason, Health, MessageCounts};
@@ -147,7 +147,7 @@ pub struct World<P: Protocol> {
     /// Each node's fencer, with how often it has been used.
     fencers: Vec<(Keyed, u64)>,
     /// What was on the disks when an operator took a backup.
-    pub(super) backup: Option<super::orders::Backup<P::Durable>>,
+    pub(super) backup: Option<super::operators::Backup<P::Durable>>,
     token: u64,
     handled: u64,
     /// When the last event was handled.
@@ -522,45 +522,6 @@ impl<P: Protocol> World<P> {
         let is_full = self.faults.is_disk_full(node);
         if self.machines[node.index()].disk.begin(is_full) {
             self.schedule_flush(node);
-        }
-    }
-
-    /// Puts a line into the trace and lets the counts hear it.
-    pub(super) fn say(&mut self, node: Option<NodeId>, line: Line) {
-        if let Some(node) = node {
-            self.tally.hear(self.now, node, &line);
-            if let Some(opinion) = opinion(node, &line) {
-                let standing = self.standing(node, opinion);
-                self.suspicions.hear(self.now, node, opinion, standing);
-            }
-        }
-        if let Line::FaultOff { number, .. } = &line {
-            self.faults.note_end(*number, self.now);
-        }
-        let silence = node.filter(|_| is_telling(&line)).and_then(|node| self.silence(node, &line));
-        let stamped = self.trace.say(self.now, node, line);
-        self.causes.say(&stamped, silence);
-    }
-
-    /// Of whose silence `line` speaks, and how quiet the way from there to `node` is.
-    fn silence(&self, node: NodeId, line: &Line) -> Option<(NodeId, Quiet)> {
-        let whom = match opinion(node, line) {
-            Some(Opinion::Doubt(whom) | Opinion::Down(whom)) => whom,
-            _ if matches!(line, Line::ElectStart { .. }) => self.tally.latest_primary()?,
-            _ => return None,
-        };
-        (whom != node).then(|| (whom, self.network.quiet(whom, node)))
-    }
-
-    /// Where the node that `observer` speaks of really stands.
-    fn standing(&self, observer: NodeId, opinion: Opinion) -> Standing {
-        let (Opinion::Doubt(subject) | Opinion::Down(subject)) = opinion else { return Standing::InReach };
-        let Some(machine) = self.machines.get(subject.index()) else { return Standing::InReach };
-        let is_cut = self.network.is_cut(observer, subject) || self.network.is_cut(subject, observer);
-        match machine.health {
-            Health::Up if is_cut => Standing::Gone(self.tally.last_fault().unwrap_or(self.now)),
-            Health::Up => Standing::InReach,
-            Health::Paused | Health::Down => Standing::Gone(machine.since),
         }
     }
 
